@@ -1,1 +1,3 @@
-//! .
+//! The API Gateway: how clients reach the hub.
+
+pub mod settings;

@@ -1,1 +1,41 @@
-//! .
+//! What is spoken: the Model Context Protocol's messages as bytes, parsed only as far as the hub must know them.
+
+mod caching;
+mod cursor_text;
+mod error_code;
+mod header;
+mod line;
+mod list;
+mod message;
+mod meta;
+mod method;
+mod name;
+mod object;
+mod params;
+mod scan;
+mod sse;
+mod translate;
+mod uri;
+mod version;
+mod write;
+
+pub use caching::CacheHint;
+pub use cursor_text::{decode_cursor, encode_cursor};
+pub use error_code::ErrorCode;
+pub use header::{decode_value, encode_value, names as header_names};
+pub use line::{LineBuffer, LineTooLong, to_single_line};
+pub use list::{ListPage, parse_list_page};
+pub use message::{Message, MessageError, MessageKind};
+pub use meta::{ModernMeta, RequestMeta, keys as meta_keys};
+pub use method::{ListKind, Method};
+pub use name::{NAME_LENGTH_MAX, qualified_name, split_qualified};
+pub use object::{Splice, members, object_with, without_members};
+pub use params::{Params, ParamsError};
+pub use scan::{Bounds, ScanError, scan};
+pub use sse::{SseError, SseEvent, SseParser, write_event};
+pub use translate::{
+    legacy_request, legacy_result, modern_request, modern_result, resource_not_found, strip_modern_meta,
+};
+pub use uri::{hub_uri, split_hub_uri};
+pub use version::{Era, Version};
+pub use write::{error_response, notification, request, response};

@@ -1,1 +1,9 @@
-//! .
+//! The words of the house: what every floor means by a server, a principal and a fault.
+
+mod fault;
+mod principal;
+mod server_name;
+
+pub use fault::{Blame, Fault, FaultKind};
+pub use principal::{Principal, PrincipalKind};
+pub use server_name::{ServerName, ServerNameError};

@@ -1,0 +1,122 @@
+//! Making one connection: name, TCP, TLS, HTTP handshake.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::error::EgressError;
+use crate::target::Target;
+
+/// A connection on which requests can be sent.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// One request at a time.
+    Http1(http1::SendRequest<Full<Bytes>>),
+    /// Many at a time.
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+/// Idle HTTP/2 connections are asked for a sign of life this often.
+const KEEP_ALIVE_S: u64 = 20;
+
+pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> {
+    let stream = dial(target).await?;
+    if !target.tls {
+        return handshake_http1(target, TokioIo::new(stream)).await;
+    }
+    let fail = |why: String| EgressError::Tls { authority: target.authority(), why };
+    let name = ServerName::try_from(target.host.clone()).map_err(|e| fail(e.to_string()))?;
+    let stream = tls_connector()
+        .map_err(fail)?
+        .connect(name, stream)
+        .await
+        .map_err(|e| EgressError::Tls { authority: target.authority(), why: e.to_string() })?;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        handshake_http2(target, TokioIo::new(stream)).await
+    } else {
+        handshake_http1(target, TokioIo::new(stream)).await
+    }
+}
+
+async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
+    let addresses = tokio::net::lookup_host((target.host.as_str(), target.port))
+        .await
+        .map_err(|e| EgressError::Resolve { host: target.host.clone(), why: e.to_string() })?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Small messages must not wait for larger ones to come.
+                let _unsupported = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    let why = last.map_or_else(|| "the name has no address".to_owned(), |e| e.to_string());
+    Err(EgressError::Connect { authority: target.authority(), why })
+}
+
+async fn handshake_http1<I>(target: &Target, io: TokioIo<I>) -> Result<Connection, EgressError>
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .handshake(io)
+        .await
+        .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection to a server ended");
+        }
+    });
+    Ok(Connection::Http1(sender))
+}
+
+async fn handshake_http2<I>(target: &Target, io: TokioIo<I>) -> Result<Connection, EgressError>
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(hyper_util::rt::TokioTimer::new())
+        .keep_alive_interval(std::time::Duration::from_secs(KEEP_ALIVE_S))
+        .handshake(io)
+        .await
+        .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection to a server ended");
+        }
+    });
+    Ok(Connection::Http2(sender))
+}
+
+/// TLS with the system's root certificates, made at first use: most hubs at home never need it.
+fn tls_connector() -> Result<TlsConnector, String> {
+    static CONFIG: OnceLock<Result<Arc<rustls::ClientConfig>, String>> = OnceLock::new();
+    CONFIG
+        .get_or_init(|| {
+            let mut roots = rustls::RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            let (added, _ignored) = roots.add_parsable_certificates(found.certs);
+            if added == 0 {
+                return Err("this system has no root certificates (on Debian: package ca-certificates)".to_owned());
+            }
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let mut config = rustls::ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(|e| e.to_string())?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            Ok(Arc::new(config))
+        })
+        .clone()
+        .map(TlsConnector::from)
+}

@@ -1,0 +1,60 @@
+//! Why a request did not get out, or its answer not in.
+
+/// A failure on the way to a server or back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EgressError {
+    /// The address is no `http` or `https` URL with a host.
+    #[error("`{0}` is no http:// or https:// address with a host")]
+    Address(String),
+    /// The host's name leads nowhere.
+    #[error("the name of `{host}` does not resolve: {why}")]
+    Resolve {
+        /// Host.
+        host: String,
+        /// The resolver's word.
+        why: String,
+    },
+    /// No connection came about.
+    #[error("cannot connect to {authority}: {why}")]
+    Connect {
+        /// Host and port.
+        authority: String,
+        /// The system's word.
+        why: String,
+    },
+    /// TLS failed.
+    #[error("TLS with {authority} failed: {why}")]
+    Tls {
+        /// Host and port.
+        authority: String,
+        /// What failed.
+        why: String,
+    },
+    /// No connection was free, or none came about, in time.
+    #[error("no connection to {authority} within {seconds} s (all {in_use} are in use or none answers)")]
+    ConnectTimeout {
+        /// Host and port.
+        authority: String,
+        /// The bound.
+        seconds: u64,
+        /// Connections in use at that time.
+        in_use: usize,
+    },
+    /// The connection broke before the request was sent whole: it may be sent again.
+    #[error("the connection to {0} closed before the request was sent")]
+    NotSent(String),
+    /// The connection broke while the answer was awaited or read.
+    #[error("the connection to {authority} broke: {why}")]
+    Broken {
+        /// Host and port.
+        authority: String,
+        /// What broke.
+        why: String,
+    },
+    /// The answer's body is larger than the bound.
+    #[error("an answer of more than {max} bytes")]
+    BodyTooLarge {
+        /// The bound in bytes.
+        max: usize,
+    },
+}

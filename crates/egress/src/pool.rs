@@ -1,0 +1,286 @@
+//! A pool of connections to one server (row POOL-1): some at first, a working size, a hard bound, deadlines.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::Full;
+use hyper::client::conn::{http1, http2};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::body::Body;
+use crate::connect::{Connection, connect};
+use crate::error::EgressError;
+use crate::target::Target;
+
+/// Bounds of a pool. `initial <= size <= max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Opened at first use.
+    pub initial: usize,
+    /// Working size: what is above it is closed when it falls idle.
+    pub size: usize,
+    /// Never more than this many; further requests wait.
+    pub max: usize,
+    /// For a request to wait for its turn, and for the connection to come about.
+    pub connect_timeout: Duration,
+    /// After which an idle connection is closed.
+    pub idle_timeout: Duration,
+}
+
+/// What a pool holds at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolStatus {
+    /// Connections that serve a request.
+    pub in_use: usize,
+    /// Connections that wait for one.
+    pub idle: usize,
+    /// The bound.
+    pub max: usize,
+}
+
+/// Sends requests to one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Target,
+    limits: PoolLimits,
+    slots: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The one last used stands at the back, so that the front falls idle.
+    idle: VecDeque<(http1::SendRequest<Full<Bytes>>, Instant)>,
+    http2: Option<http2::SendRequest<Full<Bytes>>>,
+    warmed: bool,
+}
+
+/// The right to use a connection, given back when the answer has been read.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    shared: Arc<Shared>,
+    sender: Option<http1::SendRequest<Full<Bytes>>>,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    pub(crate) fn give_back(mut self) {
+        let Some(sender) = self.sender.take() else { return };
+        if sender.is_closed() {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if state.idle.len() < self.shared.limits.size {
+            state.idle.push_back((sender, Instant::now()));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // A panic while the lock was held cannot leave the lists half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_idle(&self) -> Option<http1::SendRequest<Full<Bytes>>> {
+        let mut state = self.lock();
+        while let Some((sender, since)) = state.idle.pop_back() {
+            if !sender.is_closed() && since.elapsed() < self.limits.idle_timeout {
+                return Some(sender);
+            }
+        }
+        None
+    }
+}
+
+impl Client {
+    /// A client for `target`. No connection is made before the first request.
+    #[must_use]
+    pub fn new(target: Target, limits: PoolLimits) -> Self {
+        let slots = Arc::new(Semaphore::new(limits.max));
+        Self { shared: Arc::new(Shared { target, limits, slots, state: Mutex::default() }) }
+    }
+
+    /// Where requests go.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.shared.target
+    }
+
+    /// What the pool holds at the moment.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        let idle = self.shared.lock().idle.len();
+        let in_use = self.shared.limits.max.saturating_sub(self.shared.slots.available_permits());
+        PoolStatus { in_use, idle, max: self.shared.limits.max }
+    }
+
+    /// Closes what has been idle for too long; to be called now and then.
+    pub fn prune(&self) {
+        let idle_timeout = self.shared.limits.idle_timeout;
+        self.shared.lock().idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < idle_timeout);
+    }
+
+    /// Sends a request on a pooled connection.
+    ///
+    /// # Errors
+    /// When no connection comes about in time, or it breaks. A request that found its kept connection closed is sent
+    /// again on another; one that may have reached the server is not.
+    pub async fn send(
+        &self,
+        method: Method,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Body>, EgressError> {
+        loop {
+            let (connection, fresh, slot) = self.checkout().await?;
+            match self.send_on(connection, slot, &method, headers, body.clone()).await {
+                Err(EgressError::NotSent(_)) if !fresh => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Sends a request on a connection of its own, for answers that stay open.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_apart(
+        &self,
+        method: Method,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Body>, EgressError> {
+        let connection = self.within_deadline(connect(&self.shared.target)).await?;
+        self.send_on(connection, None, &method, headers, body).await
+    }
+
+    async fn within_deadline<T>(
+        &self,
+        work: impl Future<Output = Result<T, EgressError>>,
+    ) -> Result<T, EgressError> {
+        let limit = self.shared.limits.connect_timeout;
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            Err(EgressError::ConnectTimeout {
+                authority: self.shared.target.authority(),
+                seconds: limit.as_secs(),
+                in_use: self.status().in_use,
+            })
+        })
+    }
+
+    async fn checkout(&self) -> Result<(Connection, bool, Option<OwnedSemaphorePermit>), EgressError> {
+        let http2 = self.shared.lock().http2.clone().filter(|s| !s.is_closed());
+        if let Some(sender) = http2 {
+            return Ok((Connection::Http2(sender), false, None));
+        }
+        if let Ok(slot) = Arc::clone(&self.shared.slots).try_acquire_owned() {
+            if let Some(sender) = self.shared.take_idle() {
+                return Ok((Connection::Http1(sender), false, Some(slot)));
+            }
+            return self.within_deadline(self.open(slot)).await;
+        }
+        self.within_deadline(async {
+            let slot = Arc::clone(&self.shared.slots).acquire_owned().await.map_err(|_| {
+                EgressError::Connect { authority: self.shared.target.authority(), why: "shut down".to_owned() }
+            })?;
+            match self.shared.take_idle() {
+                Some(sender) => Ok((Connection::Http1(sender), false, Some(slot))),
+                None => self.open(slot).await,
+            }
+        })
+        .await
+    }
+
+    async fn open(
+        &self,
+        slot: OwnedSemaphorePermit,
+    ) -> Result<(Connection, bool, Option<OwnedSemaphorePermit>), EgressError> {
+        let connection = connect(&self.shared.target).await?;
+        if let Connection::Http2(sender) = &connection {
+            self.shared.lock().http2 = Some(sender.clone());
+            return Ok((connection, true, None));
+        }
+        let first = !std::mem::replace(&mut self.shared.lock().warmed, true);
+        if first {
+            self.warm();
+        }
+        Ok((connection, true, Some(slot)))
+    }
+
+    /// Opens the rest of the initial connections beside the first request.
+    fn warm(&self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            for _ in 1..shared.limits.initial {
+                let Ok(_slot) = shared.slots.try_acquire() else { return };
+                let Ok(Ok(Connection::Http1(sender))) =
+                    tokio::time::timeout(shared.limits.connect_timeout, connect(&shared.target)).await
+                else {
+                    return;
+                };
+                let mut state = shared.lock();
+                if state.idle.len() >= shared.limits.size {
+                    return;
+                }
+                state.idle.push_front((sender, Instant::now()));
+            }
+        });
+    }
+
+    async fn send_on(
+        &self,
+        connection: Connection,
+        slot: Option<OwnedSemaphorePermit>,
+        method: &Method,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Body>, EgressError> {
+        let target = &self.shared.target;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method.clone();
+        *request.headers_mut() = headers.clone();
+        let not_sent = || EgressError::NotSent(target.authority());
+        let broken = |e: hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(&e) };
+        match connection {
+            Connection::Http1(mut sender) => {
+                *request.uri_mut() = target.path().clone().into();
+                request.headers_mut().insert(http::header::HOST, target.host_header().clone());
+                sender.ready().await.map_err(|_| not_sent())?;
+                let answer = sender.try_send_request(request).await.map_err(|mut e| match e.take_message() {
+                    Some(_unsent) => not_sent(),
+                    None => broken(e.into_error()),
+                })?;
+                let lease = Lease { shared: Arc::clone(&self.shared), sender: Some(sender), _slot: slot };
+                Ok(answer.map(|incoming| Body::new(incoming, lease)))
+            }
+            Connection::Http2(mut sender) => {
+                *request.uri_mut() =
+                    target.absolute(target.path()).ok_or_else(|| EgressError::Address(target.authority()))?;
+                sender.ready().await.map_err(|_| not_sent())?;
+                let answer = sender.send_request(request).await.map_err(broken)?;
+                let lease = Lease { shared: Arc::clone(&self.shared), sender: None, _slot: slot };
+                Ok(answer.map(|incoming| Body::new(incoming, lease)))
+            }
+        }
+    }
+}
+
+/// hyper's own message hides the cause behind `source`.
+fn describe(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Tests of the pool against a real listener: reuse, bounds, stale connections, deadlines.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::{Client, PoolLimits};
+use crate::{EgressError, Target, collect};
+
+const LIMITS: PoolLimits = PoolLimits {
+    initial: 1,
+    size: 2,
+    max: 3,
+    connect_timeout: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(60),
+};
+
+/// A server that answers each request with the number of its connection, and closes after `per_connection` answers.
+async fn server(per_connection: usize, delay: Duration) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&opened);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                for _ in 0..per_connection {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        head.push(byte);
+                    }
+                    tokio::time::sleep(delay).await;
+                    let body = format!("connection {number}");
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    (url, opened)
+}
+
+async fn get(client: &Client) -> Result<Bytes, EgressError> {
+    let answer = client.send(Method::GET, &HeaderMap::new(), Bytes::new()).await?;
+    collect(answer.into_body(), 1000).await
+}
+
+#[tokio::test]
+async fn pool_1_connections_are_kept_and_used_again() {
+    let (url, opened) = server(1000, Duration::ZERO).await;
+    let client = Client::new(Target::parse(&url).unwrap(), LIMITS);
+    for _ in 0..20 {
+        get(&client).await.unwrap();
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 1);
+    assert_eq!(client.status().idle, 1);
+    assert_eq!(client.status().in_use, 0);
+}
+
+#[tokio::test]
+async fn pool_1_never_more_than_max_and_no_more_than_size_when_idle() {
+    let (url, opened) = server(1000, Duration::from_millis(50)).await;
+    let client = Client::new(Target::parse(&url).unwrap(), LIMITS);
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { get(&client).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert!(opened.load(Ordering::SeqCst) <= 12);
+    assert!(client.status().idle <= 2, "{:?}", client.status());
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_is_replaced() {
+    let (url, opened) = server(1, Duration::ZERO).await;
+    let client = Client::new(Target::parse(&url).unwrap(), LIMITS);
+    for _ in 0..5 {
+        get(&client).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn waiting_for_a_free_connection_ends() {
+    let (url, _) = server(1000, Duration::from_secs(3600)).await;
+    let limits = PoolLimits { max: 1, size: 1, connect_timeout: Duration::from_millis(100), ..LIMITS };
+    let client = Client::new(Target::parse(&url).unwrap(), limits);
+    let held = { let client = client.clone(); tokio::spawn(async move { get(&client).await }) };
+    while client.status().in_use == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(get(&client).await, Err(EgressError::ConnectTimeout { in_use: 1, .. })));
+    held.abort();
+}
+
+#[tokio::test]
+async fn large_answers_are_refused() {
+    let (url, _) = server(1000, Duration::ZERO).await;
+    let client = Client::new(Target::parse(&url).unwrap(), LIMITS);
+    let answer = client.send(Method::GET, &HeaderMap::new(), Bytes::new()).await.unwrap();
+    assert_eq!(collect(answer.into_body(), 3).await, Err(EgressError::BodyTooLarge { max: 3 }));
+}

@@ -1,0 +1,54 @@
+//! The `gateway` section of `omni.yaml` as it is written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where and how clients are received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewaySettings {
+    /// Address and port of the listener. Loopback only: logins and TLS are not built yet.
+    pub listen: String,
+    /// Origins of web pages that may speak to the hub, beside those on this machine, e.g. `https://inspector.example`.
+    pub allowed_origins: Vec<String>,
+    /// Host names by which clients may address the hub, beside `localhost`, `127.0.0.1` and `[::1]`.
+    pub allowed_hosts: Vec<String>,
+    /// Connections at a time; further ones wait in the kernel's queue.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections_max: usize,
+    /// Bytes of a request body.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub body_bytes_max: usize,
+    /// Seconds for a client to send the head of a request, or to stay idle on a kept connection.
+    #[schemars(range(min = 1, max = 3600))]
+    pub header_timeout_s: u64,
+    /// Seconds for a client to send the body of a request.
+    #[schemars(range(min = 1, max = 3600))]
+    pub body_timeout_s: u64,
+    /// Seconds that calls in flight have to finish when the hub is asked to stop.
+    #[schemars(range(min = 0, max = 3600))]
+    pub drain_timeout_s: u64,
+    /// Sessions at a time (revisions before 2026-07-28).
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sessions_max: usize,
+    /// Seconds after which a session without requests and without an open stream is ended.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub session_idle_timeout_s: u64,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8420".to_owned(),
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            connections_max: 16_384,
+            body_bytes_max: 4 * 1024 * 1024,
+            header_timeout_s: 30,
+            body_timeout_s: 30,
+            drain_timeout_s: 10,
+            sessions_max: 10_000,
+            session_idle_timeout_s: 3600,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One JSON-RPC message: its bytes, and where its members lie in them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::method::Method;
+
+/// A JSON-RPC 2.0 message, kept as the bytes it came in.
+///
+/// The envelope is parsed once; arguments and results are never taken apart here, so numbers, key order and unknown
+/// members stay as they were written.
+#[derive(Debug, Clone)]
+pub struct Message {
+    bytes: Bytes,
+    id: Option<Range<usize>>,
+    method: Option<Method>,
+    params: Option<Range<usize>>,
+    result: Option<Range<usize>>,
+    error: Option<Range<usize>>,
+}
+
+/// What kind of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Asks for an answer.
+    Request,
+    /// Asks for none.
+    Notification,
+    /// An answer, good or bad.
+    Response,
+}
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// Not JSON at all, or not UTF-8.
+    #[error("the body is not JSON: {0}")]
+    NotJson(String),
+    /// A JSON array: batches were part of revision 2025-03-26 alone.
+    #[error("batches of messages are not accepted; send one message a request")]
+    Batch,
+    /// JSON, but no proper JSON-RPC 2.0 message.
+    #[error("not a JSON-RPC 2.0 message: {0}")]
+    Invalid(String),
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+struct Raw<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// Tells `null` from a missing member, which `Option` alone does not.
+pub(crate) fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Where `part`, a borrowed piece of `whole`, lies in it.
+pub(crate) fn range_of(whole: &[u8], part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+impl Message {
+    /// Reads the envelope of `bytes`.
+    ///
+    /// # Errors
+    /// When they are no single JSON-RPC 2.0 message, or a member of the envelope stands there twice.
+    pub fn parse(bytes: Bytes) -> Result<Self, MessageError> {
+        let text = std::str::from_utf8(&bytes).map_err(|e| MessageError::NotJson(e.to_string()))?;
+        let raw: Raw<'_> = serde_json::from_str(text).map_err(|e| classify(text, &e))?;
+        if raw.jsonrpc.as_deref() != Some("2.0") {
+            return Err(MessageError::Invalid("member `jsonrpc` must be \"2.0\"".to_owned()));
+        }
+        let lies = |part: Option<&RawValue>| part.map(|p| range_of(&bytes, p.get()));
+        let (id, params, result, error) = (lies(raw.id), lies(raw.params), lies(raw.result), lies(raw.error));
+        let method = raw.method.map(|m| Method::parse(&m));
+        let message = Self { id, method, params, result, error, bytes };
+        message.check()?;
+        Ok(message)
+    }
+
+    fn check(&self) -> Result<(), MessageError> {
+        let invalid = |why: &str| Err(MessageError::Invalid(why.to_owned()));
+        if let Some(id) = self.id() {
+            let good = matches!(id.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'));
+            // An error about a message whose id could not be read has the id null (JSON-RPC 2.0 section 5).
+            if !good && !(id == "null" && self.error.is_some()) {
+                return invalid("member `id` must be a string or a number");
+            }
+        }
+        match (&self.method, &self.result, &self.error) {
+            (Some(_), None, None) => match self.params() {
+                Some(params) if !params.starts_with('{') => invalid("member `params` must be an object"),
+                _ => Ok(()),
+            },
+            (None, Some(_), None) if self.id.is_some() => Ok(()),
+            (None, None, Some(_)) => Ok(()),
+            (None, Some(_), None) => invalid("a result needs an `id`"),
+            (None, None, None) => invalid("one of `method`, `result` and `error` must be there"),
+            _ => invalid("only one of `method`, `result` and `error` may be there"),
+        }
+    }
+
+    /// The bytes it came in.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What kind of message it is.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        match (&self.method, &self.id) {
+            (Some(_), Some(_)) => MessageKind::Request,
+            (Some(_), None) => MessageKind::Notification,
+            (None, _) => MessageKind::Response,
+        }
+    }
+
+    /// The method of a request or notification.
+    #[must_use]
+    pub const fn method(&self) -> Option<&Method> {
+        self.method.as_ref()
+    }
+
+    /// The JSON text of the id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.text(self.id.as_ref())
+    }
+
+    /// The JSON text of the parameters.
+    #[must_use]
+    pub fn params(&self) -> Option<&str> {
+        self.text(self.params.as_ref())
+    }
+
+    /// The JSON text of the result.
+    #[must_use]
+    pub fn result(&self) -> Option<&str> {
+        self.text(self.result.as_ref())
+    }
+
+    /// The JSON text of the error.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        self.text(self.error.as_ref())
+    }
+
+    /// Where the id lies in the bytes.
+    #[must_use]
+    pub fn id_range(&self) -> Option<Range<usize>> {
+        self.id.clone()
+    }
+
+    /// Where the parameters lie in the bytes.
+    #[must_use]
+    pub fn params_range(&self) -> Option<Range<usize>> {
+        self.params.clone()
+    }
+
+    /// Where the result lies in the bytes.
+    #[must_use]
+    pub fn result_range(&self) -> Option<Range<usize>> {
+        self.result.clone()
+    }
+
+    /// Code of an error response.
+    #[must_use]
+    pub fn error_code(&self) -> Option<crate::ErrorCode> {
+        #[derive(Deserialize)]
+        struct Code {
+            code: i64,
+        }
+        serde_json::from_str::<Code>(self.error()?).ok().map(|c| crate::ErrorCode(c.code))
+    }
+
+    /// The id as a number, if it is a whole one.
+    #[must_use]
+    pub fn id_number(&self) -> Option<u64> {
+        self.id()?.parse().ok()
+    }
+
+    fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
+        // The range was cut from valid UTF-8 at the edges of JSON values.
+        range.and_then(|r| std::str::from_utf8(&self.bytes[r.clone()]).ok())
+    }
+}
+
+fn classify(text: &str, error: &serde_json::Error) -> MessageError {
+    if text.trim_start().starts_with('[') && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return MessageError::Batch;
+    }
+    match error.classify() {
+        serde_json::error::Category::Data => MessageError::Invalid(error.to_string()),
+        _ => MessageError::NotJson(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Tests of the envelope: what is a message, what is none, and that its parts are the very bytes.
+#![allow(clippy::unwrap_used)]
+
+use bytes::Bytes;
+
+use super::{Message, MessageError, MessageKind};
+use crate::Method;
+
+fn parse(text: &str) -> Result<Message, MessageError> {
+    Message::parse(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+#[test]
+fn parts_are_the_bytes_they_came_in() {
+    let text = r#" {"x":1, "params" : {"name":"a","arguments":{"n":12345678901234567890123,"f":1.0e+2}},"method":"tools\/call","id":"q","jsonrpc":"2.0"}"#;
+    let message = parse(text).unwrap();
+    assert_eq!(message.kind(), MessageKind::Request);
+    assert_eq!(message.method(), Some(&Method::ToolsCall));
+    assert_eq!(message.id(), Some("\"q\""));
+    assert_eq!(message.params(), Some(r#"{"name":"a","arguments":{"n":12345678901234567890123,"f":1.0e+2}}"#));
+    assert_eq!(message.bytes().as_ref(), text.as_bytes());
+}
+
+#[test]
+fn kinds() {
+    assert_eq!(parse(r#"{"jsonrpc":"2.0","method":"ping"}"#).unwrap().kind(), MessageKind::Notification);
+    assert_eq!(parse(r#"{"jsonrpc":"2.0","id":1,"result":null}"#).unwrap().kind(), MessageKind::Response);
+    let error = parse(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"m"}}"#).unwrap();
+    assert_eq!(error.error_code().unwrap().0, -32022);
+}
+
+/// VAL-1: what is authorized is what is forwarded, so no member of the envelope may stand there twice.
+#[test]
+fn duplicate_members_are_refused() {
+    for text in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","metho\u0064":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+    ] {
+        assert!(matches!(parse(text), Err(MessageError::Invalid(_))), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_message() {
+    assert!(matches!(parse("{"), Err(MessageError::NotJson(_))));
+    assert!(matches!(parse(""), Err(MessageError::NotJson(_))));
+    assert_eq!(parse(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#).unwrap_err(), MessageError::Batch);
+    for text in [
+        "1",
+        "{}",
+        r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#,
+        r#"{"jsonrpc":"2.0","result":1}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":1,"error":{}}"#,
+    ] {
+        assert!(matches!(parse(text), Err(MessageError::Invalid(_))), "{text}: {:?}", parse(text));
+    }
+    let invalid_utf8 = Message::parse(Bytes::from_static(b"{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"p\"}"));
+    assert!(matches!(invalid_utf8, Err(MessageError::NotJson(_))));
+}

@@ -1,0 +1,89 @@
+//! `_meta`: what the protocol itself keeps there (basic/index of 2026-07-28, "General fields: `_meta`").
+
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+use crate::message::range_of;
+use crate::object::members;
+use crate::params::{ParamsError, without_position};
+
+/// Keys of `_meta`.
+pub mod keys {
+    /// Revision of this request (2026-07-28).
+    pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+    /// Who the client says it is (2026-07-28).
+    pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+    /// What the client can do (2026-07-28).
+    pub const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+    /// Wanted log level (2026-07-28).
+    pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+    /// Who the server says it is (2026-07-28).
+    pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+    /// Which `subscriptions/listen` a notification belongs to (2026-07-28).
+    pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+    /// Token of progress notifications.
+    pub const PROGRESS_TOKEN: &str = "progressToken";
+    /// The hub's own: servers that are missing from a list, and why.
+    pub const ABSENT_SERVERS: &str = "dev.omni-mcp-hub/absentServers";
+}
+
+/// What the hub reads of a request's `_meta`.
+#[derive(Debug, Clone, Default)]
+pub struct RequestMeta {
+    /// Where the object lies in the message.
+    pub range: Range<usize>,
+    /// Revision, if it is a string.
+    pub protocol_version: Option<String>,
+    /// JSON text of the client's information.
+    pub client_info: Option<String>,
+    /// JSON text of the client's capabilities.
+    pub client_capabilities: Option<String>,
+    /// Wanted log level.
+    pub log_level: Option<String>,
+    /// JSON text of the progress token.
+    pub progress_token: Option<String>,
+    /// Where the progress token lies in the message.
+    pub progress_token_range: Option<Range<usize>>,
+}
+
+/// The `_meta` that 2026-07-28 requires, found complete.
+#[derive(Debug, Clone)]
+pub struct ModernMeta {
+    /// JSON text of the client's information, if it gave any.
+    pub client_info: Option<String>,
+    /// JSON text of the client's capabilities.
+    pub client_capabilities: String,
+    /// Wanted log level.
+    pub log_level: Option<String>,
+}
+
+impl RequestMeta {
+    pub(crate) fn parse(whole: &[u8], value: &RawValue) -> Result<Self, ParamsError> {
+        let found = members(value.get()).map_err(|e| ParamsError(format!("params._meta: {}", without_position(&e))))?;
+        let mut meta = Self { range: range_of(whole, value.get()), ..Self::default() };
+        for (at, (key, member)) in found.iter().enumerate() {
+            if found[..at].iter().any(|(earlier, _)| earlier == key) {
+                return Err(ParamsError(format!("params._meta: member `{key}` stands there twice")));
+            }
+            match key.as_ref() {
+                keys::PROTOCOL_VERSION => meta.protocol_version = serde_json::from_str(member.get()).ok(),
+                keys::CLIENT_INFO => meta.client_info = Some(member.get().to_owned()),
+                keys::CLIENT_CAPABILITIES => meta.client_capabilities = Some(member.get().to_owned()),
+                keys::LOG_LEVEL => meta.log_level = serde_json::from_str(member.get()).ok(),
+                keys::PROGRESS_TOKEN => {
+                    meta.progress_token = Some(member.get().to_owned());
+                    meta.progress_token_range = Some(range_of(whole, member.get()));
+                }
+                _ => {}
+            }
+        }
+        Ok(meta)
+    }
+
+    /// Whether a client of 2026-07-28 wrote it.
+    #[must_use]
+    pub const fn is_modern(&self) -> bool {
+        self.protocol_version.is_some() || self.client_capabilities.is_some() || self.client_info.is_some()
+    }
+}

@@ -1,0 +1,228 @@
+//! The methods of the protocol that the hub knows by name.
+
+/// A method name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `initialize`
+    Initialize,
+    /// `server/discover`
+    Discover,
+    /// `ping`
+    Ping,
+    /// `tools/list`, `prompts/list`, `resources/list`, `resources/templates/list`
+    List(ListKind),
+    /// `tools/call`
+    ToolsCall,
+    /// `prompts/get`
+    PromptsGet,
+    /// `resources/read`
+    ResourcesRead,
+    /// `resources/subscribe`
+    ResourcesSubscribe,
+    /// `resources/unsubscribe`
+    ResourcesUnsubscribe,
+    /// `completion/complete`
+    Complete,
+    /// `logging/setLevel`
+    SetLevel,
+    /// `subscriptions/listen`
+    Listen,
+    /// `sampling/createMessage`, asked by servers
+    CreateMessage,
+    /// `elicitation/create`, asked by servers
+    Elicit,
+    /// `roots/list`, asked by servers
+    RootsList,
+    /// `notifications/initialized`
+    Initialized,
+    /// `notifications/cancelled`
+    Cancelled,
+    /// `notifications/progress`
+    Progress,
+    /// `notifications/message`
+    LogMessage,
+    /// `notifications/resources/updated`
+    ResourceUpdated,
+    /// `notifications/{tools,prompts,resources}/list_changed`
+    ListChanged(ListKind),
+    /// `notifications/roots/list_changed`
+    RootsListChanged,
+    /// `notifications/subscriptions/acknowledged`
+    Acknowledged,
+    /// Any other.
+    Other(Box<str>),
+}
+
+/// The four lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListKind {
+    /// Tools.
+    Tools,
+    /// Prompts.
+    Prompts,
+    /// Resources.
+    Resources,
+    /// Resource templates.
+    Templates,
+}
+
+impl ListKind {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
+    /// The member of the result that holds the items.
+    #[must_use]
+    pub const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
+    /// The member of an item by which it is called.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::Templates => "uriTemplate",
+        }
+    }
+
+    /// The method that lists it.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+
+    /// The server capability that goes with it.
+    #[must_use]
+    pub const fn capability(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources | Self::Templates => "resources",
+        }
+    }
+
+    /// The notification that says it changed.
+    #[must_use]
+    pub const fn changed(self) -> &'static str {
+        match self {
+            Self::Tools => "notifications/tools/list_changed",
+            Self::Prompts => "notifications/prompts/list_changed",
+            Self::Resources | Self::Templates => "notifications/resources/list_changed",
+        }
+    }
+}
+
+impl Method {
+    /// The method named `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "initialize" => Self::Initialize,
+            "server/discover" => Self::Discover,
+            "ping" => Self::Ping,
+            "tools/list" => Self::List(ListKind::Tools),
+            "prompts/list" => Self::List(ListKind::Prompts),
+            "resources/list" => Self::List(ListKind::Resources),
+            "resources/templates/list" => Self::List(ListKind::Templates),
+            "tools/call" => Self::ToolsCall,
+            "prompts/get" => Self::PromptsGet,
+            "resources/read" => Self::ResourcesRead,
+            "resources/subscribe" => Self::ResourcesSubscribe,
+            "resources/unsubscribe" => Self::ResourcesUnsubscribe,
+            "completion/complete" => Self::Complete,
+            "logging/setLevel" => Self::SetLevel,
+            "subscriptions/listen" => Self::Listen,
+            "sampling/createMessage" => Self::CreateMessage,
+            "elicitation/create" => Self::Elicit,
+            "roots/list" => Self::RootsList,
+            "notifications/initialized" => Self::Initialized,
+            "notifications/cancelled" => Self::Cancelled,
+            "notifications/progress" => Self::Progress,
+            "notifications/message" => Self::LogMessage,
+            "notifications/resources/updated" => Self::ResourceUpdated,
+            "notifications/tools/list_changed" => Self::ListChanged(ListKind::Tools),
+            "notifications/prompts/list_changed" => Self::ListChanged(ListKind::Prompts),
+            "notifications/resources/list_changed" => Self::ListChanged(ListKind::Resources),
+            "notifications/roots/list_changed" => Self::RootsListChanged,
+            "notifications/subscriptions/acknowledged" => Self::Acknowledged,
+            other => Self::Other(other.into()),
+        }
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Discover => "server/discover",
+            Self::Ping => "ping",
+            Self::List(kind) => kind.method(),
+            Self::ToolsCall => "tools/call",
+            Self::PromptsGet => "prompts/get",
+            Self::ResourcesRead => "resources/read",
+            Self::ResourcesSubscribe => "resources/subscribe",
+            Self::ResourcesUnsubscribe => "resources/unsubscribe",
+            Self::Complete => "completion/complete",
+            Self::SetLevel => "logging/setLevel",
+            Self::Listen => "subscriptions/listen",
+            Self::CreateMessage => "sampling/createMessage",
+            Self::Elicit => "elicitation/create",
+            Self::RootsList => "roots/list",
+            Self::Initialized => "notifications/initialized",
+            Self::Cancelled => "notifications/cancelled",
+            Self::Progress => "notifications/progress",
+            Self::LogMessage => "notifications/message",
+            Self::ResourceUpdated => "notifications/resources/updated",
+            Self::ListChanged(kind) => kind.changed(),
+            Self::RootsListChanged => "notifications/roots/list_changed",
+            Self::Acknowledged => "notifications/subscriptions/acknowledged",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Whether clients of 2026-07-28 have lost it (answered -32601 there).
+    #[must_use]
+    pub const fn is_legacy_only(&self) -> bool {
+        matches!(
+            self,
+            Self::Initialize | Self::Ping | Self::SetLevel | Self::ResourcesSubscribe | Self::ResourcesUnsubscribe
+        )
+    }
+
+    /// Whether only clients of 2026-07-28 have it.
+    #[must_use]
+    pub const fn is_modern_only(&self) -> bool {
+        matches!(self, Self::Discover | Self::Listen)
+    }
+
+    /// Whether its result carries `ttlMs` and `cacheScope` in 2026-07-28.
+    #[must_use]
+    pub const fn is_cacheable(&self) -> bool {
+        matches!(self, Self::Discover | Self::List(_) | Self::ResourcesRead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Method;
+
+    #[test]
+    fn every_name_comes_back() {
+        for name in
+            ["initialize", "tools/list", "resources/templates/list", "notifications/tools/list_changed", "vendor/x"]
+        {
+            assert_eq!(Method::parse(name).as_str(), name);
+        }
+    }
+}

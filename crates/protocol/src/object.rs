@@ -1,0 +1,134 @@
+//! Cutting and joining JSON objects as bytes, so that what is not touched stays as it was written.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Replacements in a piece of JSON text, applied in one copy.
+#[derive(Debug, Default)]
+pub struct Splice<'a> {
+    edits: Vec<(Range<usize>, Cow<'a, [u8]>)>,
+}
+
+impl<'a> Splice<'a> {
+    /// No replacement yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { edits: Vec::with_capacity(4) }
+    }
+
+    /// Puts `text` in the place of `range`. Ranges must not overlap.
+    pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) {
+        self.edits.push((range, text.into()));
+    }
+
+    /// Whether nothing would change.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// A copy of `source` with the replacements made.
+    #[must_use]
+    pub fn apply(mut self, source: &[u8]) -> Vec<u8> {
+        self.edits.sort_by_key(|(range, _)| range.start);
+        let added: usize = self.edits.iter().map(|(_, text)| text.len()).sum();
+        let mut out = Vec::with_capacity(source.len() + added);
+        let mut at = 0;
+        for (range, text) in &self.edits {
+            out.extend_from_slice(&source[at..range.start]);
+            out.extend_from_slice(text);
+            at = range.end;
+        }
+        out.extend_from_slice(&source[at..]);
+        out
+    }
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Visitor<'de> for Members<'de> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(key) = map.next_key::<CowStr<'de>>()? {
+            self.0.push((key.0, map.next_value()?));
+        }
+        Ok(self)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct CowStr<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The members of the object `text`, in their order; values as they were written.
+///
+/// # Errors
+/// When `text` is no JSON object.
+pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let Members(found) = deserializer.deserialize_map(Members(Vec::new()))?;
+    deserializer.end()?;
+    Ok(found)
+}
+
+/// The object `text` with `"key":value` texts put before its first member. `added` is joined by the caller with commas.
+#[must_use]
+pub fn object_with(text: &str, added: &str) -> String {
+    if added.is_empty() {
+        return text.to_owned();
+    }
+    let inner = text.trim_start().strip_prefix('{').unwrap_or(text);
+    let comma = if inner.trim_start().starts_with('}') { "" } else { "," };
+    format!("{{{added}{comma}{inner}")
+}
+
+/// The object `text` without the members named by `unwanted`; unchanged members stay as they were written.
+///
+/// # Errors
+/// When `text` is no JSON object.
+pub fn without_members(text: &str, unwanted: impl Fn(&str) -> bool) -> Result<String, serde_json::Error> {
+    let found = members(text)?;
+    if !found.iter().any(|(key, _)| unwanted(key)) {
+        return Ok(text.to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    out.push('{');
+    for (key, value) in found.iter().filter(|(key, _)| !unwanted(key)) {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&serde_json::to_string(key)?);
+        out.push(':');
+        out.push_str(value.get());
+    }
+    out.push('}');
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{Splice, members, object_with, without_members};
+
+    #[test]
+    fn splices_and_members() {
+        let mut splice = Splice::new();
+        splice.replace(6..7, &b"22"[..]);
+        splice.replace(1..1, &b"\"z\":0,"[..]);
+        assert_eq!(splice.apply(br#"{"a": 1}"#), br#"{"z":0,"a": 22}"#);
+        assert_eq!(object_with("{ }", "\"a\":1"), "{\"a\":1 }");
+        assert_eq!(object_with("{\"b\":2}", "\"a\":1"), "{\"a\":1,\"b\":2}");
+        assert_eq!(without_members(r#"{"a":1e2, "b": {"c":1} ,"d":3}"#, |k| k == "b").unwrap(), r#"{"a":1e2,"d":3}"#);
+        assert_eq!(members(r#"{"a\n":1,"b":[2]}"#).unwrap()[0].0, "a\n");
+        assert!(members("[1]").is_err());
+    }
+}
