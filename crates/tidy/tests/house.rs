@@ -20,6 +20,11 @@ fn modules_import_one_another_in_no_circle() {
 }
 
 #[test]
+fn processes_pauses_and_exits_stay_behind_their_doors() {
+    clean(|tree| checks::doors::check(tree, checks::doors::DOORS));
+}
+
+#[test]
 fn every_lib_rs_is_a_face() {
     clean(checks::face::check);
 }

@@ -2,6 +2,7 @@
 
 pub mod arrows;
 pub mod circles;
+pub mod doors;
 pub mod face;
 pub mod headline;
 pub mod ids;
