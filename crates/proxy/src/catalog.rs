@@ -1,0 +1,94 @@
+//! What a server offers: its lists as the bytes they came in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use omni_protocol::{CacheHint, ListKind};
+
+use crate::error::LinkError;
+use crate::handshake::Hello;
+
+/// One tool, prompt, resource or template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its name or URI.
+    pub key: String,
+    /// Where the JSON text of the key lies in `text`.
+    pub key_range: Range<usize>,
+    /// The item as its server wrote it.
+    pub text: Box<str>,
+}
+
+/// One list of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// Its items in the server's order.
+    pub items: Vec<Item>,
+    /// How long it may be kept.
+    pub hint: Option<CacheHint>,
+}
+
+/// What a server offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    /// What it said of itself.
+    pub hello: Hello,
+    lists: [Arc<List>; 4],
+}
+
+impl Catalog {
+    /// A catalog of the four lists, in the order of [`ListKind::ALL`].
+    #[must_use]
+    pub fn new(hello: Hello, lists: [List; 4]) -> Self {
+        Self { hello, lists: lists.map(Arc::new) }
+    }
+
+    /// One list.
+    #[must_use]
+    pub fn list(&self, kind: ListKind) -> &Arc<List> {
+        &self.lists[index(kind)]
+    }
+
+    /// The kinds of list in which `self` differs from `other`.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> Vec<ListKind> {
+        ListKind::ALL.into_iter().filter(|kind| self.list(*kind).items != other.list(*kind).items).collect()
+    }
+
+    /// JSON text of one of the server's capabilities.
+    #[must_use]
+    pub fn capability(&self, name: &str) -> Option<String> {
+        let found = omni_protocol::members(&self.hello.capabilities).ok()?;
+        found.into_iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned())
+    }
+}
+
+fn index(kind: ListKind) -> usize {
+    match kind {
+        ListKind::Tools => 0,
+        ListKind::Prompts => 1,
+        ListKind::Resources => 2,
+        ListKind::Templates => 3,
+    }
+}
+
+/// The catalog of one server at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogState {
+    /// What it offers, as far as is known.
+    pub catalog: Option<Arc<Catalog>>,
+    /// Whether that was asked of the server since the hub started, and not read from disk.
+    pub fresh: bool,
+    /// Why it could not be asked, the last time.
+    pub error: Option<LinkError>,
+    /// Grows with every change.
+    pub generation: u64,
+}
+
+impl CatalogState {
+    /// Whether something is known: what it offers, or why that is not known.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.catalog.is_some() || self.error.is_some()
+    }
+}

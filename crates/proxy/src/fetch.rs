@@ -1,0 +1,108 @@
+//! Asking a server for everything it offers, page after page, within bounds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use omni_protocol::{CacheHint, Era, ListKind, Message, Method, members, modern_request, parse_list_page, request};
+
+use crate::catalog::{Catalog, Item, List};
+use crate::error::LinkError;
+use crate::exchange::Outgoing;
+use crate::handshake::HUB_INFO;
+use crate::link::Link;
+
+/// Pages of one list.
+const PAGES_MAX: usize = 2_000;
+/// Items of one list.
+const ITEMS_MAX: usize = 100_000;
+/// Bytes of one list.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// All four lists, as far as the server has them.
+pub(crate) async fn fetch(link: &Arc<Link>) -> Result<Catalog, LinkError> {
+    let mut lists: [List; 4] = Default::default();
+    let declared: Vec<String> = members(&link.hello().capabilities)
+        .map(|found| found.into_iter().map(|(key, _)| key.into_owned()).collect())
+        .unwrap_or_default();
+    for (kind, list) in ListKind::ALL.into_iter().zip(&mut lists) {
+        if declared.iter().any(|name| name == kind.capability()) {
+            *list = fetch_list(link, kind).await?;
+        }
+    }
+    Ok(Catalog::new(link.hello().clone(), lists))
+}
+
+async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError> {
+    let mut list = List::default();
+    let mut cursor: Option<String> = None;
+    let mut bytes = 0;
+    for _page in 0..PAGES_MAX {
+        let message = ask(link, kind, cursor.as_deref()).await?;
+        let Some(result) = message.result() else {
+            // A server may declare `resources` and know no templates.
+            if message.error_code() == Some(omni_protocol::ErrorCode::METHOD_NOT_FOUND) {
+                return Ok(list);
+            }
+            return Err(LinkError::Broken(format!("{}: {}", kind.method(), message.error().unwrap_or_default())));
+        };
+        let broken = |e: serde_json::Error| LinkError::Broken(format!("{}: {e}", kind.method()));
+        let page = parse_list_page(kind, result).map_err(broken)?;
+        if page.broken > 0 {
+            let server = link.server().as_str();
+            tracing::warn!(target: "server", server, left_out = page.broken, "{} items without a {}", kind.member(), kind.key());
+        }
+        bytes += result.len();
+        list.hint = list.hint.or_else(|| hint(result));
+        list.items.extend(page.items.into_iter().map(|(key, key_range, text)| Item { key, key_range, text }));
+        if list.items.len() > ITEMS_MAX || bytes > BYTES_MAX {
+            return Err(LinkError::Broken(format!(
+                "{} has more than {ITEMS_MAX} items or {BYTES_MAX} bytes",
+                kind.method()
+            )));
+        }
+        match page.next_cursor {
+            None => return Ok(list),
+            Some(next) if Some(&next) == cursor.as_ref() => {
+                return Err(LinkError::Broken(format!("{} gives the same cursor again and again", kind.method())));
+            }
+            next => cursor = next,
+        }
+    }
+    Err(LinkError::Broken(format!("{} has more than {PAGES_MAX} pages", kind.method())))
+}
+
+async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<Message, LinkError> {
+    let params = match cursor {
+        Some(cursor) => format!(r#"{{"cursor":{}}}"#, serde_json::Value::from(cursor)),
+        None => "{}".to_owned(),
+    };
+    let params = match link.version().era() {
+        Era::Modern => modern_request(Some(&params), HUB_INFO, "{}", None)
+            .map_err(|e| LinkError::Broken(e.to_string()))?,
+        Era::Legacy => params,
+    };
+    let id = link.next_id();
+    let body = Bytes::from(request(id, kind.method(), &params));
+    let outgoing =
+        Outgoing { body, id, method: Method::List(kind), name: None, headers: HeaderMap::new(), progress_token: None };
+    let exchange = link.exchange(outgoing).await?;
+    let Some(mut rest) = exchange.rest else { return Ok(exchange.first) };
+    let mut last = exchange.first;
+    while let Some(message) = rest.next().await? {
+        last = message;
+    }
+    Ok(last)
+}
+
+fn hint(result: &str) -> Option<CacheHint> {
+    #[derive(serde::Deserialize)]
+    struct Hint {
+        #[serde(rename = "ttlMs")]
+        ttl_ms: Option<u64>,
+        #[serde(rename = "cacheScope")]
+        scope: Option<String>,
+    }
+    let found: Hint = serde_json::from_str(result).ok()?;
+    Some(CacheHint { ttl_ms: found.ttl_ms?, public: found.scope.as_deref() == Some("public") })
+}

@@ -1,0 +1,189 @@
+//! How a conversation begins: which era a server speaks, and what it says of itself.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use omni_protocol::{Message, Method, Version, members, modern_request, notification, request};
+
+use crate::error::LinkError;
+use crate::exchange::Outgoing;
+use crate::link::{Profile, Wire};
+use crate::transports::HttpAnswer;
+
+/// A server that does not know `server/discover` may also not answer it at all (stdio, "Backward Compatibility").
+const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What a server said of itself. JSON texts, as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Revision of the conversation.
+    pub version: Version,
+    /// Name and version.
+    pub server_info: Option<String>,
+    /// Capabilities.
+    pub capabilities: String,
+    /// Instructions for the model, a JSON string.
+    pub instructions: Option<String>,
+}
+
+/// What is known of the eras a server speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Speaks {
+    pub(crate) modern: Option<bool>,
+    pub(crate) legacy: Option<bool>,
+}
+
+/// JSON text of the hub's name and version.
+pub(crate) const HUB_INFO: &str = concat!(r#"{"name":"omni-mcp-hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+enum Outcome {
+    Agreed(Hello),
+    /// It answered, but not as a server of that era.
+    OtherEra(String),
+}
+
+/// Begins the conversation in the era that is wanted, or in the other where the server does not speak it.
+pub(crate) async fn greet(
+    wire: &Wire,
+    profile: &Profile,
+    speaks: Speaks,
+    next_id: &mut u64,
+) -> Result<Hello, LinkError> {
+    let wants_modern = profile.version == Version::V2026_07_28;
+    let modern_first = if wants_modern { speaks.modern != Some(false) } else { speaks.legacy == Some(false) };
+    let mut refused = Vec::new();
+    for modern in [modern_first, !modern_first] {
+        let known = if modern { speaks.modern } else { speaks.legacy };
+        if known == Some(false) && modern != modern_first {
+            continue;
+        }
+        let outcome =
+            if modern { discover(wire, next_id).await? } else { initialize(wire, profile, next_id).await? };
+        match outcome {
+            Outcome::Agreed(hello) => return Ok(hello),
+            Outcome::OtherEra(why) => refused.push(why),
+        }
+    }
+    Err(LinkError::Handshake(refused.join("; ")))
+}
+
+async fn discover(wire: &Wire, next_id: &mut u64) -> Result<Outcome, LinkError> {
+    let id = take(next_id);
+    let params = modern_request(None, HUB_INFO, "{}", None).map_err(|e| LinkError::Broken(e.to_string()))?;
+    let body = Bytes::from(request(id, "server/discover", &params));
+    if let Wire::Http(http) = wire {
+        http.set_version(Version::V2026_07_28);
+    }
+    let answer = tokio::time::timeout(PROBE_TIMEOUT, ask(wire, id, Method::Discover, body)).await;
+    let message = match answer {
+        Err(_) => return Ok(Outcome::OtherEra("no answer to `server/discover`".to_owned())),
+        Ok(Err(error)) => return refused_or(error),
+        Ok(Ok(message)) => message,
+    };
+    let Some(result) = message.result() else {
+        return Ok(Outcome::OtherEra(format!("`server/discover`: {}", message.error().unwrap_or_default())));
+    };
+    let found = members(result).map_err(|e| LinkError::Broken(format!("server/discover: {e}")))?;
+    let text = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned());
+    let versions: Vec<String> = text("supportedVersions").and_then(|v| serde_json::from_str(&v).ok()).unwrap_or_default();
+    if !versions.iter().any(|v| v == Version::V2026_07_28.as_str()) {
+        return Ok(Outcome::OtherEra(format!("it supports {versions:?}")));
+    }
+    let server_info = text("_meta").and_then(|meta| {
+        let inner = members(&meta).ok()?;
+        inner.iter().find(|(key, _)| key == omni_protocol::meta_keys::SERVER_INFO).map(|(_, v)| v.get().to_owned())
+    });
+    Ok(Outcome::Agreed(Hello {
+        version: Version::V2026_07_28,
+        server_info: server_info.or_else(|| text("serverInfo")),
+        capabilities: text("capabilities").unwrap_or_else(|| "{}".to_owned()),
+        instructions: text("instructions").filter(|t| t.starts_with('"')),
+    }))
+}
+
+async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result<Outcome, LinkError> {
+    let id = take(next_id);
+    let version = if profile.version == Version::V2026_07_28 { Version::LATEST_LEGACY } else { profile.version };
+    let (capabilities, info) = match &profile.session {
+        Some(session) => (session.capabilities.as_str(), session.client_info.as_str()),
+        None => ("{}", HUB_INFO),
+    };
+    let params =
+        format!(r#"{{"protocolVersion":"{}","capabilities":{capabilities},"clientInfo":{info}}}"#, version.as_str());
+    let body = Bytes::from(request(id, "initialize", &params));
+    let initialized = Bytes::from(notification("notifications/initialized", None));
+    let answer = match wire {
+        Wire::Http(http) => http.initialize(body, initialized.clone()).await.map(|(message, _)| message),
+        Wire::Stdio(_) => ask(wire, id, Method::Initialize, body).await,
+    };
+    let message = match answer {
+        Err(error) => return refused_or(error),
+        Ok(message) => message,
+    };
+    let Some(result) = message.result() else {
+        return Ok(Outcome::OtherEra(format!("`initialize`: {}", message.error().unwrap_or_default())));
+    };
+    let found = members(result).map_err(|e| LinkError::Broken(format!("initialize: {e}")))?;
+    let text = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned());
+    let agreed: Option<Version> =
+        text("protocolVersion").and_then(|v| serde_json::from_str::<String>(&v).ok()).and_then(|v| Version::parse(&v));
+    let Some(agreed) = agreed.filter(|v| v.era() == omni_protocol::Era::Legacy) else {
+        return Err(LinkError::Handshake(format!(
+            "it answered with protocol version {}, which the hub does not speak",
+            text("protocolVersion").unwrap_or_else(|| "nothing".to_owned())
+        )));
+    };
+    match wire {
+        Wire::Http(http) => {
+            http.set_version(agreed);
+            http.send(initialized).await?;
+        }
+        Wire::Stdio(stdio) => stdio.write(initialized).await?,
+    }
+    Ok(Outcome::Agreed(Hello {
+        version: agreed,
+        server_info: text("serverInfo"),
+        capabilities: text("capabilities").unwrap_or_else(|| "{}".to_owned()),
+        instructions: text("instructions").filter(|t| t.starts_with('"')),
+    }))
+}
+
+/// A plain HTTP refusal may mean "not in this era"; everything else means that the server is not there.
+fn refused_or(error: LinkError) -> Result<Outcome, LinkError> {
+    match error {
+        LinkError::Status { status: 400 | 404 | 405 | 406 | 415 | 422, .. } | LinkError::SessionLost => {
+            Ok(Outcome::OtherEra(error.to_string()))
+        }
+        other => Err(other),
+    }
+}
+
+async fn ask(wire: &Wire, id: u64, method: Method, body: Bytes) -> Result<Message, LinkError> {
+    let outgoing = Outgoing { body, id, method, name: None, headers: HeaderMap::new(), progress_token: None };
+    match wire {
+        Wire::Stdio(stdio) => {
+            let call = stdio.call(outgoing).await?;
+            loop {
+                let message = call.next().await?;
+                if message.kind() == omni_protocol::MessageKind::Response {
+                    return Ok(message);
+                }
+            }
+        }
+        Wire::Http(http) => match http.call(&outgoing).await? {
+            HttpAnswer::One(message, _) => Ok(message),
+            HttpAnswer::Stream(mut messages) => loop {
+                let message = messages.next().await?;
+                if message.kind() == omni_protocol::MessageKind::Response {
+                    return Ok(message);
+                }
+            },
+            HttpAnswer::Accepted => Err(LinkError::Broken("it accepted a request without answering it".to_owned())),
+        },
+    }
+}
+
+fn take(next_id: &mut u64) -> u64 {
+    let id = *next_id;
+    *next_id += 1;
+    id
+}

@@ -1,0 +1,48 @@
+//! What a person or a health check wants to know of one server (row DIAG-4).
+
+use serde::Serialize;
+
+/// What a server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerState {
+    /// Not started: it is started by the first call.
+    Asleep,
+    /// Being started or reached.
+    Starting,
+    /// Ready.
+    Ready,
+    /// It failed and is left alone for a while.
+    Failing,
+}
+
+/// What is known of a server.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServerStatus {
+    /// Its name.
+    pub name: String,
+    /// `stdio` or `http`.
+    pub transport: &'static str,
+    /// What it is doing.
+    pub state: ServerState,
+    /// Why it is failing, in words.
+    pub error: Option<String>,
+    /// Revisions spoken on its links.
+    pub revisions: Vec<&'static str>,
+    /// Conversations that are open.
+    pub links: usize,
+    /// Calls in flight.
+    pub calls: usize,
+    /// Connections in use, for a server behind HTTP.
+    pub connections_in_use: usize,
+    /// Connections that wait, for a server behind HTTP.
+    pub connections_idle: usize,
+    /// Tools it offers.
+    pub tools: usize,
+    /// Prompts it offers.
+    pub prompts: usize,
+    /// Resources and templates it offers.
+    pub resources: usize,
+    /// What it is for.
+    pub description: Option<String>,
+}

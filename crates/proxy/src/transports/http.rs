@@ -1,0 +1,289 @@
+//! A Streamable HTTP server: each message its own POST, answered as JSON or as a stream of events.
+
+use std::sync::{Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use omni_egress::{Body, Client, collect};
+use omni_protocol::{Era, Message, SseParser, Version, encode_value, header_names};
+use std::sync::Arc;
+
+use super::MESSAGE_BYTES_MAX;
+use crate::error::LinkError;
+use crate::exchange::Outgoing;
+use crate::spec::HttpSpec;
+
+/// Characters of a refusal's body that are told.
+const SAID_MAX: usize = 200;
+
+const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
+const MCP_METHOD: HeaderName = HeaderName::from_static(header_names::METHOD);
+const MCP_NAME: HeaderName = HeaderName::from_static(header_names::NAME);
+
+/// One conversation over HTTP: in the legacy era a session, in the modern one nothing but an address.
+#[derive(Debug)]
+pub(crate) struct HttpWire {
+    client: Client,
+    /// Headers of every request, the session's among them.
+    base: ArcSwap<HeaderMap>,
+    /// Opens the session again when the server has lost it.
+    opening: Mutex<Option<Opening>>,
+    reopening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+struct Opening {
+    initialize: Bytes,
+    initialized: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) enum HttpAnswer {
+    /// Nothing to read.
+    Accepted,
+    /// One message under an HTTP status.
+    One(Message, u16),
+    /// Events.
+    Stream(Box<HttpMessages>),
+}
+
+/// The messages of a stream of events.
+#[derive(Debug)]
+pub(crate) struct HttpMessages {
+    body: Body,
+    parser: SseParser,
+}
+
+impl HttpMessages {
+    fn new(body: Body) -> Self {
+        Self { body, parser: SseParser::new(MESSAGE_BYTES_MAX) }
+    }
+
+    /// The next message.
+    pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
+        loop {
+            while let Some(event) = self.parser.next_event().map_err(|e| LinkError::Broken(e.to_string()))? {
+                // Events without data only set the id or the time to reconnect.
+                let is_message = event.event.as_deref().is_none_or(|e| e == "message" || e.is_empty());
+                if is_message && !event.data.is_empty() {
+                    return Message::parse(event.data).map_err(|e| LinkError::Broken(e.to_string()));
+                }
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.parser.push(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(LinkError::Broken(format!("its stream broke off: {error}"))),
+                None => return Err(LinkError::Broken("its stream ended before the answer".to_owned())),
+            }
+        }
+    }
+}
+
+impl HttpWire {
+    pub(crate) fn new(client: Client, spec: &HttpSpec) -> Self {
+        let mut base = spec.headers.clone();
+        base.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        base.insert(http::header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        Self {
+            client,
+            base: ArcSwap::from_pointee(base),
+            opening: Mutex::default(),
+            reopening: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// From now on requests carry `version`'s header.
+    pub(crate) fn set_version(&self, version: Version) {
+        let mut base = HeaderMap::clone(&self.base.load());
+        base.remove(&PROTOCOL_VERSION);
+        // The header came with 2025-06-18.
+        if version >= Version::V2025_06_18 {
+            base.insert(PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
+        }
+        self.base.store(Arc::new(base));
+    }
+
+    /// Posts `initialize`; the session it opens is used from then on.
+    pub(crate) async fn initialize(&self, initialize: Bytes, initialized: Bytes) -> Result<(Message, u16), LinkError> {
+        let done = self.open(initialize.clone()).await?;
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opening { initialize, initialized });
+        Ok(done)
+    }
+
+    async fn open(&self, initialize: Bytes) -> Result<(Message, u16), LinkError> {
+        let mut headers = HeaderMap::clone(&self.base.load());
+        headers.remove(&SESSION_ID);
+        headers.remove(&PROTOCOL_VERSION);
+        let response = self.client.send(HttpMethod::POST, &headers, initialize).await?;
+        let session = response.headers().get(&SESSION_ID).cloned();
+        let (message, status) = match read(response, false).await? {
+            HttpAnswer::One(message, status) => (message, status),
+            HttpAnswer::Stream(mut messages) => (messages.next().await?, 200),
+            HttpAnswer::Accepted => return Err(LinkError::Broken("it did not answer `initialize`".to_owned())),
+        };
+        if message.result().is_some() {
+            let mut base = HeaderMap::clone(&self.base.load());
+            base.remove(&SESSION_ID);
+            if let Some(session) = session {
+                base.insert(SESSION_ID, session);
+            }
+            self.base.store(Arc::new(base));
+        }
+        Ok((message, status))
+    }
+
+    /// Posts a request. A session that the server has lost is opened again, once.
+    pub(crate) async fn call(&self, outgoing: &Outgoing) -> Result<HttpAnswer, LinkError> {
+        for _attempt in 0..2 {
+            let base = self.base.load_full();
+            let mut headers = HeaderMap::clone(&base);
+            if is_modern(&base) {
+                let method = HeaderValue::from_str(outgoing.method.as_str());
+                headers.insert(MCP_METHOD, method.map_err(|e| LinkError::Broken(e.to_string()))?);
+                if let Some(name) = &outgoing.name {
+                    let name = HeaderValue::from_str(&encode_value(name));
+                    headers.insert(MCP_NAME, name.map_err(|e| LinkError::Broken(e.to_string()))?);
+                }
+            }
+            for (name, value) in &outgoing.headers {
+                headers.insert(name.clone(), value.clone());
+            }
+            let response = self.client.send(HttpMethod::POST, &headers, outgoing.body.clone()).await?;
+            match read(response, base.contains_key(&SESSION_ID)).await {
+                Err(LinkError::SessionLost) => self.reopen(&base).await?,
+                done => return done,
+            }
+        }
+        Err(LinkError::SessionLost)
+    }
+
+    /// Posts a notification or an answer.
+    pub(crate) async fn send(&self, message: Bytes) -> Result<(), LinkError> {
+        let headers = self.base.load_full();
+        let response = self.client.send(HttpMethod::POST, &headers, message).await?;
+        match response.status() {
+            status if status.is_success() => {
+                collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
+                Ok(())
+            }
+            status => Err(LinkError::Status { status: status.as_u16(), said: None }),
+        }
+    }
+
+    async fn reopen(&self, failed: &Arc<HeaderMap>) -> Result<(), LinkError> {
+        // One caller opens the session again, the others wait for it. Nothing else is done under this lock.
+        let _turn = self.reopening.lock().await;
+        if self.base.load().get(&SESSION_ID) != failed.get(&SESSION_ID) {
+            return Ok(());
+        }
+        let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(opening) = opening else { return Err(LinkError::SessionLost) };
+        let (answer, _) = self.open(opening.initialize).await?;
+        if answer.result().is_none() {
+            return Err(LinkError::Handshake("its session ended and it refused a new one".to_owned()));
+        }
+        self.send(opening.initialized).await
+    }
+
+    /// Opens the stream on which a server of the legacy era speaks of its own accord; `None` where it offers none.
+    pub(crate) async fn stream(&self) -> Result<Option<HttpMessages>, LinkError> {
+        let mut headers = HeaderMap::clone(&self.base.load());
+        headers.remove(http::header::CONTENT_TYPE);
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        let response = self.client.send_apart(HttpMethod::GET, &headers, Bytes::new()).await?;
+        if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
+            return Ok(Some(HttpMessages::new(response.into_body())));
+        }
+        Ok(None)
+    }
+
+    /// Opens a `subscriptions/listen` on a connection of its own.
+    pub(crate) async fn listen(&self, body: Bytes) -> Result<Option<HttpMessages>, LinkError> {
+        let mut headers = HeaderMap::clone(&self.base.load());
+        headers.insert(MCP_METHOD, HeaderValue::from_static("subscriptions/listen"));
+        let response = self.client.send_apart(HttpMethod::POST, &headers, body).await?;
+        if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
+            return Ok(Some(HttpMessages::new(response.into_body())));
+        }
+        Ok(None)
+    }
+
+    /// Tells a server of the legacy era that its session is over.
+    pub(crate) fn close(&self) {
+        let base = self.base.load_full();
+        if !base.contains_key(&SESSION_ID) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let client = self.client.clone();
+        runtime.spawn(async move {
+            let mut headers = HeaderMap::clone(&base);
+            headers.remove(http::header::CONTENT_TYPE);
+            if let Ok(response) = client.send(HttpMethod::DELETE, &headers, Bytes::new()).await {
+                let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
+            }
+        });
+    }
+}
+
+fn is_modern(base: &HeaderMap) -> bool {
+    base.get(&PROTOCOL_VERSION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(Version::parse)
+        .is_some_and(|v| v.era() == Era::Modern)
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+async fn read(response: Response<Body>, in_session: bool) -> Result<HttpAnswer, LinkError> {
+    let status = response.status();
+    match media_type(response.headers()) {
+        "text/event-stream" if status.is_success() => {
+            return Ok(HttpAnswer::Stream(Box::new(HttpMessages::new(response.into_body()))));
+        }
+        "application/json" => {}
+        _ if status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT => {
+            collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
+            return Ok(HttpAnswer::Accepted);
+        }
+        _ => return Err(refusal(status, collect(response.into_body(), MESSAGE_BYTES_MAX).await?, in_session)),
+    }
+    let body = collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
+    if in_session && status == StatusCode::NOT_FOUND {
+        return Err(LinkError::SessionLost);
+    }
+    match Message::parse(body.clone()) {
+        Ok(message) if in_session && lost_session(status, &message) => Err(LinkError::SessionLost),
+        Ok(message) => Ok(HttpAnswer::One(message, status.as_u16())),
+        Err(_) if !status.is_success() => Err(refusal(status, body, in_session)),
+        Err(error) => Err(LinkError::Broken(error.to_string())),
+    }
+}
+
+/// Servers built on the SDKs' examples say 400 where the specification says 404.
+fn lost_session(status: StatusCode, message: &Message) -> bool {
+    status == StatusCode::BAD_REQUEST
+        && message.error_code().is_some_and(|code| code.0 == -32000)
+        && message.error().is_some_and(|e| e.to_ascii_lowercase().contains("session"))
+}
+
+fn refusal(status: StatusCode, body: Bytes, in_session: bool) -> LinkError {
+    if in_session && status == StatusCode::NOT_FOUND {
+        return LinkError::SessionLost;
+    }
+    if status.is_success() {
+        return LinkError::Broken("its answer is neither JSON nor a stream of events".to_owned());
+    }
+    let said = std::str::from_utf8(&body).ok().map(|t| t.chars().filter(|c| !c.is_control()).take(SAID_MAX).collect());
+    LinkError::Status { status: status.as_u16(), said: said.filter(|s: &String| !s.is_empty()) }
+}

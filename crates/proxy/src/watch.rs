@@ -1,0 +1,167 @@
+//! Listening to what a server says of its own accord, over HTTP where that needs a stream of its own.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use omni_protocol::{
+    Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response,
+};
+
+use crate::error::LinkError;
+use crate::event::Event;
+use crate::exchange::Outgoing;
+use crate::handshake::HUB_INFO;
+use crate::link::{Link, Wire};
+use crate::server::Server;
+
+/// Between two attempts to open a stream that broke off.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// At most.
+const RETRY_LONGEST: Duration = Duration::from_secs(60);
+
+/// Listens on `link` for as long as it lives.
+pub(crate) fn watch(server: &Arc<Server>, link: &Arc<Link>) {
+    if !link.claim_stream() {
+        return;
+    }
+    let needs_listen = link.version().era() == Era::Modern;
+    if matches!(link.wire(), Wire::Stdio(_)) && !needs_listen {
+        return;
+    }
+    let (server, link) = (Arc::downgrade(server), Arc::downgrade(link));
+    tokio::spawn(async move {
+        let mut pause = RETRY_FIRST;
+        while let Some(opened) = listen_once(&server, &link).await {
+            // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
+            pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
+            tokio::time::sleep(pause).await;
+        }
+    });
+}
+
+/// One stream from its opening to its end. `None` when the server offers none, or the link is gone.
+async fn listen_once(server: &Weak<Server>, link: &Weak<Link>) -> Option<bool> {
+    let strong = link.upgrade()?;
+    if strong.version().era() == Era::Modern {
+        return listen_modern(server, &strong).await;
+    }
+    let Wire::Http(http) = strong.wire() else { return None };
+    let mut messages = match http.stream().await {
+        Ok(Some(messages)) => messages,
+        Ok(None) => return None,
+        Err(_) => return Some(false),
+    };
+    // While it waits for the server, the stream must not keep the link alive: it ends with the link's last user.
+    drop(strong);
+    loop {
+        let next = tokio::select! {
+            next = messages.next() => next,
+            () = gone(link) => return None,
+        };
+        match next {
+            Ok(message) => unasked(&server.upgrade()?, &link.upgrade()?, message),
+            Err(_) => return Some(true),
+        }
+    }
+}
+
+/// Looks now and then whether the link is still wanted.
+async fn gone(link: &Weak<Link>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    while link.strong_count() > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> {
+    let filter = r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}}"#;
+    let params = modern_request(Some(filter), HUB_INFO, "{}", None).ok()?;
+    let id = link.next_id();
+    let body = Bytes::from(request(id, "subscriptions/listen", &params));
+    match link.wire() {
+        Wire::Http(http) => {
+            let mut messages = match http.listen(body).await {
+                Ok(Some(messages)) => messages,
+                Ok(None) => return None,
+                Err(_) => return Some(false),
+            };
+            let weak = Arc::downgrade(link);
+            loop {
+                let next = tokio::select! {
+                    next = messages.next() => next,
+                    () = server_gone(server) => return None,
+                };
+                match next {
+                    Ok(message) if message.kind() == MessageKind::Response => {
+                        return refused_or_ended(&message);
+                    }
+                    Ok(message) => unasked(&server.upgrade()?, &weak.upgrade()?, message),
+                    Err(_) => return Some(true),
+                }
+            }
+        }
+        Wire::Stdio(stdio) => {
+            let headers = HeaderMap::new();
+            let outgoing = Outgoing { body, id, method: Method::Listen, name: None, headers, progress_token: None };
+            let call = stdio.call(outgoing).await.ok()?;
+            let weak = Arc::downgrade(link);
+            loop {
+                match call.next().await {
+                    Ok(message) if message.kind() == MessageKind::Response => return None,
+                    Ok(message) => unasked(&server.upgrade()?, &weak.upgrade()?, message),
+                    Err(_) => return None,
+                }
+            }
+        }
+    }
+}
+
+async fn server_gone(server: &Weak<Server>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    while server.upgrade().is_some_and(|s| !s.is_stopped()) {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn refused_or_ended(message: &Message) -> Option<bool> {
+    if message.result().is_some() { Some(true) } else { None }
+}
+
+/// A message that belongs to no call.
+pub(crate) fn unasked(server: &Arc<Server>, link: &Arc<Link>, message: Message) {
+    let name = link.server().clone();
+    match (message.kind(), message.method()) {
+        (MessageKind::Notification, Some(Method::ListChanged(_))) => server.refresh(),
+        (MessageKind::Notification, Some(Method::ResourceUpdated | Method::LogMessage)) => {
+            let session = link.key().session.clone();
+            server.say(Event::Notification { server: name, session, message });
+        }
+        (MessageKind::Request, method) => {
+            let id = message.id().unwrap_or("null").to_owned();
+            let reply = match (method, &link.key().session) {
+                (Some(Method::Ping), _) => response(&id, "{}"),
+                (_, Some(session)) => {
+                    let session = Arc::clone(session);
+                    return server.say(Event::Request { server: name, session, message });
+                }
+                _ => refuse(&id, method),
+            };
+            let link = Arc::clone(link);
+            tokio::spawn(async move {
+                let sent: Result<(), LinkError> = link.send(reply.into()).await;
+                if let Err(error) = sent {
+                    tracing::debug!(%error, "a server's request could not be answered");
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
+fn refuse(id: &str, method: Option<&Method>) -> Vec<u8> {
+    let name = method.map_or("", Method::as_str);
+    let why = format!("`{name}` cannot be carried to a client here: this connection is shared by several of them");
+    error_response(Some(id), ErrorCode::METHOD_NOT_FOUND, &why, None)
+}
