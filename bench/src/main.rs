@@ -1,2 +1,74 @@
-//! .
-fn main() {}
+//! `omni-bench`: what the hub costs, measured beside a bare hyper proxy, nginx and a rival in one interleaved run.
+
+mod load;
+mod process;
+mod rawproxy;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Benchmarks of Omni MCP Hub
+#[derive(Parser)]
+#[command(name = "omni-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A trivial, fast MCP server to put behind a gateway
+    Upstream(upstream::UpstreamArgs),
+    /// The baseline: a bare reverse proxy on hyper
+    Rawproxy(rawproxy::RawProxyArgs),
+    /// Call one endpoint in a closed loop and print the figures as one line of JSON
+    Load(load::LoadArgs),
+    /// Measure all contenders in one interleaved run and write the report
+    Run(run::RunArgs),
+    /// Write the report again from the results of a run
+    Report(report::ReportArgs),
+}
+
+fn main() -> ExitCode {
+    match dispatch(&Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "omni-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Upstream(args) => one_thread()?.block_on(upstream::serve(args))?,
+        Command::Rawproxy(args) => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            if let Some(threads) = args.threads {
+                builder.worker_threads(threads);
+            }
+            builder.enable_all().build().context("cannot start the runtime")?.block_on(rawproxy::serve(args))?;
+        }
+        Command::Load(args) => {
+            let measured = one_thread()?.block_on(load::run(args))?;
+            let line = serde_json::to_string(&measured)?;
+            writeln!(std::io::stdout(), "{line}")?;
+            return Ok(if measured.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
+        }
+        Command::Run(args) => run::run(args)?,
+        Command::Report(args) => report::write(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Upstream and load run on one thread each: they share a CPU, and more threads would only add switches.
+fn one_thread() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
+}

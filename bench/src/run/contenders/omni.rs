@@ -1,0 +1,30 @@
+//! The hub, called both through one server's endpoint and through the endpoint of all servers.
+
+use crate::run::gateway::{Gateway, Route, says};
+use crate::run::launch::Launch;
+use anyhow::{Context, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// There if it was named.
+pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
+    let program: PathBuf = program.context("no --omni PATH was given")?.to_owned();
+    ensure!(program.exists(), "{} does not exist: build it with `cargo build --release -p omni`", program.display());
+    Ok(Gateway {
+        name: "omni",
+        version: says(&program, "--version"),
+        routes: vec![
+            Route { name: "omni", path: "/mcp/bench", prefix: "" },
+            Route { name: "omni-all", path: "/mcp", prefix: "bench__" },
+        ],
+        launch: Box::new(move |site| {
+            let file = site.dir.join("omni.yaml");
+            let text = format!("servers:\n  bench:\n    url: http://{}/mcp\n", site.upstream);
+            fs::write(&file, text).context("cannot write omni.yaml")?;
+            let (listen, file) = (site.listen.to_string(), file.display().to_string());
+            let data = site.dir.join("data").display().to_string();
+            Ok(Launch::new(&program, &["serve", "--listen", &listen, "--config", &file, "--data-dir", &data]))
+        }),
+        has_data: true,
+    })
+}

@@ -1,0 +1,49 @@
+//! A gateway as the run sees it: how it is started, and the routes through it that are measured.
+
+use crate::run::launch::Launch;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Says how a gateway is started at a site.
+pub(crate) type Launching = Box<dyn Fn(&Site) -> anyhow::Result<Launch>>;
+
+/// A process in front of the upstream.
+pub(crate) struct Gateway {
+    /// Short and unique; rows of the results bear it.
+    pub(crate) name: &'static str,
+    /// What is printed of its version and settings.
+    pub(crate) version: String,
+    /// The ways it is called, the first being the one its start is timed by.
+    pub(crate) routes: Vec<Route>,
+    /// Says how to start it; writes its configuration into the site's directory.
+    pub(crate) launch: Launching,
+    /// Keeps data that a second start finds.
+    pub(crate) has_data: bool,
+}
+
+/// One way through a gateway: this is what is measured.
+#[derive(Clone)]
+pub(crate) struct Route {
+    /// Short and unique.
+    pub(crate) name: &'static str,
+    /// Path of the endpoint.
+    pub(crate) path: &'static str,
+    /// Put before the upstream's tool names.
+    pub(crate) prefix: &'static str,
+}
+
+/// Where a gateway shall run.
+pub(crate) struct Site {
+    pub(crate) listen: SocketAddr,
+    pub(crate) upstream: SocketAddr,
+    /// Its own; holds configuration, data and log.
+    pub(crate) dir: PathBuf,
+}
+
+/// What a program prints when asked, first line; empty if it cannot be asked.
+pub(crate) fn says(program: &Path, argument: &str) -> String {
+    let output = Command::new(program).arg(argument).output();
+    let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned()
+}
