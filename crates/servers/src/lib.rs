@@ -4,6 +4,7 @@
 //! only read unless started with `--write`. Nothing but MCP goes to stdout; notes for the operator go to stderr.
 
 pub mod filesystem;
+pub mod git;
 mod mcp;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub enum BuiltIn {
     /// Files and directories below given roots
     Filesystem(filesystem::Options),
+    /// Local Git repositories
+    Git(git::Options),
 }
 
 /// Speaks MCP on stdin and stdout until stdin ends.
@@ -34,6 +37,7 @@ where
 {
     let server = match which {
         BuiltIn::Filesystem(options) => filesystem::server(&options)?,
+        BuiltIn::Git(options) => git::server(&options)?,
     };
     mcp::serve::serve(server, reader, writer).await
 }

@@ -4,5 +4,6 @@
 mod attacks;
 mod client;
 mod filesystem;
+mod git;
 mod protocol;
 mod stdio;
