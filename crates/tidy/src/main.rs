@@ -1,4 +1,4 @@
-//! `omni-tidy ratchet [--accept]`: writes the ratchet's list anew; what `cargo xtask ratchet` runs.
+//! `omni-tidy ratchet [--accept | --accept-circles]`: writes the ratchet's list anew; what `cargo xtask ratchet` runs.
 
 #![allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
 
@@ -20,14 +20,23 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["ratchet"] => ratchet(false),
-        ["ratchet", "--accept"] => ratchet(true),
-        _ => bail!("usage: omni-tidy ratchet [--accept]"),
+        ["ratchet"] => ratchet(Accept::Nothing),
+        ["ratchet", "--accept"] => ratchet(Accept::Lengths),
+        ["ratchet", "--accept-circles"] => ratchet(Accept::Circles),
+        _ => bail!("usage: omni-tidy ratchet [--accept | --accept-circles]"),
     }
 }
 
+/// What may become more.
+#[derive(Clone, Copy)]
+enum Accept {
+    Nothing,
+    Lengths,
+    Circles,
+}
+
 /// Writes down what has shrunk; what has grown only when told to accept it.
-fn ratchet(accept: bool) -> Result<()> {
+fn ratchet(accept: Accept) -> Result<()> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(RATCHET_FILE);
     let before = match std::fs::read_to_string(&file) {
         Ok(text) => text,
@@ -36,16 +45,21 @@ fn ratchet(accept: bool) -> Result<()> {
     };
     let known = Ratchet::parse(&before)?;
     let measured = Measured::of(&Tree::read()?);
-    let grown = known.grown(&measured);
-    let after = if accept { Ratchet::accepting(&measured) } else { known.lowered(&measured) }.render();
+    let list = match accept {
+        Accept::Nothing => known.lowered(&measured),
+        Accept::Lengths => known.accepting_lengths(&measured),
+        Accept::Circles => known.accepting_circles(&measured),
+    };
+    let (grown, after) = (list.grown(&measured), list.render());
     if after == before {
         println!("{RATCHET_FILE} stays as it is");
     } else {
         std::fs::write(&file, after).with_context(|| format!("cannot write {RATCHET_FILE}"))?;
         println!("{RATCHET_FILE} written anew");
     }
-    if !grown.is_empty() && !accept {
-        bail!("longer than allowed; make it shorter, or take it with --accept and say why:\n{}", report(grown));
+    if !grown.is_empty() {
+        let wish = "mend it, or take it (lengths: --accept, circles: --accept-circles) and say why";
+        bail!("more than the list allows; {wish}:\n{}", report(grown));
     }
     Ok(())
 }

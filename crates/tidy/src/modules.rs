@@ -9,6 +9,8 @@ const HOPS_MAX: usize = 16;
 
 /// The modules of one crate that have a file, by their path (`["flow", "call_tool"]`; the root is empty).
 pub(crate) struct Modules<'a> {
+    /// The package's folder.
+    pub(crate) folder: String,
     files: BTreeMap<Vec<String>, &'a Walked>,
 }
 
@@ -36,7 +38,7 @@ pub(crate) fn crates<'a>(tree: &Tree, walked: &'a [Walked]) -> Vec<Modules<'a>> 
             }
             files.insert(module_path(inside), file);
         }
-        all.push(Modules { files });
+        all.push(Modules { folder: package.folder.clone(), files });
     }
     all
 }
@@ -169,6 +171,13 @@ pub(crate) fn circles(edges: &[Edge]) -> Vec<(BTreeSet<String>, Vec<Edge>)> {
         (group, edges)
     };
     groups.into_iter().map(with_edges).collect()
+}
+
+/// How many files of each package stand in a circle; packages without one are left out.
+pub(crate) fn tangled(tree: &Tree, walked: &[Walked]) -> BTreeMap<String, usize> {
+    let count = |modules: &Modules<'_>| circles(&modules.edges()).iter().map(|(group, _)| group.len()).sum::<usize>();
+    let counted = crates(tree, walked).into_iter().map(|modules| (modules.folder.clone(), count(&modules)));
+    counted.filter(|(_, files)| *files > 0).collect()
 }
 
 fn reachable<'a>(next: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &str) -> BTreeSet<&'a str> {

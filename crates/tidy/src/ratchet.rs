@@ -1,5 +1,6 @@
-//! How long a file and a function may be, and the committed list of what is longer: it may only shrink.
+//! How long a file and a function may be, and the committed list of what is longer or stands in a circle: it may only shrink.
 
+use crate::modules::tangled;
 use crate::walk::walk;
 use crate::{Finding, Tree};
 use anyhow::{Context as _, Result, bail};
@@ -15,26 +16,28 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 const HEAD: &str = "\
-# What is longer than a file (500 lines) or a function (70) should be. A ratchet, not a wall: nothing here may grow, and
-# what shrinks is written down shorter: `cargo xtask ratchet`. With `--accept` it also takes what has grown; say why in
-# the commit that does so.
+# What is longer than a file (500 lines) or a function (70) should be, and how many files of a crate import one another in
+# circles. A ratchet, not a wall: nothing here may grow, and what shrinks is written down smaller: `cargo xtask ratchet`.
+# With `--accept` it also takes what has become longer, with `--accept-circles` new circles; say why in that commit.
 ";
 
-/// What is over its limit: the name, and its lines.
+/// What is over its limit: the name, and its lines; for circles the package's folder, and its files in circles.
 type Lengths = BTreeMap<String, usize>;
 
-/// The files and functions that are over the limits now.
+/// The files, functions and packages that are over the limits now.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Measured {
     files: Lengths,
     functions: Lengths,
+    circles: Lengths,
 }
 
-/// The files and functions that are known to be over the limits, from the committed list.
+/// The files, functions and packages that are known to be over the limits, from the committed list.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Ratchet {
     files: Lengths,
     functions: Lengths,
+    circles: Lengths,
 }
 
 impl Measured {
@@ -48,7 +51,9 @@ impl Measured {
                 measured.files.insert(source.path.clone(), lines);
             }
         }
-        for file in walk(tree).0 {
+        let (walked, _) = walk(tree);
+        measured.circles = tangled(tree, &walked);
+        for file in &walked {
             for function in file.functions.iter().filter(|function| function.lines > FUNCTION_LINES_MAX) {
                 let longest = measured.functions.entry(format!("{} {}", file.path, function.name)).or_default();
                 *longest = function.lines.max(*longest);
@@ -65,21 +70,21 @@ impl Ratchet {
     /// When a line is none that [`Ratchet::render`] writes.
     pub fn parse(text: &str) -> Result<Self> {
         let mut ratchet = Self::default();
-        let mut in_functions = None;
+        let mut list: Option<&mut Lengths> = None;
         for (index, line) in text.lines().map(str::trim).enumerate() {
             let place = || format!("{RATCHET_FILE}:{}: `{line}`", index + 1);
             match line {
-                "[files]" => in_functions = Some(false),
-                "[functions]" => in_functions = Some(true),
+                "[files]" => list = Some(&mut ratchet.files),
+                "[functions]" => list = Some(&mut ratchet.functions),
+                "[circles]" => list = Some(&mut ratchet.circles),
                 _ if line.is_empty() || line.starts_with('#') => {}
                 _ => {
                     let (name, lines) =
-                        line.split_once(" = ").with_context(|| format!("{} is no `\"name\" = lines`", place()))?;
+                        line.split_once(" = ").with_context(|| format!("{} is no `\"name\" = number`", place()))?;
                     let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
                     let name = name.with_context(|| format!("{}: the name is not in quotes", place()))?;
-                    let lines = lines.parse().with_context(|| format!("{}: the lines are no number", place()))?;
-                    let Some(functions) = in_functions else { bail!("{} stands before [files]", place()) };
-                    let list = if functions { &mut ratchet.functions } else { &mut ratchet.files };
+                    let lines = lines.parse().with_context(|| format!("{}: that is no number", place()))?;
+                    let Some(list) = &mut list else { bail!("{} stands before [files]", place()) };
                     if list.insert(name.to_owned(), lines).is_some() {
                         bail!("{} stands there twice", place());
                     }
@@ -93,7 +98,7 @@ impl Ratchet {
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = HEAD.to_owned();
-        for (title, lengths) in [("files", &self.files), ("functions", &self.functions)] {
+        for (title, lengths) in [("files", &self.files), ("functions", &self.functions), ("circles", &self.circles)] {
             let _ = writeln!(text, "\n[{title}]");
             for (name, lines) in lengths {
                 let _ = writeln!(text, "\"{name}\" = {lines}");
@@ -107,12 +112,13 @@ impl Ratchet {
     pub fn check(&self, measured: &Measured) -> Vec<Finding> {
         let mut findings = self.grown(measured);
         let lowered = self.lowered(measured);
-        let pairs = [(&self.files, &lowered.files), (&self.functions, &lowered.functions)];
+        let pairs =
+            [(&self.files, &lowered.files), (&self.functions, &lowered.functions), (&self.circles, &lowered.circles)];
         for (name, lines) in pairs
             .iter()
             .flat_map(|(known, lower)| known.iter().filter(|(name, _)| known.get(*name) != lower.get(*name)))
         {
-            let message = format!("`{name}` no longer has {lines} lines: write it down with `cargo xtask ratchet`");
+            let message = format!("`{name}` is no longer at {lines}: write it down with `cargo xtask ratchet`");
             findings.push(Finding::new(RATCHET_FILE, 0, message));
         }
         findings
@@ -124,19 +130,22 @@ impl Ratchet {
         let kinds = [
             (&measured.files, &self.files, FILE_LINES_MAX, "make it two files"),
             (&measured.functions, &self.functions, FUNCTION_LINES_MAX, "give its middle a name"),
+            (&measured.circles, &self.circles, 0, "the check of circles tells which"),
         ];
         let mut findings = Vec::new();
         for (now, known, usual, advice) in kinds {
             for (name, lines) in now {
                 let may = known.get(name).copied().unwrap_or(usual);
-                if *lines > may {
-                    let (path, what) = name.split_once(' ').unwrap_or((name, "the file"));
-                    findings.push(Finding::new(
-                        path,
-                        0,
-                        format!("{what} has {lines} lines and may have {may}: {advice}"),
-                    ));
+                if *lines <= may {
+                    continue;
                 }
+                let (path, what) = name.split_once(' ').unwrap_or((name, "the file"));
+                let message = if usual == 0 {
+                    format!("{lines} files import one another in circles, and {may} may: {advice}")
+                } else {
+                    format!("{what} has {lines} lines and may have {may}: {advice}")
+                };
+                findings.push(Finding::new(path, 0, message));
             }
         }
         findings
@@ -148,13 +157,29 @@ impl Ratchet {
         let lower = |known: &Lengths, now: &Lengths| {
             known.iter().filter_map(|(name, may)| now.get(name).map(|lines| (name.clone(), *lines.min(may)))).collect()
         };
-        Self { files: lower(&self.files, &measured.files), functions: lower(&self.functions, &measured.functions) }
+        Self {
+            files: lower(&self.files, &measured.files),
+            functions: lower(&self.functions, &measured.functions),
+            circles: lower(&self.circles, &measured.circles),
+        }
     }
 
-    /// A list that takes everything as it is now.
+    /// The list that takes every length as it is now; circles it leaves as they were, or less.
     #[must_use]
-    pub fn accepting(measured: &Measured) -> Self {
-        Self { files: measured.files.clone(), functions: measured.functions.clone() }
+    pub fn accepting_lengths(&self, measured: &Measured) -> Self {
+        Self { files: measured.files.clone(), functions: measured.functions.clone(), ..self.lowered(measured) }
+    }
+
+    /// The list that takes every circle as it is now; lengths it leaves as they were, or less.
+    #[must_use]
+    pub fn accepting_circles(&self, measured: &Measured) -> Self {
+        Self { circles: measured.circles.clone(), ..self.lowered(measured) }
+    }
+
+    /// How many files of the package in this folder may stand in circles.
+    #[must_use]
+    pub(crate) fn files_in_circles(&self, folder: &str) -> usize {
+        self.circles.get(folder).copied().unwrap_or_default()
     }
 }
 
@@ -173,7 +198,7 @@ mod tests {
     }
 
     fn known(file: usize, function: usize) -> Ratchet {
-        Ratchet::accepting(&measured(file, function))
+        Ratchet::default().accepting_lengths(&measured(file, function))
     }
 
     #[test]
@@ -206,6 +231,19 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|finding| finding.path == RATCHET_FILE));
         assert_eq!(known(600, 80).lowered(&measured(599, 70)), known(599, 70));
+    }
+
+    #[test]
+    fn circles_are_taken_only_when_that_is_asked_for() {
+        let knot = [("crates/a/src/x.rs", "use crate::y::Y;"), ("crates/a/src/y.rs", "use crate::x::X;")];
+        let measured = Measured::of(&Tree::sample(&knot));
+        let lengths = Ratchet::default().accepting_lengths(&measured);
+        assert_eq!(lengths, Ratchet::default());
+        assert_eq!(lengths.check(&measured).len(), 1);
+        let circles = lengths.accepting_circles(&measured);
+        assert_eq!((circles.check(&measured), circles.files_in_circles("crates/a")), (vec![], 2));
+        assert_eq!(circles.check(&Measured::default()).len(), 1, "an undone circle is written down");
+        assert_eq!(Ratchet::parse(&circles.render()).unwrap(), circles);
     }
 
     #[test]
