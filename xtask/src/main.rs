@@ -1,2 +1,70 @@
-//! .
-fn main() {}
+//! `cargo xtask`: the chores of this repository, each one command, the same here and in CI.
+
+#![allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
+
+mod bench;
+mod check;
+mod conformance;
+mod fixtures;
+mod peers;
+mod ratchet;
+mod skips;
+mod step;
+mod tally;
+mod test;
+
+use anyhow::{Context as _, Result, bail};
+use std::path::Path;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  check [--advisories]   format, lints, tests of the house (tidy), dependencies (deny), documentation
+  test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run;
+                         with arguments only the tests they choose: cargo xtask test -p omni-proxy
+  bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
+  fixtures [PEER ARGS]   install or refresh the real servers and clients tests talk to, and build omni-fixture
+  ratchet                write down what has become shorter, and circles that are gone; with --accept
+                         also what has grown, with --accept-circles also new import circles
+  conformance [ARGS]     the official conformance suite against the hub
+  help                   this
+
+check and test go on after a failing step, and name the command that runs just that step again.
+With CI=true in the environment a check or a test that was skipped for want of something that can be had is a failure.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        // The chain of causes and no stack: what went wrong is a command, a file or an argument, not this program.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = arguments.split_first().map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;
+    if rest.iter().any(|argument| argument == "--help") && command != "bench" {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    match command {
+        "check" => check::run(rest),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "fixtures" => fixtures::run(rest),
+        "ratchet" => ratchet::run(rest),
+        "conformance" => conformance::run(rest).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("no command `{other}`\n\n{HELP}"),
+    }
+}
