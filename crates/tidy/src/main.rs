@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
 
 use anyhow::{Context as _, Result, bail};
-use omni_tidy::{Measured, RATCHET_FILE, Ratchet, Tree, report};
+use omni_tidy::{House, Measured, RATCHET_FILE, Ratchet, report};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ fn ratchet(accept: Accept) -> Result<()> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {RATCHET_FILE}")),
     };
     let known = Ratchet::parse(&before)?;
-    let measured = Measured::of(&Tree::read()?);
+    let measured = Measured::of(&House::read()?);
     let list = match accept {
         Accept::Nothing => known.lowered(&measured),
         Accept::Lengths => known.accepting_lengths(&measured),

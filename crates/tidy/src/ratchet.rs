@@ -1,8 +1,7 @@
 //! How long a file and a function may be, and the committed list of what is longer or stands in a circle: it may only shrink.
 
 use crate::modules::tangled;
-use crate::walk::walk;
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,17 +42,16 @@ pub struct Ratchet {
 impl Measured {
     /// Measures every Rust file.
     #[must_use]
-    pub fn of(tree: &Tree) -> Self {
+    pub fn of(house: &House) -> Self {
         let mut measured = Self::default();
-        for source in tree.rust() {
+        for source in house.tree.rust() {
             let lines = source.text.lines().count();
             if lines > FILE_LINES_MAX {
                 measured.files.insert(source.path.clone(), lines);
             }
         }
-        let (walked, _) = walk(tree);
-        measured.circles = tangled(tree, &walked);
-        for file in &walked {
+        measured.circles = tangled(&house.tree, &house.walked);
+        for file in &house.walked {
             for function in file.functions.iter().filter(|function| function.lines > FUNCTION_LINES_MAX) {
                 let longest = measured.functions.entry(format!("{} {}", file.path, function.name)).or_default();
                 *longest = function.lines.max(*longest);
@@ -194,7 +192,7 @@ mod tests {
 
     fn measured(file_lines: usize, function_lines: usize) -> Measured {
         let file = "//! x\n".repeat(file_lines);
-        Measured::of(&Tree::sample(&[("crates/a/src/f.rs", &file), ("crates/a/src/g.rs", &function(function_lines))]))
+        Measured::of(&House::sample(&[("crates/a/src/f.rs", &file), ("crates/a/src/g.rs", &function(function_lines))]))
     }
 
     fn known(file: usize, function: usize) -> Ratchet {
@@ -236,7 +234,7 @@ mod tests {
     #[test]
     fn circles_are_taken_only_when_that_is_asked_for() {
         let knot = [("crates/a/src/x.rs", "use crate::y::Y;"), ("crates/a/src/y.rs", "use crate::x::X;")];
-        let measured = Measured::of(&Tree::sample(&knot));
+        let measured = Measured::of(&House::sample(&knot));
         let lengths = Ratchet::default().accepting_lengths(&measured);
         assert_eq!(lengths, Ratchet::default());
         assert_eq!(lengths.check(&measured).len(), 1);

@@ -2,31 +2,35 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use omni_tidy::{Finding, Measured, RATCHET_FILE, Ratchet, TABLE, Tree, checks, report};
+use omni_tidy::{Finding, House, Measured, RATCHET_FILE, Ratchet, TABLE, checks, report};
+use std::sync::LazyLock;
 
-fn clean(check: impl Fn(&Tree) -> Vec<Finding>) {
-    let findings = check(&Tree::read().expect("the repository"));
+/// Read once: walking it takes longer than all checks together.
+static HOUSE: LazyLock<House> = LazyLock::new(|| House::read().expect("the repository"));
+
+fn clean(check: impl Fn(&House) -> Vec<Finding>) {
+    let findings = check(&HOUSE);
     assert!(findings.is_empty(), "\n{}", report(findings));
 }
 
-fn ratchet(tree: &Tree) -> Ratchet {
-    let list = tree.sources.iter().find(|source| source.path == RATCHET_FILE).expect("the ratchet's list");
+fn ratchet(house: &House) -> Ratchet {
+    let list = house.tree.sources.iter().find(|source| source.path == RATCHET_FILE).expect("the ratchet's list");
     Ratchet::parse(&list.text).expect("the ratchet's list")
 }
 
 #[test]
 fn crates_use_one_another_along_the_table_of_arrows() {
-    clean(|tree| checks::arrows::check(tree, TABLE));
+    clean(|house| checks::arrows::check(house, TABLE));
 }
 
 #[test]
 fn modules_import_one_another_in_no_circle() {
-    clean(|tree| checks::circles::check(tree, &ratchet(tree)));
+    clean(|house| checks::circles::check(house, &ratchet(house)));
 }
 
 #[test]
 fn processes_pauses_and_exits_stay_behind_their_doors() {
-    clean(|tree| checks::doors::check(tree, checks::doors::DOORS));
+    clean(|house| checks::doors::check(house, checks::doors::DOORS));
 }
 
 #[test]
@@ -36,7 +40,7 @@ fn every_lib_rs_is_a_face() {
 
 #[test]
 fn nothing_is_over_what_the_ratchet_allows() {
-    clean(|tree| ratchet(tree).check(&Measured::of(tree)));
+    clean(|house| ratchet(house).check(&Measured::of(house)));
 }
 
 #[test]

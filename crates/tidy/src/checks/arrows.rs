@@ -1,21 +1,20 @@
 //! The table of arrows holds: in every Cargo.toml, and in every path of every source.
 
 use crate::table::EVERYTHING;
-use crate::walk::walk;
-use crate::{Finding, Row, Tree};
+use crate::{Finding, House, Row};
 
 /// Dependencies and paths that the table does not allow; packages without a row, and rows without a package.
 #[must_use]
-pub fn check(tree: &Tree, table: &[Row]) -> Vec<Finding> {
+pub fn check(house: &House, table: &[Row]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for row in table.iter().filter(|row| !tree.packages.iter().any(|package| package.name == row.package)) {
+    for row in table.iter().filter(|row| !house.tree.packages.iter().any(|package| package.name == row.package)) {
         findings.push(Finding::new(
             "crates/tidy/src/table.rs",
             0,
             format!("no package {}: take its row out", row.package),
         ));
     }
-    for package in &tree.packages {
+    for package in &house.tree.packages {
         let manifest = format!("{}/Cargo.toml", package.folder);
         let Some(row) = table.iter().find(|row| row.package == package.name) else {
             let wish = format!("{} has no row in crates/tidy/src/table.rs: say what it may use, and why", package.name);
@@ -28,10 +27,9 @@ pub fn check(tree: &Tree, table: &[Row]) -> Vec<Finding> {
             }
         }
     }
-    let (walked, unparsed) = walk(tree);
-    findings.extend(unparsed);
-    for file in &walked {
-        let Some(package) = tree.package_of(&file.path) else { continue };
+    findings.extend(house.unparsed());
+    for file in &house.walked {
+        let Some(package) = house.tree.package_of(&file.path) else { continue };
         let Some(row) = table.iter().find(|row| row.package == package.name) else { continue };
         for used in &file.used {
             // `omni` and `xtask` are programs, which nothing can import: what is called so is a module.
@@ -72,7 +70,7 @@ mod tests {
     fn sample(files: &[(&str, &str)]) -> Vec<String> {
         let mut all = vec![("crates/a/src/lib.rs", ""), ("crates/b/src/lib.rs", ""), ("crates/c/src/lib.rs", "")];
         all.extend(files);
-        check(&Tree::sample(&all), WALLS).iter().map(ToString::to_string).collect()
+        check(&House::sample(&all), WALLS).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -105,11 +103,11 @@ mod tests {
 
     #[test]
     fn manifests_are_held_against_the_table_too() {
-        let mut tree =
-            Tree::sample(&[("crates/a/src/lib.rs", ""), ("crates/b/src/lib.rs", ""), ("crates/c/src/lib.rs", "")]);
-        tree.packages[2].dependencies = vec![("omni-a".to_owned(), false), ("omni-b".to_owned(), true)];
-        tree.packages[0].dependencies = vec![("omni-b".to_owned(), true)];
-        let found: Vec<String> = check(&tree, WALLS).iter().map(ToString::to_string).collect();
+        let mut house =
+            House::sample(&[("crates/a/src/lib.rs", ""), ("crates/b/src/lib.rs", ""), ("crates/c/src/lib.rs", "")]);
+        house.tree.packages[2].dependencies = vec![("omni-a".to_owned(), false), ("omni-b".to_owned(), true)];
+        house.tree.packages[0].dependencies = vec![("omni-b".to_owned(), true)];
+        let found: Vec<String> = check(&house, WALLS).iter().map(ToString::to_string).collect();
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("crates/a/Cargo.toml: the wing omni-a uses the wing omni-b"));
         assert_eq!(found[1], "crates/c/Cargo.toml: omni-c may not use omni-a (the ground)");
@@ -117,7 +115,7 @@ mod tests {
 
     #[test]
     fn packages_and_rows_need_one_another() {
-        let found = check(&Tree::sample(&[("crates/d/src/lib.rs", "")]), &WALLS[2..]);
+        let found = check(&House::sample(&[("crates/d/src/lib.rs", "")]), &WALLS[2..]);
         assert_eq!(found.len(), 2);
         assert!(found[0].message.contains("no package omni-c") && found[1].message.contains("omni-d has no row"));
     }

@@ -1,8 +1,7 @@
 //! Inside a crate no modules import one another in a circle; a child that imports its parent is the smallest one.
 
 use crate::modules::{circles, crates, tangled};
-use crate::walk::walk;
-use crate::{Finding, Ratchet, Tree};
+use crate::{Finding, House, Ratchet};
 use std::collections::BTreeSet;
 
 /// A knot with more edges than this is told by its first ones, one for each pair of files.
@@ -11,11 +10,11 @@ const EDGES_TOLD_MAX: usize = 24;
 /// One finding a circle, with the imports that close it, for each package that has more files in circles than the
 /// ratchet's list allows it.
 #[must_use]
-pub fn check(tree: &Tree, known: &Ratchet) -> Vec<Finding> {
-    let (walked, mut findings) = walk(tree);
-    let tangled = tangled(tree, &walked);
+pub fn check(house: &House, known: &Ratchet) -> Vec<Finding> {
+    let mut findings = house.unparsed();
+    let tangled = tangled(&house.tree, &house.walked);
     let over = |folder: &str| tangled.get(folder).is_some_and(|files| *files > known.files_in_circles(folder));
-    for modules in crates(tree, &walked).into_iter().filter(|modules| over(&modules.folder)) {
+    for modules in crates(&house.tree, &house.walked).into_iter().filter(|modules| over(&modules.folder)) {
         for (group, edges) in circles(&modules.edges()) {
             let first = group.first().cloned().unwrap_or_default();
             let names: Vec<&str> = group.iter().map(String::as_str).collect();
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     fn sample(files: &[(&str, &str)]) -> Vec<Finding> {
-        check(&Tree::sample(files), &Ratchet::default())
+        check(&House::sample(files), &Ratchet::default())
     }
 
     #[test]
@@ -76,10 +75,10 @@ mod tests {
             ("crates/a/src/x.rs", "use crate::y::Y; pub struct X(Y);"),
             ("crates/a/src/y.rs", "use crate::x::X; pub struct Y(X);"),
         ];
-        assert_eq!(check(&Tree::sample(&files), &known), []);
+        assert_eq!(check(&House::sample(&files), &known), []);
         files[2].1 = "use crate::{x::X, z::Z}; pub struct Y(X, Z);";
         files.push(("crates/a/src/z.rs", "use crate::x::X; pub struct Z(X);"));
-        assert_eq!(check(&Tree::sample(&files), &known).len(), 1);
+        assert_eq!(check(&House::sample(&files), &known).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Some calls belong behind one door: processes, pauses of a thread, the end of the program.
 
-use crate::walk::walk;
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 
 /// A call, by the end of its path, and where it may stand.
 #[derive(Debug)]
@@ -43,9 +42,9 @@ const TOOLS: &[&str] = &["bench/", "xtask/", "crates/tidy/", "crates/fixtures/"]
 
 /// Calls outside tests that stand elsewhere than behind their door; and doors that lead to no file.
 #[must_use]
-pub fn check(tree: &Tree, doors: &[Door]) -> Vec<Finding> {
-    let (walked, mut findings) = walk(tree);
-    for file in walked.iter().filter(|file| !TOOLS.iter().any(|tool| file.path.starts_with(tool))) {
+pub fn check(house: &House, doors: &[Door]) -> Vec<Finding> {
+    let mut findings = house.unparsed();
+    for file in house.walked.iter().filter(|file| !TOOLS.iter().any(|tool| file.path.starts_with(tool))) {
         for used in file.used.iter().filter(|used| !used.test) {
             let behind = |door: &&Door| door.may.iter().any(|may| file.path.starts_with(may));
             for door in doors.iter().filter(|door| ends_with(&used.segments, door.call) && !behind(door)) {
@@ -54,8 +53,10 @@ pub fn check(tree: &Tree, doors: &[Door]) -> Vec<Finding> {
             }
         }
     }
-    for may in
-        doors.iter().flat_map(|door| door.may).filter(|may| !tree.paths.iter().any(|path| path.starts_with(**may)))
+    for may in doors
+        .iter()
+        .flat_map(|door| door.may)
+        .filter(|may| !house.tree.paths.iter().any(|path| path.starts_with(**may)))
     {
         findings.push(Finding::new(may, 0, "is a door in crates/tidy/src/checks/doors.rs and not there: take it out"));
     }
@@ -74,7 +75,7 @@ mod tests {
 
     fn found(path: &str, text: &str) -> Vec<String> {
         let files = [("crates/a/src/process/spawn.rs", "fn f() { Command::new(x); }"), (path, text)];
-        check(&Tree::sample(&files), WALLS).iter().map(ToString::to_string).collect()
+        check(&House::sample(&files), WALLS).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -93,6 +94,6 @@ mod tests {
 
     #[test]
     fn a_door_that_leads_nowhere_is_found() {
-        assert_eq!(check(&Tree::sample(&[("crates/a/src/x.rs", "")]), WALLS).len(), 1);
+        assert_eq!(check(&House::sample(&[("crates/a/src/x.rs", "")]), WALLS).len(), 1);
     }
 }

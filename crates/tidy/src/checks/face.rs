@@ -1,14 +1,14 @@
 //! `lib.rs` is a face: documentation, `mod`, `pub use`; it defines nothing that its children could import.
 
 use crate::walk::{attributes, is_cfg_test};
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 use syn::spanned::Spanned as _;
 
 /// Every item of a `lib.rs` that is no module in its own file and no `pub use`.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
+pub fn check(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for source in tree.rust().filter(|source| source.path.ends_with("/src/lib.rs")) {
+    for source in house.tree.rust().filter(|source| source.path.ends_with("/src/lib.rs")) {
         let Ok(file) = syn::parse_file(&source.text) else { continue };
         for item in file.items.iter().filter(|item| !belongs(item)) {
             let message = "lib.rs is a face: only documentation, `mod x;` and `pub use`; give this a file of its own";
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<usize> {
-        check(&Tree::sample(&[("crates/a/src/lib.rs", text)])).iter().map(|finding| finding.line).collect()
+        check(&House::sample(&[("crates/a/src/lib.rs", text)])).iter().map(|finding| finding.line).collect()
     }
 
     #[test]
@@ -49,6 +49,6 @@ mod tests {
 
     #[test]
     fn other_files_are_free() {
-        assert_eq!(check(&Tree::sample(&[("crates/a/src/x.rs", "pub fn f() {}")])), []);
+        assert_eq!(check(&House::sample(&[("crates/a/src/x.rs", "pub fn f() {}")])), []);
     }
 }

@@ -1,18 +1,18 @@
 //! The first line of a Rust file says in one sentence what it is for.
 
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 
 /// Fewer words than this are no sentence.
 const WORDS_MIN: usize = 3;
 
 /// Files whose first line is no `//!` sentence.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
+pub fn check(house: &House) -> Vec<Finding> {
     let speaks = |text: &str| {
         let first = text.lines().next().unwrap_or_default();
         first.strip_prefix("//! ").is_some_and(|said| said.split_whitespace().count() >= WORDS_MIN)
     };
-    let silent = tree.rust().filter(|source| !speaks(&source.text));
+    let silent = house.tree.rust().filter(|source| !speaks(&source.text));
     silent
         .map(|source| Finding::new(&source.path, 1, "begin with `//!` and what the file is for, in one sentence"))
         .collect()
@@ -27,8 +27,8 @@ mod tests {
         for bad in
             ["fn f() {}\n", "//! .\n", "\n//! What it is for.\n", "// What it is for.\n", "/// What it is for.\n", ""]
         {
-            assert_eq!(check(&Tree::sample(&[("crates/a/src/x.rs", bad)])).len(), 1, "{bad:?}");
+            assert_eq!(check(&House::sample(&[("crates/a/src/x.rs", bad)])).len(), 1, "{bad:?}");
         }
-        assert_eq!(check(&Tree::sample(&[("crates/a/src/x.rs", "//! What it is for.\n"), ("x.sh", "")])), []);
+        assert_eq!(check(&House::sample(&[("crates/a/src/x.rs", "//! What it is for.\n"), ("x.sh", "")])), []);
     }
 }

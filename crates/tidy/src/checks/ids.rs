@@ -1,7 +1,6 @@
 //! Requirement ids (`GW-3`, or `gw_3` in a test's name) are ids of the committed list, so that a typo hides no gap.
 
-use crate::walk::walk;
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 use std::collections::BTreeSet;
 
 /// The committed list, one id a line.
@@ -9,8 +8,8 @@ pub const IDS_FILE: &str = "docs/requirements-ids.txt";
 
 /// Ids in Rust files whose family is in the list and which are not.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(list) = tree.sources.iter().find(|source| source.path == IDS_FILE) else {
+pub fn check(house: &House) -> Vec<Finding> {
+    let Some(list) = house.tree.sources.iter().find(|source| source.path == IDS_FILE) else {
         return vec![Finding::new(IDS_FILE, 0, "is missing: it lists the ids that tests may name, one a line")];
     };
     let ids: BTreeSet<&str> = list.text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -21,7 +20,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::new(path, line, format!("{id} is no requirement ({IDS_FILE})")));
         }
     };
-    for source in tree.rust() {
+    for source in house.tree.rust() {
         for (index, line) in source.text.lines().enumerate() {
             for word in line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')) {
                 if is_id(word) {
@@ -30,7 +29,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
-    for file in walk(tree).0 {
+    for file in &house.walked {
         for test in file.functions.iter().filter(|function| function.is_test) {
             for id in ids_of_name(&test.name) {
                 judge(&file.path, test.line, id);
@@ -63,7 +62,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<String> {
         let files = [(IDS_FILE, "GW-1\nGW-2\nTOOL-7\n"), ("crates/a/src/x.rs", text)];
-        check(&Tree::sample(&files)).iter().map(ToString::to_string).collect()
+        check(&House::sample(&files)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -84,6 +83,6 @@ mod tests {
 
     #[test]
     fn without_the_list_nothing_passes() {
-        assert_eq!(check(&Tree::sample(&[("crates/a/src/x.rs", "")])).len(), 1);
+        assert_eq!(check(&House::sample(&[("crates/a/src/x.rs", "")])).len(), 1);
     }
 }

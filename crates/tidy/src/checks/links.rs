@@ -1,17 +1,17 @@
 //! Relative links in the Markdown files lead to files that exist.
 
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 use std::collections::BTreeSet;
 
 /// Links and pictures whose file is not in the repository.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
-    let mut known: BTreeSet<&str> = tree.paths.iter().map(String::as_str).collect();
-    for path in &tree.paths {
+pub fn check(house: &House) -> Vec<Finding> {
+    let mut known: BTreeSet<&str> = house.tree.paths.iter().map(String::as_str).collect();
+    for path in &house.tree.paths {
         known.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
     }
     let mut findings = Vec::new();
-    for source in tree.sources.iter().filter(|source| source.path.ends_with(".md")) {
+    for source in house.tree.sources.iter().filter(|source| source.path.ends_with(".md")) {
         let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut in_code = false;
         for (index, line) in source.text.lines().enumerate() {
@@ -71,7 +71,7 @@ mod tests {
 
     fn found(path: &str, text: &str) -> Vec<usize> {
         let files = [(path, text), ("docs/HERE.md", ""), ("docs/plot.svg", "")];
-        check(&Tree::sample(&files)).iter().map(|finding| finding.line).collect()
+        check(&House::sample(&files)).iter().map(|finding| finding.line).collect()
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Paths a reader can follow: no `super::super`, no glob imports but `use super::*` and preludes in tests.
 
-use crate::walk::{Kind, walk};
-use crate::{Finding, Tree};
+use crate::walk::Kind;
+use crate::{Finding, House};
 
 /// Paths that climb twice, and globs.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
-    let (walked, mut findings) = walk(tree);
-    for file in &walked {
+pub fn check(house: &House) -> Vec<Finding> {
+    let mut findings = house.unparsed();
+    for file in &house.walked {
         for used in &file.used {
             let starts =
                 |with: &[&str]| used.segments.iter().map(String::as_str).take(with.len()).eq(with.iter().copied());
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<usize> {
-        check(&Tree::sample(&[(path, text)])).iter().map(|finding| finding.line).collect()
+        check(&House::sample(&[(path, text)])).iter().map(|finding| finding.line).collect()
     }
 
     #[test]

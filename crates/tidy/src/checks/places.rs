@@ -1,6 +1,6 @@
 //! No tracked file names a package registry's host or a path of one particular machine.
 
-use crate::{Finding, Source, Tree};
+use crate::{Finding, House, Source};
 
 /// Hosts of registries, in two halves so that this file does not name them either. Which registry, or which mirror of
 /// it, a package comes from is the configuration of the machine, not of the project.
@@ -25,9 +25,9 @@ const WRITTEN_BY_TOOLS: &[&str] = &["Cargo.lock"];
 
 /// Lines with such a name in them. `tmp` may stand in tests: they read no file there, they only speak of one.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
+pub fn check(house: &House) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for source in tree.sources.iter().filter(|source| !WRITTEN_BY_TOOLS.contains(&source.path.as_str())) {
+    for source in house.tree.sources.iter().filter(|source| !WRITTEN_BY_TOOLS.contains(&source.path.as_str())) {
         let tests_from = tests_from(source);
         for (index, line) in source.text.lines().enumerate() {
             for (host, end) in HOSTS.iter().filter(|(host, end)| line.contains(&format!("{host}{end}"))) {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> usize {
-        check(&Tree::sample(&[(path, text)])).len()
+        check(&House::sample(&[(path, text)])).len()
     }
 
     #[test]

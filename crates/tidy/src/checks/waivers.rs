@@ -1,13 +1,12 @@
 //! A lint is waived outside tests only with its reason in view. (That `unwrap`, `todo!` and their kin are lints at all is clippy's.)
 
-use crate::walk::walk;
-use crate::{Finding, Tree};
+use crate::{Finding, House};
 
 /// `#[allow(…)]` and `#[expect(…)]` without `reason = "…"` and without a comment on the line or above it.
 #[must_use]
-pub fn check(tree: &Tree) -> Vec<Finding> {
-    let (walked, mut findings) = walk(tree);
-    for file in &walked {
+pub fn check(house: &House) -> Vec<Finding> {
+    let mut findings = house.unparsed();
+    for file in &house.walked {
         for waiver in file.waivers.iter().filter(|waiver| !waiver.has_reason) {
             findings.push(Finding::new(
                 &file.path,
@@ -24,7 +23,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<usize> {
-        check(&Tree::sample(&[("crates/a/src/x.rs", text)])).iter().map(|finding| finding.line).collect()
+        check(&House::sample(&[("crates/a/src/x.rs", text)])).iter().map(|finding| finding.line).collect()
     }
 
     #[test]
