@@ -1,0 +1,19 @@
+//! Windsurf: `~/.codeium/windsurf/mcp_config.json`, where an address is called `serverUrl`.
+
+use serde_json::json;
+
+use crate::cli::connect::client::{Client, Scope};
+use crate::cli::places;
+
+pub(crate) const CLIENT: Client = Client {
+    name: "windsurf",
+    title: "Windsurf",
+    container: "mcpServers",
+    file: |scope, around| match scope {
+        Scope::User => places::windsurf(around),
+        Scope::Project => None,
+    },
+    http: Some(|url| json!({ "serverUrl": url })),
+    stdio: |program, args| json!({ "command": program, "args": args }),
+    afterwards: "press refresh in Windsurf's MCP panel",
+};

@@ -1,0 +1,66 @@
+//! The command line: what `omni` understands. A command is a file with its arguments and `run`, and one line in [`Command`].
+
+mod add;
+mod check;
+mod completions;
+mod connect;
+mod context;
+mod diff;
+mod file;
+mod import;
+mod jsonc;
+mod own_file;
+mod places;
+mod remove;
+pub(crate) mod say;
+mod schema;
+mod secrets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::cli::context::Context;
+use crate::config::Surroundings;
+
+/// Omni MCP Hub: one gateway in front of many MCP servers.
+#[derive(Debug, Parser)]
+#[command(name = "omni", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The configuration; without it `./omni.yaml`, then `omni/omni.yaml` in your configuration directory.
+    #[arg(long, global = true, env = "OMNI_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands, each a file beside this one.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    Import(import::ImportArgs),
+    Connect(connect::ConnectArgs),
+    Check(check::CheckArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let around = Surroundings::of_process().context("the current directory cannot be found")?;
+        let context = &Context { config: self.config, around };
+        match self.command {
+            Command::Add(command) => command.run(context),
+            Command::Remove(command) => command.run(context),
+            Command::Import(command) => command.run(context),
+            Command::Connect(command) => command.run(context),
+            Command::Check(command) => command.run(context),
+            Command::Schema(command) => command.run(context),
+            Command::Completions(command) => command.run(Self::command()),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the schema cannot say: keys that do not go together, names, addresses, patterns.
+
+use std::net::SocketAddr;
+
+use crate::config::settings::{BuiltinSettings, PoolSettings, ServerSettings, Settings, Sharing};
+
+/// Longest name of a server: with `__` and a tool's name it has to fit a client's 64 characters.
+const NAME_CHARS_MAX: usize = 32;
+/// Longest pattern of the policy.
+const PATTERN_CHARS_MAX: usize = 256;
+
+/// A complaint about the value, or the key, that a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    pub(crate) path: Vec<String>,
+    /// Whether the key is meant and not its value.
+    pub(crate) key: bool,
+    pub(crate) message: String,
+}
+
+/// All complaints about the whole; `stated` tells whether a server's entry has a key in the text.
+pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str) -> bool) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for (name, server) in &settings.servers {
+        let add = |mut complaint: Complaint| {
+            complaint.path.splice(0..0, ["servers".to_owned(), name.clone()]);
+            complaint
+        };
+        found.extend(
+            server_name_fault(name)
+                .map(|message| add(key(&[], format!("`{name}` cannot be a server's name: {message}")))),
+        );
+        found.extend(server_problems(server, &|field| stated(name, field)).into_iter().map(add));
+    }
+    found.extend(gateway_problems(settings));
+    for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
+        for (index, pattern) in patterns.iter().enumerate() {
+            let fault = pattern_fault(pattern);
+            found.extend(fault.map(|message| value(&["policy", list, &index.to_string()], message)));
+        }
+    }
+    found
+}
+
+/// Complaints that do not keep the hub from running: patterns that name no server.
+pub(crate) fn settings_warnings(settings: &Settings) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
+        for (index, pattern) in patterns.iter().enumerate() {
+            let server = pattern.split(':').next().unwrap_or_default();
+            if !server.contains(['*', '?']) && !settings.servers.contains_key(server) && !settings.servers.is_empty() {
+                let near = crate::config::nearest::nearest(server, settings.servers.keys().map(String::as_str));
+                let hint = near.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
+                let message = format!("`{pattern}` names no server of this file{hint}");
+                found.push(value(&["policy", list, &index.to_string()], message));
+            }
+        }
+    }
+    found
+}
+
+/// Why a name cannot be a server's.
+pub(crate) fn server_name_fault(name: &str) -> Option<&'static str> {
+    let right = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.chars().count() > NAME_CHARS_MAX {
+        Some("it is longer than 32 characters")
+    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        Some("it starts with a letter or a digit")
+    } else if !name.chars().all(right) {
+        Some("only letters, digits, `_` and `-` are allowed")
+    } else if name.contains("__") {
+        Some("`__` parts the server from the tool in `server__tool`")
+    } else if name.ends_with('_') {
+        Some("it may not end in `_`, because `server__tool` could then be read in two ways")
+    } else {
+        None
+    }
+}
+
+/// Complaints about one server's entry, paths relative to it.
+fn server_problems(server: &ServerSettings, stated: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let kinds: Vec<&str> = ["command", "url", "builtin"].into_iter().filter(|kind| stated(kind)).collect();
+    match kinds.as_slice() {
+        [] => found.push(key(&[], "says neither `command`, `url` nor `builtin`: one of them is needed".to_owned())),
+        [kind] => found.extend(misplaced(kind, stated)),
+        [_, second, ..] => {
+            let message = format!("`{}` exclude one another: an entry has one of them", kinds.join("` and `"));
+            found.push(key(&[second], message));
+        }
+    }
+    if server.command.as_deref().is_some_and(|command| command.trim().is_empty() || command.contains('\0')) {
+        found.push(value(&["command"], "is empty: name a program".to_owned()));
+    }
+    for (index, _) in server.args.iter().enumerate().filter(|(_, arg)| arg.contains('\0')) {
+        found.push(value(&["args", &index.to_string()], "holds a NUL character, which no argument can".to_owned()));
+    }
+    for (name, text) in &server.env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            found.push(key(&["env", name], format!("`{name}` cannot be the name of a variable")));
+        } else if text.contains('\0') {
+            found.push(value(&["env", name], "holds a NUL character, which no variable can".to_owned()));
+        }
+    }
+    for (name, text) in &server.headers {
+        let right = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(right) {
+            found.push(key(&["headers", name], format!("`{name}` cannot be the name of a header")));
+        } else if text.chars().any(|c| c.is_control() && c != '\t') {
+            found.push(value(&["headers", name], "holds a line break or another control character".to_owned()));
+        }
+    }
+    // A disabled server keeps references to variables that are not set; its address is looked at when it is enabled.
+    let address = server.url.as_deref().filter(|url| !(server.disabled && url.contains("${ENV:")));
+    found.extend(address.and_then(url_fault).map(|message| value(&["url"], message.to_owned())));
+    found.extend(server.builtin.as_ref().and_then(builtin_fault));
+    let PoolSettings { initial, size, max, .. } = server.pool;
+    if !(initial <= size && size <= max) {
+        let message = format!(
+            "wants initial <= size <= max; here they are {initial}, {size} and {max} (5, 10 and 20 when not said)"
+        );
+        found.push(key(&["pool"], message));
+    }
+    found
+}
+
+/// Keys that say nothing for this kind of server.
+fn misplaced(kind: &str, stated: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
+    let (strange, belongs): (&[&str], &str) = match kind {
+        "command" => (&["headers"], "url"),
+        _ => (&["args", "env", "cwd", "sharing"], "command"),
+    };
+    let strange_builtin: &[&str] = if kind == "builtin" { &["headers"] } else { &[] };
+    let complaint =
+        |name: &&str, belongs: &str| key(&[name], format!("`{name}` goes with `{belongs}`, not with `{kind}`"));
+    let mut found: Vec<_> = strange.iter().filter(|name| stated(name)).map(|name| complaint(name, belongs)).collect();
+    found.extend(strange_builtin.iter().filter(|name| stated(name)).map(|name| complaint(name, "url")));
+    found
+}
+
+fn builtin_fault(builtin: &BuiltinSettings) -> Option<Complaint> {
+    match builtin {
+        BuiltinSettings::Filesystem { roots, .. } if roots.is_empty() => {
+            Some(value(&["builtin", "roots"], "is empty: name at least one directory".to_owned()))
+        }
+        BuiltinSettings::Git { repositories, .. } if repositories.is_empty() => {
+            Some(value(&["builtin", "repositories"], "is empty: name at least one repository".to_owned()))
+        }
+        BuiltinSettings::Database { url, .. } => {
+            let known = ["sqlite:", "postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+            let message = "is written `sqlite:FILE` or `postgres://USER@HOST/DATABASE`".to_owned();
+            (!known).then(|| value(&["builtin", "url"], message))
+        }
+        _ => None,
+    }
+}
+
+/// Why an address cannot be that of a Streamable HTTP server.
+fn url_fault(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return Some("starts with http:// or https://");
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Some("holds a space or a control character: write it as %20")
+    } else if authority.contains('@') {
+        Some("holds a user or password: put credentials under `headers`")
+    } else if host.is_empty() {
+        Some("names no host")
+    } else if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
+        Some("has no right port: 1 to 65535")
+    } else {
+        None
+    }
+}
+
+fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
+    let gateway = &settings.gateway;
+    let mut found = Vec::new();
+    match gateway.listen.parse::<SocketAddr>() {
+        Err(_) => {
+            let message = "is written as address and port, such as 127.0.0.1:8420 or [::1]:8420".to_owned();
+            found.push(value(&["gateway", "listen"], message));
+        }
+        Ok(address) if !address.ip().is_loopback() => {
+            let message = "must be a loopback address (127.0.0.1 or [::1]): until logins and TLS are built, \
+                           the hub refuses to listen beyond this machine";
+            found.push(value(&["gateway", "listen"], message.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    for (index, origin) in gateway.allowed_origins.iter().enumerate() {
+        let fault = url_fault(origin).or_else(|| {
+            let path = origin.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
+            path.then_some("is an origin, without a path: https://host:port")
+        });
+        found.extend(
+            fault.map(|message| value(&["gateway", "allowed_origins", &index.to_string()], message.to_owned())),
+        );
+    }
+    for (index, host) in gateway.allowed_hosts.iter().enumerate() {
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@".contains(c)) {
+            let message = "is a host name, without scheme or path".to_owned();
+            found.push(value(&["gateway", "allowed_hosts", &index.to_string()], message));
+        }
+    }
+    found
+}
+
+/// Why a pattern of the policy cannot match anything.
+fn pattern_fault(pattern: &str) -> Option<String> {
+    let (server, name) = pattern.split_once(':').map_or((pattern, None), |(server, name)| (server, Some(name)));
+    let right = |c: char| c.is_ascii_alphanumeric() || "_-*?".contains(c);
+    if pattern.chars().count() > PATTERN_CHARS_MAX {
+        Some(format!("is longer than {PATTERN_CHARS_MAX} characters"))
+    } else if server.is_empty() || name == Some("") {
+        Some("is written `server:name`, or `server` for all of a server".to_owned())
+    } else if !server.chars().all(right) {
+        Some(format!("`{server}` matches no server's name: letters, digits, `_`, `-`, and `*` and `?` for any"))
+    } else if pattern.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Some("holds a space or a control character".to_owned())
+    } else {
+        None
+    }
+}
+
+fn value(path: &[&str], message: String) -> Complaint {
+    Complaint { path: path.iter().map(|step| (*step).to_owned()).collect(), key: false, message }
+}
+
+fn key(path: &[&str], message: String) -> Complaint {
+    Complaint { key: true, ..value(path, message) }
+}
+
+/// What is wrong with an entry made in code, not read from a text; its references to variables are not yet replaced.
+pub(crate) fn entry_faults(server: &ServerSettings) -> Vec<String> {
+    let stated = |field: &str| match field {
+        "command" => server.command.is_some(),
+        "url" => server.url.is_some(),
+        "builtin" => server.builtin.is_some(),
+        "args" => !server.args.is_empty(),
+        "env" => !server.env.is_empty(),
+        "cwd" => server.cwd.is_some(),
+        "headers" => !server.headers.is_empty(),
+        "sharing" => server.sharing != Sharing::default(),
+        _ => false,
+    };
+    let said = |complaint: Complaint| match complaint.path.as_slice() {
+        [] => complaint.message,
+        path => format!("{}: {}", path.join("."), complaint.message),
+    };
+    let unreplaced = ServerSettings { disabled: true, ..server.clone() };
+    server_problems(&unreplaced, &stated).into_iter().map(said).collect()
+}

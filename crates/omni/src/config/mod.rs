@@ -1,0 +1,26 @@
+//! `omni.yaml`: found, read, checked and given its meaning; every complaint names file, line and column.
+
+mod check;
+pub(crate) mod edit;
+mod emit;
+mod error;
+mod expand;
+mod load;
+mod nearest;
+mod node;
+mod paths;
+mod schema;
+mod settings;
+mod shape;
+mod surroundings;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use crate::config::check::{entry_faults, server_name_fault};
+pub(crate) use crate::config::error::{ConfigErrors, Problem};
+pub(crate) use crate::config::load::{Config, FILE_NAME, data_dir, discover, load};
+pub(crate) use crate::config::node::plain_yaml;
+pub(crate) use crate::config::schema::schema_text;
+pub(crate) use crate::config::settings::{ServerSettings, Settings};
+pub(crate) use crate::config::surroundings::{Os, Surroundings};

@@ -1,0 +1,69 @@
+//! The whole of `omni.yaml` as it is written; each crate brings its own section.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use omni_auth::settings::PolicySettings;
+use omni_gateway::settings::GatewaySettings;
+pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerSettings, Sharing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of Omni MCP Hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// The MCP servers behind the hub, by name. Names start with a letter or digit, then letters, digits, `_` and `-`; at most
+    /// 32 characters, no `__`, no `_` at the end: a tool is called `name__tool`.
+    #[schemars(with = "BTreeMap<String, ServerSettings>")]
+    pub(crate) servers: IndexMap<String, ServerSettings>,
+    /// Where and how clients are received.
+    pub(crate) gateway: GatewaySettings,
+    /// What the local user may call.
+    pub(crate) policy: PolicySettings,
+    /// Where the hub keeps what it must remember; relative paths are relative to this file. By default
+    /// `$XDG_DATA_HOME/omni` or `~/.local/share/omni`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What is written to the log.
+    pub(crate) log: LogSettings,
+}
+
+/// What is written to the log, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogSettings {
+    /// The least important kind of line that is written.
+    pub(crate) level: LogLevel,
+    /// How a line looks.
+    pub(crate) format: LogFormat,
+}
+
+/// How important a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    /// Only failures.
+    Error,
+    /// Also what may become one.
+    Warn,
+    /// Also what an operator wants to know.
+    #[default]
+    Info,
+    /// Also each step of a call.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
