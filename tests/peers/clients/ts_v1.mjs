@@ -1,0 +1,23 @@
+// Drives an MCP server with the TypeScript SDK 1.x (legacy eras), and prints what it saw as one line of JSON.
+// node ts_v1.mjs URL [--call NAME JSON] | node ts_v1.mjs [--call NAME JSON] -- COMMAND [ARGUMENT...]
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { drive, parse } from './drive.mjs';
+
+const wanted = parse(process.argv.slice(2), []);
+const client = new Client({ name: 'omni-peer-ts-v1', version: '1.0.0' }, { capabilities: {} });
+const transport = wanted.command
+  ? new StdioClientTransport({ command: wanted.command[0], args: wanted.command.slice(1), stderr: 'inherit' })
+  : new StreamableHTTPClientTransport(new URL(wanted.url));
+// This generation tells the negotiated version to the transport alone.
+let negotiated = null;
+const setOnTransport = transport.setProtocolVersion?.bind(transport);
+transport.setProtocolVersion = version => {
+  negotiated = version;
+  setOnTransport?.(version);
+};
+await drive(client, transport, wanted, {
+  protocolVersion: () => negotiated,
+  callTool: (call, options) => client.callTool(call, undefined, options)
+});
