@@ -6,12 +6,13 @@ use git2::{DiffOptions, Patch};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::filesystem::READ_BYTES_MAX;
+use crate::filesystem::limits::READ_BYTES_MAX;
 use crate::filesystem::read::text_of;
 use crate::filesystem::roots::Roots;
 use crate::filesystem::write::replace;
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Edits of one call.
 const EDITS_MAX: usize = 1_000;

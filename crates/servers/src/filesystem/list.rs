@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::filesystem::roots::{Place, Roots};
 use crate::mcp::cancel::Cancel;
+use crate::mcp::failure::Failure;
 use crate::mcp::glob::Pattern;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Entries of one listing or tree.
 const ENTRIES_MAX: usize = 10_000;

@@ -6,6 +6,7 @@
 
 mod edit;
 mod info;
+mod limits;
 mod list;
 mod read;
 mod roots;
@@ -18,10 +19,7 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use crate::filesystem::roots::Roots;
-use crate::mcp::Server;
-
-/// The largest file or answer, in bytes.
-const READ_BYTES_MAX: u64 = 10 * 1024 * 1024;
+use crate::mcp::server::Server;
 
 /// Read, search and, with --write, change files below the given directories.
 #[derive(Debug, Clone, clap::Args)]

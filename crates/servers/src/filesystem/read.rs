@@ -11,10 +11,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::filesystem::READ_BYTES_MAX;
+use crate::filesystem::limits::READ_BYTES_MAX;
 use crate::filesystem::roots::{Place, Roots};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Files of one `read_multiple_files`.
 const FILES_MAX: usize = 100;

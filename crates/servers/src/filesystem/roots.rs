@@ -8,7 +8,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 
-use crate::mcp::tool::Failure;
+use crate::mcp::failure::Failure;
 
 /// The longest path taken, in bytes (Linux takes no longer one in a single call).
 const PATH_BYTES_MAX: usize = 4_096;

@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::filesystem::list::{entries_of, excluded, patterns};
 use crate::filesystem::roots::Roots;
 use crate::mcp::cancel::Cancel;
+use crate::mcp::failure::Failure;
 use crate::mcp::glob::Pattern;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Paths of one answer.
 const MATCHES_MAX: usize = 1_000;

@@ -12,10 +12,11 @@ use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::filesystem::READ_BYTES_MAX;
+use crate::filesystem::limits::READ_BYTES_MAX;
 use crate::filesystem::roots::{Place, Roots, parent_in};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Names tried for a temporary file before giving up.
 const TEMPORARY_NAMES_MAX: u32 = 100;

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::git::output::Output;
 use crate::git::repositories::{Repositories, failure, resolve_commit};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Branches of one answer.
 const BRANCHES_MAX: usize = 1_000;

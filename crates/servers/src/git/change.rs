@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::git::branches::is_local;
 use crate::git::repositories::{Repositories, failure, plain, resolve_commit};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Bytes of a commit message.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;

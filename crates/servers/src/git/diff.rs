@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::git::output::{OUTPUT_BYTES_MAX, Output};
 use crate::git::repositories::{Repositories, failure, plain, resolve};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Lines of context around a change.
 const CONTEXT_LINES_MAX: u32 = 10_000;

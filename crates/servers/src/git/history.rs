@@ -13,7 +13,8 @@ use crate::git::diff::print;
 use crate::git::output::{Output, written};
 use crate::git::repositories::{Repositories, failure, resolve};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Commits of one answer.
 const COMMITS_MAX: usize = 1_000;

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::git::repositories::Repositories;
-use crate::mcp::Server;
+use crate::mcp::server::Server;
 
 /// Read and, with --write, change local Git repositories.
 #[derive(Debug, Clone, clap::Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use git2::{Commit, ErrorCode, Object, Repository, RepositoryOpenFlags};
 
-use crate::mcp::tool::Failure;
+use crate::mcp::failure::Failure;
 
 /// Where a repository lives, with every symbolic link resolved.
 #[derive(Debug, PartialEq, Eq)]

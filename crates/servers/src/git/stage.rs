@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use crate::git::repositories::{Repositories, failure};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Paths of one `git_add`.
 const PATHS_MAX: usize = 1_000;

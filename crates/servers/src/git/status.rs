@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::git::output::Output;
 use crate::git::repositories::{Repositories, failure};
 use crate::mcp::cancel::Cancel;
-use crate::mcp::tool::{Answer, Failure, Hints, Outcome, Signature, Tool};
+use crate::mcp::failure::Failure;
+use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
 /// Files of one answer.
 const FILES_MAX: usize = 5_000;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::mcp::tool::Failure;
+use crate::mcp::failure::Failure;
 
 /// A flag that is raised once; clones share it.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Path patterns: `*` and `?` within a name, `**` across names, `[a-z]` classes and `{a,b}` alternatives.
 
-use crate::mcp::tool::Failure;
+use crate::mcp::failure::Failure;
 
 /// The longest pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 1_024;

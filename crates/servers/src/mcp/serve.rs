@@ -11,13 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::mcp::Server;
 use crate::mcp::cancel::Cancel;
 use crate::mcp::frame::{Frame, Frames, LINE_BYTES_MAX};
 use crate::mcp::message::{
     Fault, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, PARSE_ERROR, RESOURCE_NOT_FOUND,
     Request, parse, success,
 };
+use crate::mcp::server::Server;
 use crate::mcp::tool::result_of;
 use crate::mcp::version::{Era, SUBSCRIPTION_KEY, allows_batches, era_of, finish, negotiate, server_info};
 

@@ -1,6 +1,5 @@
 //! A tool: its name, schema and hints, and the typed function behind it.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::mcp::cancel::Cancel;
+use crate::mcp::failure::Failure;
 
 /// What a tool gives back when it worked.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,21 +33,6 @@ impl Outcome {
     /// Data, and its JSON text for clients that read only text.
     pub(crate) fn data(structured: Value) -> Self {
         Self::both(structured.to_string(), structured)
-    }
-}
-
-/// A tool's own failure: a sentence that tells a model what to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) String);
-
-impl Failure {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// `what` failed because of `error`.
-    pub(crate) fn because(what: impl Display, error: impl Display) -> Self {
-        Self(format!("{what}: {error}"))
     }
 }
 

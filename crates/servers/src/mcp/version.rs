@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::mcp::Server;
 use crate::mcp::message::{Fault, INVALID_PARAMS, UNSUPPORTED_VERSION};
+use crate::mcp::server::Server;
 
 /// The revision without sessions.
 pub(crate) const MODERN: &str = "2026-07-28";
