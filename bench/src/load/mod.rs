@@ -53,7 +53,8 @@ pub(crate) struct LoadArgs {
     pub(crate) watch: Vec<(String, u32)>,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// The length of a measurement, from the command line.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|s| (0.05..=600.0).contains(s)).ok_or_else(|| "between 0.05 and 600 seconds".to_owned())
 }
 

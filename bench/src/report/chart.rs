@@ -26,7 +26,7 @@ pub(crate) struct Panel {
 
 const WIDTH: f64 = 880.0;
 const MARGIN: f64 = 24.0;
-const LABELS: f64 = 138.0;
+const LABELS: f64 = 148.0;
 const GAP: f64 = 18.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 14.0;

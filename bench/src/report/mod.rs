@@ -44,12 +44,14 @@ pub(crate) fn write_from(file: &Path, docs: &Path) -> anyhow::Result<()> {
 }
 
 /// How a bar is read.
-const READING: &str = "median of the rounds, the line marks the range";
+const READING: &str = "bar: median, line: range";
+/// What a notch says.
+const NOTCHED: &str = "a notched bar is longer than drawn";
 
 fn cpu_chart(results: &Results) -> Chart {
     Chart {
         title: "CPU time of the gateway for one tools/call, in µs (less is better)",
-        subtitle: format!("{READING}; each panel has its own scale, a notched bar is longer than drawn"),
+        subtitle: format!("{READING}; each panel has a scale of its own, {NOTCHED}"),
         bands: bands(results, cpu_us, |contender| contender != "direct"),
     }
 }
@@ -60,7 +62,7 @@ fn throughput_chart(results: &Results) -> Chart {
         if on.is_empty() { "gateways not pinned" } else { "gateways on one core, load and upstream on another" };
     Chart {
         title: "Calls a second (more is better)",
-        subtitle: format!("{READING}; {cores}; panels have their own scales, a notched bar is longer than drawn"),
+        subtitle: format!("{READING}; {cores}; {NOTCHED}"),
         bands: bands(results, throughput, |_| true),
     }
 }

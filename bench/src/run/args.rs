@@ -1,6 +1,6 @@
 //! The options of `omni-bench run`.
 
-use crate::load::Era;
+use crate::load::{Era, seconds};
 use crate::upstream::Speaks;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// Length of one measurement
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, value_parser = seconds, default_value = "3")]
     pub(crate) seconds: f64,
     /// Calls a session before each measurement
     #[arg(long, default_value_t = 50)]
@@ -84,6 +84,11 @@ impl RunArgs {
     /// Length of a measurement, by what was asked.
     pub(crate) fn seconds_wanted(&self) -> f64 {
         if self.quick { 1.2 } else { self.seconds }
+    }
+
+    /// An era that the upstream speaks: what does not depend on the era is measured in this.
+    pub(crate) fn sure_era(&self) -> Era {
+        if self.upstream_era == Speaks::Modern { Era::Modern } else { Era::Legacy }
     }
 
     /// Starts of each gateway, by what was asked.

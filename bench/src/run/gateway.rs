@@ -1,5 +1,6 @@
 //! A gateway as the run sees it: how it is started, and the routes through it that are measured.
 
+use crate::load::Era;
 use crate::run::launch::Launch;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ pub(crate) struct Route {
 pub(crate) struct Site {
     pub(crate) listen: SocketAddr,
     pub(crate) upstream: SocketAddr,
+    /// An era that the upstream speaks.
+    pub(crate) era: Era,
     /// Its own; holds configuration, data and log.
     pub(crate) dir: PathBuf,
 }

@@ -102,6 +102,14 @@ impl Drop for Running {
     }
 }
 
+/// Starts a process of the calling thread's CPUs, which dies with this one.
+pub(crate) fn start_here(launch: &Launch, log: &Path) -> anyhow::Result<Running> {
+    let since = Instant::now();
+    let child =
+        launch.command(log, true)?.spawn().with_context(|| format!("cannot start {}", launch.program.display()))?;
+    Ok(Running { child, log: log.to_owned(), since })
+}
+
 /// An order to the launching thread, and where the child goes.
 type Order = (Command, SyncSender<std::io::Result<(Child, Instant)>>);
 
@@ -150,7 +158,8 @@ pub(crate) fn settle(cpus: Option<&str>, realtime: bool) -> anyhow::Result<()> {
     let link = fs::read_link("/proc/thread-self").context("which thread this is")?;
     let thread = link.file_name().and_then(|name| name.to_str()).context("which thread this is")?.to_owned();
     if let Some(cpus) = cpus {
-        tool("taskset", &["-pc", cpus, &thread])?;
+        tool("taskset", &["-pc", cpus, &thread])
+            .with_context(|| format!("cannot use CPU {cpus} alone; `--placement free` pins nothing"))?;
     }
     if realtime {
         tool("chrt", &["--rr", "-p", "1", &thread])?;

@@ -40,6 +40,12 @@ pub(crate) fn cpu() -> String {
     format!("{} (family {}, model {}){virtual_machine}", field("model name"), field("cpu family"), field("model\t"))
 }
 
+/// CPUs of the machine, whichever of them this thread may use.
+pub(crate) fn cpus() -> usize {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    info.lines().filter(|line| line.starts_with("processor")).count()
+}
+
 /// Memory in GiB.
 pub(crate) fn memory_gib() -> u64 {
     let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();

@@ -19,9 +19,9 @@ use crate::report;
 use crate::run::args::Placement;
 use crate::run::contenders::available;
 use crate::run::gateway::{Gateway, Route, Site};
-use crate::run::launch::{Launcher, Running, settle};
+use crate::run::launch::{Launch, Launcher, Running, settle, start_here};
 use crate::run::rows::{Row, Run};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use std::fs::{self, File};
 use std::io::Write;
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
         Placement::OneCore => (Some("1"), Some("1")),
         Placement::Free => (None, None),
     };
+    for program in [&args.omni, &args.nginx, &args.mcp_proxy].into_iter().flatten() {
+        ensure!(program.exists(), "{} is not there: build or install it, or leave the option out", program.display());
+    }
     let launcher = Launcher::new(gateway_cpus, args.realtime)?;
     // Whatever this thread starts from here on, load and upstream, runs where it runs.
     settle(load_cpus, args.realtime)?;
@@ -110,19 +113,19 @@ impl Orchestra<'_> {
         self.starts(&gateways, upstream).await?;
 
         let mut running = Vec::new();
-        let mut stands = vec![Stand {
-            name: "direct",
-            url: format!("http://{upstream}/mcp"),
-            tool: self.args.tool.clone(),
-            pid: None,
-            eras: self.args.eras.clone(),
-        }];
+        let straight = Route { name: "direct", path: "/mcp", prefix: "" };
+        let mut stands = vec![self.stand(&straight, upstream, None).await?];
         for gateway in &gateways {
-            let site = Site { listen: start::free_address()?, upstream, dir: self.dir.join(gateway.name) };
+            let site = Site {
+                listen: start::free_address()?,
+                upstream,
+                era: self.args.sure_era(),
+                dir: self.dir.join(gateway.name),
+            };
             match start::start_for_good(&self.launcher, gateway, &site).await {
                 Ok(process) => {
                     for route in &gateway.routes {
-                        stands.push(self.stand(route, &site, process.pid()).await?);
+                        stands.push(self.stand(route, site.listen, Some(process.pid())).await?);
                     }
                     running.push(process);
                 }
@@ -131,7 +134,7 @@ impl Orchestra<'_> {
         }
         self.blocks(&stands, upstream_process.pid()).await?;
         running.into_iter().for_each(Running::stop);
-        upstream_process.stop().await;
+        upstream_process.stop();
         let minutes = begun.elapsed().as_secs_f64() / 60.0;
         self.results.add(&Row::End { load_average: machine::load_average(), minutes })
     }
@@ -142,7 +145,7 @@ impl Orchestra<'_> {
             date: machine::date(),
             commit: machine::commit(),
             cpu: machine::cpu(),
-            cpus: std::thread::available_parallelism().map_or(1, usize::from).max(2),
+            cpus: machine::cpus(),
             memory_gib: machine::memory_gib(),
             kernel: machine::kernel(),
             rustc: machine::rustc(),
@@ -172,19 +175,17 @@ impl Orchestra<'_> {
     }
 
     /// Started by this thread and not by the launcher: it belongs to the load's CPU.
-    async fn upstream(&self) -> anyhow::Result<(SocketAddr, Upstream)> {
+    async fn upstream(&self) -> anyhow::Result<(SocketAddr, Running)> {
         let listen = start::free_address()?;
         let (address, payload) = (listen.to_string(), self.args.payload.to_string());
         let era = format!("{:?}", self.args.upstream_era).to_lowercase();
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["upstream", "--listen", &address, "--payload", &payload, "--era", &era]).stdin(Stdio::null());
-        if self.args.sse {
-            command.arg("--sse");
-        }
-        let child = command.kill_on_drop(true).spawn().context("cannot start the upstream")?;
-        let era = if self.args.upstream_era == crate::upstream::Speaks::Modern { Era::Modern } else { Era::Legacy };
-        start::first_call(&format!("http://{listen}/mcp"), era, "echo", Instant::now(), Duration::from_secs(5)).await?;
-        Ok((listen, Upstream(child)))
+        let mut args = vec!["upstream", "--listen", &address, "--payload", &payload, "--era", &era];
+        args.extend(self.args.sse.then_some("--sse"));
+        let running = start_here(&Launch::new(&std::env::current_exe()?, &args), &self.dir.join("upstream.log"))?;
+        let patience = Duration::from_secs(5);
+        start::first_call(&format!("http://{listen}/mcp"), self.args.sure_era(), "echo", Instant::now(), patience)
+            .await?;
+        Ok((listen, running))
     }
 
     /// All starts, gateway by gateway in turn.
@@ -197,7 +198,7 @@ impl Orchestra<'_> {
                     continue;
                 }
                 let dir = self.dir.join(format!("start-{}-{round}", gateway.name));
-                match start::measure(&self.launcher, gateway, upstream, &dir, round).await {
+                match start::measure(&self.launcher, gateway, (upstream, self.args.sure_era()), &dir, round).await {
                     Ok(starts) => {
                         for start in starts {
                             let warm = if start.warm { " (warm)" } else { "" };
@@ -220,8 +221,8 @@ impl Orchestra<'_> {
     }
 
     /// A route with the eras it answers in, found by trying each.
-    async fn stand(&mut self, route: &Route, site: &Site, pid: u32) -> anyhow::Result<Stand> {
-        let url = start::url(site.listen, route);
+    async fn stand(&mut self, route: &Route, listen: SocketAddr, pid: Option<u32>) -> anyhow::Result<Stand> {
+        let url = start::url(listen, route);
         let echo = format!("{}echo", route.prefix);
         let mut eras = Vec::new();
         for era in &self.args.eras {
@@ -230,7 +231,7 @@ impl Orchestra<'_> {
                 Err(error) => self.leave_out(route.name, Some(*era), error.root_cause().to_string())?,
             }
         }
-        Ok(Stand { name: route.name, url, tool: format!("{}{}", route.prefix, self.args.tool), pid: Some(pid), eras })
+        Ok(Stand { name: route.name, url, tool: format!("{}{}", route.prefix, self.args.tool), pid, eras })
     }
 
     async fn blocks(&mut self, stands: &[Stand], upstream: u32) -> anyhow::Result<()> {
@@ -280,20 +281,6 @@ impl Orchestra<'_> {
         let output = output.context("the load did not end in time")?.context("cannot start the load")?;
         serde_json::from_slice(&output.stdout)
             .with_context(|| format!("no figures: {}", String::from_utf8_lossy(&output.stderr).trim()))
-    }
-}
-
-/// The upstream's process; ended with this one.
-struct Upstream(tokio::process::Child);
-
-impl Upstream {
-    fn pid(&self) -> u32 {
-        self.0.id().unwrap_or(0)
-    }
-
-    async fn stop(mut self) {
-        // It keeps nothing: it need not be asked.
-        let _ = self.0.kill().await;
     }
 }
 

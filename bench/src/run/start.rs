@@ -74,13 +74,13 @@ pub(crate) async fn start_for_good(launcher: &Launcher, gateway: &Gateway, site:
 pub(crate) async fn measure(
     launcher: &Launcher,
     gateway: &Gateway,
-    upstream: SocketAddr,
+    (upstream, era): (SocketAddr, Era),
     dir: &Path,
     round: usize,
 ) -> anyhow::Result<Vec<Start>> {
     let mut starts = Vec::new();
     for warm in [false, true].into_iter().take(if gateway.has_data { 2 } else { 1 }) {
-        let site = Site { listen: free_address()?, upstream, dir: dir.to_owned() };
+        let site = Site { listen: free_address()?, upstream, era, dir: dir.to_owned() };
         fs::create_dir_all(&site.dir)?;
         let launch = (gateway.launch)(&site)?;
         let mut running = launcher.start(&launch, &site.dir.join("log"), true)?;
@@ -105,7 +105,9 @@ pub(crate) async fn measure(
 async fn answers(running: &mut Running, gateway: &Gateway, site: &Site) -> anyhow::Result<Duration> {
     let route = gateway.routes.first().context("a gateway without a route")?;
     let tool = format!("{}echo", route.prefix);
-    let answered = first_call(&url(site.listen, route), Era::Legacy, &tool, running.since, PATIENCE).await;
+    let answered = first_call(&url(site.listen, route), site.era, &tool, running.since, PATIENCE).await;
     running.check()?;
-    answered.with_context(|| format!("its log ends: {}", running.log_tail()))
+    let log = running.log_tail();
+    answered
+        .with_context(|| if log.is_empty() { "its log is empty".to_owned() } else { format!("its log ends: {log}") })
 }

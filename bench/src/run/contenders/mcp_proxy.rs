@@ -2,7 +2,7 @@
 
 use crate::run::gateway::{Gateway, Route};
 use crate::run::launch::Launch;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 /// There if it was named.
 pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
     let program: PathBuf = program.context("no --mcp-proxy PATH was given")?.to_owned();
-    ensure!(program.exists(), "{} does not exist", program.display());
     Ok(Gateway {
         name: "mcp-proxy",
         version: installed_version(&program).unwrap_or_else(|| "version unknown".to_owned()),

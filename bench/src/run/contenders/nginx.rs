@@ -31,7 +31,7 @@ pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
 
 /// As root the workers would become another user, who may not enter the directory of the run.
 fn configuration(site: &Site) -> String {
-    let Site { listen, upstream, dir } = site;
+    let Site { listen, upstream, dir, .. } = site;
     let dir = dir.display();
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -39,7 +39,7 @@ fn configuration(site: &Site) -> String {
         .map(|kind| format!("  {kind}_temp_path {dir}/{kind};\n"))
         .collect();
     format!(
-        "{user}daemon off;\nworker_processes 1;\nworker_rlimit_nofile 65536;\npid {dir}/nginx.pid;\nerror_log stderr error;\n\
+        "{user}daemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\nerror_log stderr error;\n\
          events {{ worker_connections 4096; }}\n\
          http {{\n{temporary}  access_log off;\n  tcp_nodelay on;\n  keepalive_timeout 3600s;\n  keepalive_requests 1000000000;\n\
          \x20 client_max_body_size 64m;\n\
