@@ -3,6 +3,7 @@
 //! The fixture speaks both eras; through the hub each requirement set is asked of `/mcp/everything`, so that the same
 //! era stands on both sides. `docs/CONFORMANCE.md` is made from the run, the reasons in it from the list of misses.
 
+mod column;
 mod misses;
 mod report;
 mod servers;
@@ -10,8 +11,9 @@ mod suite;
 
 use crate::peers;
 use anyhow::{Context as _, Result, bail};
+use column::Column;
 use misses::Misses;
-use report::{Column, Report};
+use report::Report;
 use std::fs;
 use std::path::PathBuf;
 use suite::Suite;

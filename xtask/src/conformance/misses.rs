@@ -1,6 +1,6 @@
 //! The list of scenarios that are known to fail, each with the reason that the document tells.
 
-use super::report::Column;
+use super::column::Column;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::fs;

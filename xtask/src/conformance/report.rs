@@ -1,28 +1,10 @@
 //! What the runs came to: the generated document, a summary for the terminal, and what was not expected.
 
+use super::column::Column;
 use super::misses::Misses;
 use super::suite::{Outcome, Requirement};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// Where the suite's requests go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Column {
-    /// To the fixture.
-    Direct,
-    /// To the hub in front of the fixture.
-    Hub,
-}
-
-impl Column {
-    /// Its name in the list of misses and in the results' folders.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Hub => "hub",
-        }
-    }
-}
 
 /// One requirement set and how its scenarios ended in each column.
 #[derive(Debug)]
