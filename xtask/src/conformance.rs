@@ -36,13 +36,17 @@ struct Options {
     check: bool,
     /// Programs of the release profile.
     release: bool,
+    /// The only era that the fixture speaks, to see what the hub carries from one to the other; writes no document.
+    era: Option<String>,
+    /// This program as the hub instead of the one built here; writes no document.
+    omni: Option<PathBuf>,
     /// Another server instead of the fixture and the hub; writes no document.
     url: Option<String>,
     /// Only this requirement set.
     requirements: Option<String>,
 }
 
-/// `cargo xtask conformance [--check] [--direct] [--release] [--url URL] [--requirements REVISION]`.
+/// `cargo xtask conformance [--check] [--direct] [--release] [--era legacy|modern] [--omni PROGRAM] [--url URL] [--requirements REVISION]`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let options = parse(arguments)?;
     let peers = peers::ensure()?;
@@ -61,17 +65,21 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let misses = Misses::read(MISSES.as_ref())?;
-    let fixture = servers::Fixture::start(options.release)?;
+    let hub_program = if options.direct { None } else { Some(hub_program(&options)?) };
+    let fixture = servers::Fixture::start(options.release, options.era.as_deref().unwrap_or("both"))?;
     let mut report = Report::new(suite.version()?);
     add_runs(&mut report, &suite, Column::Direct, fixture.url(), &revisions)?;
-    if !options.direct {
-        let hub = servers::Hub::start(options.release, fixture.url(), RESULTS.as_ref())?;
+    if let Some(program) = hub_program {
+        let hub = servers::Hub::start(program, fixture.url(), RESULTS.as_ref())?;
         let outcome = add_runs(&mut report, &suite, Column::Hub, hub.url(), &revisions);
         outcome.with_context(|| format!("the hub's log ends with\n{}", hub.last_lines()))?;
     }
     print!("{}", report.summary());
+    if options.era.is_some() {
+        return Ok(());
+    }
     let unexpected = report.unexpected(&misses);
-    if !options.direct && options.requirements.is_none() {
+    if !options.direct && options.omni.is_none() && options.requirements.is_none() {
         settle_document(&report.document(&misses), options.check)?;
     }
     if !unexpected.is_empty() {
@@ -92,16 +100,25 @@ fn parse(arguments: &[String]) -> Result<Options> {
             "--direct" => options.direct = true,
             "--check" => options.check = true,
             "--release" => options.release = true,
+            "--era" => options.era = Some(words.next().context("--era needs legacy or modern")?.clone()),
+            "--omni" => options.omni = Some(words.next().context("--omni needs a program")?.into()),
             "--url" => options.url = Some(words.next().context("--url needs a URL")?.clone()),
             "--requirements" => {
                 options.requirements = Some(words.next().context("--requirements needs a revision")?.clone());
             }
             unknown => bail!(
-                "conformance takes --check, --direct, --release, --url URL and --requirements REVISION, not `{unknown}`"
+                "conformance takes --check, --direct, --release, --era ERA, --omni PROGRAM, --url URL and --requirements REVISION, not `{unknown}`"
             ),
         }
     }
     Ok(options)
+}
+
+fn hub_program(options: &Options) -> Result<PathBuf> {
+    match &options.omni {
+        Some(program) => Ok(program.clone()),
+        None => servers::program("omni", "omni", options.release),
+    }
 }
 
 fn add_runs(report: &mut Report, suite: &Suite, column: Column, url: &str, revisions: &[&str]) -> Result<()> {

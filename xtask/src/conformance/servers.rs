@@ -20,7 +20,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// How much of the answer to it is read.
 const PROBE_BYTES: u64 = 256;
 
-/// The everything-server of `crates/fixtures`, in both eras.
+/// The everything-server of `crates/fixtures`.
 #[derive(Debug)]
 pub(super) struct Fixture {
     url: String,
@@ -28,12 +28,12 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
-    pub(super) fn start(release: bool) -> Result<Self> {
+    pub(super) fn start(release: bool, era: &str) -> Result<Self> {
         let program = program("omni-fixture", "omni-fixtures", release)?;
         let words = [program.to_str().context("the path of omni-fixture is not UTF-8")?, "everything"];
         let mut command = step::command(&words);
         // Its stdin is held open by this program, and it ends when that closes, however this program ends.
-        command.args(["--port", "0", "--until-stdin-ends"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["--port", "0", "--until-stdin-ends", "--era", era]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Owned::start(&mut command, "omni-fixture")?;
         let stdout = process.process.stdout.take().context("omni-fixture has no stdout")?;
         let mut line = String::new();
@@ -57,8 +57,7 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn start(release: bool, upstream: &str, results: &Path) -> Result<Self> {
-        let program = program("omni", "omni", release)?;
+    pub(super) fn start(program: PathBuf, upstream: &str, results: &Path) -> Result<Self> {
         let folder = results.join("hub");
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
@@ -109,7 +108,7 @@ impl Hub {
 }
 
 /// The program `name` of this build; an error that says how to build it when it is not there.
-fn program(name: &str, package: &str, release: bool) -> Result<PathBuf> {
+pub(super) fn program(name: &str, package: &str, release: bool) -> Result<PathBuf> {
     let (profile, flag) = if release { ("release", " --release") } else { ("debug", "") };
     let path = Path::new("target").join(profile).join(name);
     fs::canonicalize(&path)
