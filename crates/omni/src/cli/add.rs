@@ -10,7 +10,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::own_file::OwnFile;
 use crate::cli::say::{say, say_err};
-use crate::config::{ServerSettings, entry_faults, server_name_fault};
+use crate::config::{ServerSettings, entry_faults, escape_others, server_name_fault};
 
 /// Add a server to omni.yaml: `omni add files -- npx -y @modelcontextprotocol/server-filesystem .`
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(crate) struct AddArgs {
     /// Replace a server of the same name.
     #[arg(long)]
     force: bool,
-    /// The command and its arguments, after `--`.
+    /// The command and its arguments, after `--`. `${ENV:NAME}` takes a variable of the hub; other `${…}` stays as it is.
     #[arg(last = true, value_name = "COMMAND", required_unless_present = "url")]
     command: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl AddArgs {
     }
 
     fn server(&self, context: &Context, file: &OwnFile) -> Result<ServerSettings> {
-        let mut command = self.command.iter().cloned();
+        let mut command = self.command.iter().map(|part| escape_others(part));
         // Paths on the command line are meant from here, those in the file from where the file is.
         let elsewhere = file.path.parent() != Some(context.around.cwd.as_path());
         let from_here = |path: String| match elsewhere && path.contains('/') && !path.starts_with(['/', '~']) {
@@ -75,7 +75,7 @@ impl AddArgs {
                 true => context.around.cwd.join(cwd),
                 false => cwd.clone(),
             }),
-            url: self.url.clone(),
+            url: self.url.as_deref().map(escape_others),
             headers: pairs(&self.headers, ':', "--header 'NAME: VALUE'")?,
             description: self.description.clone(),
             ..ServerSettings::default()
@@ -93,7 +93,7 @@ fn pairs(given: &[String], separator: char, form: &str) -> Result<BTreeMap<Strin
         // The value is not shown: it may be a secret.
         let Some((name, value)) = pair.split_once(separator) else { bail!("an option is not written {form}") };
         let value = if separator == ':' { value.trim() } else { value };
-        if pairs.insert(name.trim().to_owned(), value.to_owned()).is_some() {
+        if pairs.insert(name.trim().to_owned(), escape_others(value)).is_some() {
             bail!("{} is given twice", name.trim());
         }
     }

@@ -23,8 +23,11 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
         return Err(io::Error::other("not a regular file"));
     }
     let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    // It may grow while it is read, so the reading is bounded as well.
+    if metadata.len() <= FILE_BYTES_MAX {
+        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    }
+    if metadata.len().max(text.len() as u64) > FILE_BYTES_MAX {
         return Err(io::Error::other(format!("larger than {FILE_BYTES_MAX} bytes")));
     }
     Ok(Some(text))
@@ -129,6 +132,9 @@ mod tests {
         assert!(replace(&dangling, None, "new").unwrap_err().to_string().contains("link"));
         assert!(read(folder.path()).unwrap_err().to_string().contains("regular"));
         assert_eq!(read(&folder.path().join("none")).unwrap(), None);
+        let huge = folder.path().join("huge");
+        File::create(&huge).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert!(read(&huge).unwrap_err().to_string().contains("larger than"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `omni import`: the servers that a person's clients know already, taken over into `omni.yaml`; the clients' files stay as they are.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use comfy_table::Table;
 use comfy_table::presets;
 
 use crate::cli::context::Context;
-use crate::cli::import::found::{File, Reading, Source};
+use crate::cli::import::found::{File, Outcome, Reading, Source};
 use crate::cli::import::merge::Row;
 use crate::cli::own_file::OwnFile;
 use crate::cli::say::{say, say_err};
@@ -55,6 +56,8 @@ struct Report {
     read: usize,
     /// About whole files.
     notes: Vec<String>,
+    /// Servers that a client's more specific file named already, by client and name.
+    seen: BTreeSet<(&'static str, String)>,
 }
 
 impl ImportArgs {
@@ -98,7 +101,7 @@ impl ImportArgs {
                 let shown = places::shown(&path, around);
                 match read(source, &path, context) {
                     Ok(None) => {}
-                    Ok(Some(reading)) => report.take(own, source, &shown, reading)?,
+                    Ok(Some(reading)) => report.take_once(own, source, &shown, reading)?,
                     // Somebody's broken file must not keep the others from being imported.
                     Err(error) => report.notes.push(format!("{shown}: not read: {error:#}")),
                 }
@@ -121,6 +124,16 @@ impl ImportArgs {
 }
 
 impl Report {
+    /// Takes a file that was looked for: of a client's files the most specific one that names a server counts, as for the client.
+    fn take_once(&mut self, own: &mut OwnFile, source: &Source, shown: &str, mut reading: Reading) -> Result<()> {
+        for found in reading.found.iter_mut().filter(|found| matches!(found.outcome, Outcome::Server(_))) {
+            if !self.seen.insert((source.name, found.name.clone())) {
+                found.outcome = Outcome::Skipped("overridden by the entry before".to_owned());
+            }
+        }
+        self.take(own, source, shown, reading)
+    }
+
     fn take(&mut self, own: &mut OwnFile, source: &Source, shown: &str, reading: Reading) -> Result<()> {
         self.read += 1;
         self.notes.extend(reading.notes.into_iter().map(|note| format!("{shown}: {note}")));

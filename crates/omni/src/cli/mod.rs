@@ -15,6 +15,8 @@ mod remove;
 pub(crate) mod say;
 mod schema;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,7 +53,10 @@ enum Command {
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let around = Surroundings::of_process().context("the current directory cannot be found")?;
+        self.run_in(Surroundings::of_process().context("the current directory cannot be found")?)
+    }
+
+    fn run_in(self, around: Surroundings) -> Result<ExitCode> {
         let context = &Context { config: self.config, around };
         match self.command {
             Command::Add(command) => command.run(context),

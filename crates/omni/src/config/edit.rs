@@ -99,8 +99,10 @@ fn expected(root: &Node, name: &str, entry: Option<&Json>) -> Json {
 fn reads_as(text: &str, expected: &Json) -> bool {
     let Ok(root) = node::read(text) else { return false };
     let mut plain = root.plain();
-    if plain["servers"].is_null() {
-        plain["servers"] = Json::Object(serde_json::Map::new());
+    let Some(map) = plain.as_object_mut() else { return false };
+    let servers = map.entry("servers").or_insert(Json::Null);
+    if servers.is_null() {
+        *servers = Json::Object(serde_json::Map::new());
     }
     plain == *expected
 }

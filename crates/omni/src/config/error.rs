@@ -74,25 +74,38 @@ impl ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
+/// One line a problem with `{:#}`, for logs, where lines of the file and what stands in them have no place.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 writeln!(formatter)?;
             }
-            problem.show(formatter, &self.origin)?;
+            if formatter.alternate() {
+                problem.head(formatter, &self.origin)?;
+            } else {
+                problem.show(formatter, &self.origin)?;
+            }
         }
         Ok(())
     }
 }
 
 impl Problem {
+    /// `file:line:column: message`.
+    fn head(&self, formatter: &mut fmt::Formatter<'_>, origin: &Path) -> fmt::Result {
+        let origin = origin.display();
+        match self.place {
+            Some(place) => write!(formatter, "{origin}:{}:{}: {}", place.line, place.column, self.message),
+            None => write!(formatter, "{origin}: {}", self.message),
+        }
+    }
+
     /// `file:line:column: message`, the line, and carets under the part that is meant.
     fn show(&self, formatter: &mut fmt::Formatter<'_>, origin: &Path) -> fmt::Result {
-        let Some(place) = self.place else {
-            return writeln!(formatter, "{}: {}", origin.display(), self.message);
-        };
-        writeln!(formatter, "{}:{}:{}: {}", origin.display(), place.line, place.column, self.message)?;
+        self.head(formatter, origin)?;
+        writeln!(formatter)?;
+        let Some(place) = self.place else { return Ok(()) };
         // A tab counts as one column in the parser, so it is shown as one space to keep the caret in its place.
         let line: String = self.line_text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let length = line.chars().count();
@@ -123,6 +136,7 @@ mod tests {
         let caret = lines[2].find('^').unwrap_or_default();
         assert_eq!(&lines[1][caret..caret + 3], "key");
         assert!(lines[2].ends_with("^^^"));
+        assert_eq!(format!("{errors:#}"), "omni.yaml:2:202: bad");
     }
 
     #[test]

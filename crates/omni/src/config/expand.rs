@@ -79,6 +79,19 @@ fn replace(text: &str, around: &Surroundings) -> Result<String, Fault> {
     Ok(replaced)
 }
 
+/// A text from a command line: our own references are meant, every other `${` is the characters themselves.
+pub(crate) fn escape_others(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        escaped.push_str(&rest[..start]);
+        let ours = rest[start..].starts_with("${ENV:") || escaped.ends_with('$');
+        escaped.push_str(if ours { "${" } else { "$${" });
+        rest = &rest[start + 2..];
+    }
+    escaped + rest
+}
+
 /// The value of what stands between the braces.
 fn value(reference: &str, around: &Surroundings) -> Result<String, Fault> {
     let Some(rest) = reference.strip_prefix("ENV:") else {
@@ -145,6 +158,17 @@ mod tests {
             ("ü${ENV:A}ü", "üoneü"),
         ] {
             assert_eq!(replace(text, &around), Ok(replaced.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_our_references_are_left_on_a_command_line() {
+        for (text, escaped) in [
+            ("${ENV:A} ${HOME}", "${ENV:A} $${HOME}"),
+            ("$${HOME}", "$${HOME}"),
+            ("echo $HOME ${#x[@]}", "echo $HOME $${#x[@]}"),
+        ] {
+            assert_eq!(escape_others(text), escaped);
         }
     }
 

@@ -19,6 +19,9 @@ mod tests;
 
 pub(crate) use crate::config::check::{entry_faults, server_name_fault};
 pub(crate) use crate::config::error::{ConfigErrors, Problem};
+pub(crate) use crate::config::expand::escape_others;
+#[cfg(test)]
+pub(crate) use crate::config::load::parse_in;
 pub(crate) use crate::config::load::{Config, FILE_NAME, data_dir, discover, load};
 pub(crate) use crate::config::node::plain_yaml;
 pub(crate) use crate::config::schema::schema_text;

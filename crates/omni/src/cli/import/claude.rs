@@ -39,19 +39,23 @@ fn user(file: &File<'_>, root: &Value) -> Result<Reading, String> {
     Ok(Reading { found, notes: Vec::new() })
 }
 
-/// `.mcp.json`, less what the user has refused for this project.
+/// `.mcp.json`, less what the user has refused or overridden for this project.
 fn project(file: &File<'_>, root: &Value) -> Result<Reading, String> {
     let scene = Scene { syntax: Syntax::Claude, base: file.path.parent(), around: file.around };
     let mut found = entry::servers(&root["mcpServers"], scene)?;
-    let refused = file.path.parent().map(|folder| refused(folder, file.around)).unwrap_or_default();
-    refuse(&mut found, &refused);
+    let user = user_settings(file.around);
+    let here = file.path.parent().map(|folder| project_of(&user, folder)).unwrap_or(&Value::Null);
+    refuse(&mut found, &here["disabledMcpjsonServers"]);
+    // For Claude Code a directory's own entry goes before the project's, as a whole.
+    for server in found.iter_mut().filter(|server| here["mcpServers"].get(&server.name).is_some()) {
+        server.outcome = Outcome::Skipped("overridden by the entry for this directory in ~/.claude.json".to_owned());
+    }
     Ok(Reading { found, notes: Vec::new() })
 }
 
-fn refused(folder: &Path, around: &Surroundings) -> Value {
+fn user_settings(around: &Surroundings) -> Value {
     let text = places::claude_user(around).and_then(|path| file::read(&path).ok().flatten());
-    let root = text.and_then(|text| jsonc::parse(&text).ok()).map(|json| json.plain()).unwrap_or_default();
-    project_of(&root, folder)["disabledMcpjsonServers"].clone()
+    text.and_then(|text| jsonc::parse(&text).ok()).map(|json| json.plain()).unwrap_or_default()
 }
 
 fn project_of<'a>(root: &'a Value, folder: &Path) -> &'a Value {

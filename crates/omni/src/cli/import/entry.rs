@@ -177,11 +177,12 @@ fn is_hub(server: &ServerSettings) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::cli::import::variables::Syntax;
-    use crate::config::Surroundings;
+    use crate::config::{Settings, Surroundings, parse_in};
 
     fn read(entry: &Value) -> Found {
         let around = Surroundings::of_test(Path::new("/h"), Path::new("/w"));
@@ -219,5 +220,38 @@ mod tests {
         assert_eq!(server.env["PORT"], "8080");
         assert_eq!(server.env["DEBUG"], "true");
         assert_eq!(found.notes, ["not imported: env.BAD, which is no text", "not imported: autoApprove, timeout"]);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let keys = "(type|command|args|env|cwd|url|headers|disabled|enabled|mcpServers|x)";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "(http://h/|\\$\\{|env:|input:|ENV:|A|:-|\\}|.){0,6}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((keys, inner), 0..5)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever an entry holds, nothing panics, and what is imported is a right entry with known references only.
+        #[test]
+        fn any_entry_is_imported_right_or_not_at_all(entry in any_json(), syntax in prop_oneof![Just(Syntax::Claude), Just(Syntax::Editor), Just(Syntax::Inherited)]) {
+            let around = Surroundings::of_test(Path::new("/h"), Path::new("/w"));
+            let found = server("x", &entry, Scene { syntax, base: None, around: &around });
+            if let Outcome::Server(server) = found.outcome {
+                prop_assert_eq!(entry_faults(&server), Vec::<String>::new());
+                let settings = Settings { servers: [("x".to_owned(), ServerSettings { disabled: !found.unset.is_empty(), ..*server })].into_iter().collect(), ..Settings::default() };
+                let text = serde_json::to_string(&settings).unwrap();
+                let checked = parse_in(&text, Path::new("/w/omni.yaml"), &around);
+                prop_assert!(checked.is_ok(), "{}\n{}", text, checked.unwrap_err());
+            }
+        }
     }
 }

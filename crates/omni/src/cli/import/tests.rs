@@ -151,6 +151,33 @@ fn every_client_s_servers_come_together_once() {
 }
 
 #[test]
+fn of_one_client_the_most_specific_entry_counts() {
+    let home = Home::new();
+    let cwd = home.cwd().to_string_lossy().into_owned();
+    let user = json!({
+        "mcpServers": {"a": {"command": "user"}, "b": {"command": "user"}, "c": {"command": "user"}},
+        "projects": {cwd: {"mcpServers": {"a": {"command": "local"}}}}
+    });
+    home.write(".claude.json", &user.to_string());
+    home.write("work/.mcp.json", r#"{"mcpServers": {"a": {"command": "project"}, "b": {"command": "project"}}}"#);
+    home.write(".cursor/mcp.json", r#"{"mcpServers": {"a": {"command": "cursor"}}}"#);
+    let (rows, _, servers) = home.import(all());
+    assert_eq!(
+        statuses(&rows),
+        [
+            "a | .mcp.json | skipped: overridden by the entry for this directory in ~/.claude.json",
+            "b | .mcp.json | added",
+            "a | ~/.claude.json | added",
+            "a | ~/.claude.json | skipped: overridden by the entry before",
+            "b | ~/.claude.json | skipped: overridden by the entry before",
+            "c | ~/.claude.json | added",
+            "a | ~/.cursor/mcp.json | added as a-cursor: the name is taken",
+        ]
+    );
+    assert_eq!(servers["a"]["command"], "local");
+}
+
+#[test]
 fn the_clients_files_stay_as_they_are() {
     let home = Home::new();
     home.write("work/.mcp.json", CLAUDE_PROJECT);

@@ -102,4 +102,13 @@ proptest! {
         prop_assert_eq!(servers(&after).unwrap().len(), values.len() + 1);
         prop_assert_eq!(remove(&after, "new").unwrap(), text);
     }
+
+    /// No text makes an edit panic, however the parser counts its lines.
+    #[test]
+    fn no_text_makes_it_panic(lines in proptest::collection::vec("(servers:|  new:|  b:|    command: x|  # c|log: \\{\\}|  new: \\{|\\}|&a|\\*a|---|)[ \t#\u{85}\u{2028}]{0,2}", 0..8), end in "(\n|\r\n|\r)") {
+        let text = lines.join(&end);
+        let _ = add(&text, "new", &server(), true);
+        let _ = add(&text, "other", &server(), false);
+        let _ = remove(&text, "new");
+    }
 }
