@@ -130,8 +130,8 @@ fn ceiling(text: &mut String, results: &Results) {
     if !idle.is_empty() {
         let _ = writeln!(
             text,
-            "nginx was not driven to its own limit (CPUs it kept busy: {}): there load and upstream set its throughput, \
-             and CPU for a call is the fairer measure.\n",
+            "nginx was not driven to its own limit (CPUs it kept busy: {}): there load and upstream, or other work on the \
+             machine, set its throughput, and CPU for a call is the fairer measure.\n",
             idle.join("; ")
         );
     }
