@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::mcp::serve;
-use crate::{filesystem, git};
+use crate::{database, filesystem, git};
 
 /// Which built-in server to run.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -12,6 +12,8 @@ pub enum BuiltIn {
     Filesystem(filesystem::Options),
     /// Local Git repositories
     Git(git::Options),
+    /// A SQLite or PostgreSQL database
+    Database(database::Options),
 }
 
 /// Speaks MCP on stdin and stdout until stdin ends.
@@ -34,6 +36,7 @@ where
     let server = match which {
         BuiltIn::Filesystem(options) => filesystem::server(&options)?,
         BuiltIn::Git(options) => git::server(&options)?,
+        BuiltIn::Database(options) => database::server(&options)?,
     };
     serve::serve(server, reader, writer).await
 }

@@ -4,6 +4,7 @@
 //! only read unless started with `--write`. Nothing but MCP goes to stdout; notes for the operator go to stderr.
 
 mod builtin;
+pub mod database;
 pub mod filesystem;
 pub mod git;
 mod mcp;

@@ -3,7 +3,10 @@
 
 mod attacks;
 mod client;
+mod cluster;
 mod filesystem;
 mod git;
+mod postgres;
 mod protocol;
+mod sqlite;
 mod stdio;
