@@ -1,1 +1,32 @@
-//! .
+//! The hub: the founding document's data flows, one file each, and the stages they are made of.
+
+mod absent;
+mod calls;
+mod dispatch;
+mod events;
+mod flow;
+mod hub;
+mod limits;
+mod outbox;
+mod record;
+mod reply;
+mod rewrite;
+mod scope;
+mod seal;
+mod session;
+mod snapshot;
+pub mod stage;
+mod template;
+mod view;
+
+pub use calls::{Booked, Calls};
+pub use dispatch::dispatch;
+pub use omni_proxy::{ServerState, ServerStatus};
+pub use flow::listen::ListenStream;
+pub use hub::{Hub, HubError};
+pub use limits::Limits;
+pub use outbox::Outbox;
+pub use reply::Reply;
+pub use scope::Scope;
+pub use session::{Session, Sessions};
+pub use snapshot::Snapshot;

@@ -50,16 +50,20 @@ pub struct Server {
     refreshing: AtomicBool,
     refresh_again: AtomicBool,
     processes: AtomicU64,
+    changes: Arc<AtomicU64>,
+    woken: std::sync::OnceLock<std::time::Instant>,
 }
 
 impl Server {
-    /// A server that is not started yet. What is kept of its catalog on disk is offered at once.
+    /// A server that is not started yet. What is kept of its catalog on disk is offered at once. `changes` is counted up
+    /// whenever what is known of a catalog changes.
     #[must_use]
     pub fn new(
         spec: ServerSpec,
         guard: Option<Guard>,
         store: Option<CatalogStore>,
         events: broadcast::Sender<Event>,
+        changes: Arc<AtomicU64>,
     ) -> Arc<Self> {
         let client = match &spec.transport {
             Transport::Http(http) => Some(Client::new(http.target.clone(), spec.pool)),
@@ -89,6 +93,8 @@ impl Server {
             refreshing: AtomicBool::new(false),
             refresh_again: AtomicBool::new(false),
             processes: AtomicU64::new(0),
+            changes,
+            woken: std::sync::OnceLock::new(),
         })
     }
 
@@ -116,10 +122,12 @@ impl Server {
         self.catalog.borrow().clone()
     }
 
-    /// Generation of its catalog, for caches.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.catalog.borrow().generation
+    /// Asks for the catalog if that was not done since the hub started; the time of the first such request.
+    pub fn wake(self: &Arc<Self>, version: Version) -> std::time::Instant {
+        if !self.catalog.borrow().fresh {
+            self.refresh_as(version);
+        }
+        *self.woken.get_or_init(std::time::Instant::now)
     }
 
     pub(crate) fn say(&self, event: Event) {
@@ -278,6 +286,7 @@ impl Server {
                     state.generation += u64::from(changed);
                     true
                 });
+                self.changes.fetch_add(1, Ordering::AcqRel);
             }
         }
     }
@@ -408,6 +417,7 @@ impl Server {
                     state.generation += u64::from(state.error.as_ref() != Some(&error));
                     state.error = Some(error);
                 });
+                self.changes.fetch_add(1, Ordering::AcqRel);
             }
         }
     }
@@ -425,6 +435,7 @@ impl Server {
             state.fresh = true;
             state.error = None;
         });
+        self.changes.fetch_add(1, Ordering::AcqRel);
         for kind in changed.iter().filter(|k| **k != ListKind::Templates) {
             self.say(Event::ListChanged { server: self.spec.name.clone(), kind: *kind });
         }

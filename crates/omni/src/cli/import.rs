@@ -73,7 +73,13 @@ impl ImportArgs {
         show(&report);
         let added = report.rows.iter().filter(|(_, row)| row.added).count();
         let path = own.path.display();
+        let by_hand = own.by_hand();
+        if !by_hand.is_empty() {
+            say_err!("{path} is written in a way that cannot be edited without risk: put this in by hand");
+            say!("\nservers:\n{}", by_hand.trim_end());
+        }
         match (added, self.dry_run) {
+            _ if !by_hand.is_empty() => return Ok(ExitCode::FAILURE),
             (0, _) => say!("nothing new for {path}"),
             (added, true) => say!("{added} would be added to {path}; nothing was written (--dry-run)"),
             (added, false) => {

@@ -1,20 +1,27 @@
 //! The command line: what `omni` understands. A command is a file with its arguments and `run`, and one line in [`Command`].
 
 mod add;
+mod banner;
+mod call;
 mod check;
 mod completions;
 mod connect;
-mod context;
+pub(crate) mod context;
 mod diff;
 mod file;
 mod import;
 mod jsonc;
+mod list;
+mod local;
 mod own_file;
 mod places;
 mod remove;
 pub(crate) mod say;
 mod schema;
 mod secrets;
+mod serve;
+mod server;
+mod stdio;
 #[cfg(test)]
 mod tests;
 
@@ -27,20 +34,31 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::cli::context::Context;
 use crate::config::Surroundings;
 
-/// Omni MCP Hub: one gateway in front of many MCP servers.
+/// Omni MCP Hub: one gateway in front of many MCP servers. Alone it runs the hub.
 #[derive(Debug, Parser)]
-#[command(name = "omni", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "omni", version, propagate_version = true)]
 pub(crate) struct Cli {
     /// The configuration; without it `./omni.yaml`, then `omni/omni.yaml` in your configuration directory.
     #[arg(long, global = true, env = "OMNI_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// The commands, each a file beside this one.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::ServeArgs),
+    Stdio(stdio::StdioArgs),
+    /// List the servers and how they fare.
+    Servers(list::ListArgs),
+    /// List the tools of all servers.
+    Tools(list::ListArgs),
+    /// List the resources and resource templates of all servers.
+    Resources(list::ListArgs),
+    /// List the prompts of all servers.
+    Prompts(list::ListArgs),
+    Call(call::CallArgs),
     Add(add::AddArgs),
     Remove(remove::RemoveArgs),
     Import(import::ImportArgs),
@@ -48,6 +66,7 @@ enum Command {
     Check(check::CheckArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    Server(server::ServerArgs),
 }
 
 impl Cli {
@@ -58,7 +77,15 @@ impl Cli {
 
     fn run_in(self, around: Surroundings) -> Result<ExitCode> {
         let context = &Context { config: self.config, around };
-        match self.command {
+        match self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::from_env())) {
+            Command::Serve(command) => command.run(context),
+            Command::Stdio(command) => command.run(context),
+            Command::Servers(command) => command.run(list::Kind::Servers, context),
+            Command::Tools(command) => command.run(list::Kind::Tools, context),
+            Command::Resources(command) => command.run(list::Kind::Resources, context),
+            Command::Prompts(command) => command.run(list::Kind::Prompts, context),
+            Command::Call(command) => command.run(context),
+            Command::Server(command) => command.run(),
             Command::Add(command) => command.run(context),
             Command::Remove(command) => command.run(context),
             Command::Import(command) => command.run(context),

@@ -23,6 +23,8 @@ pub(crate) struct OwnFile {
     before: Option<String>,
     /// Its text with the changes made so far.
     pub(crate) text: String,
+    /// Entries that could not be put in safely, for a person to do it: name, entry, text.
+    by_hand: Vec<(String, serde_json::Value, String)>,
 }
 
 impl OwnFile {
@@ -32,7 +34,7 @@ impl OwnFile {
         let path = found.unwrap_or_else(|| context.around.cwd.join(FILE_NAME));
         let before = file::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let text = before.clone().unwrap_or_else(|| NEW_FILE.to_owned());
-        Ok(Self { path, before, text })
+        Ok(Self { path, before, text, by_hand: Vec::new() })
     }
 
     /// Whether it is made anew.
@@ -42,7 +44,28 @@ impl OwnFile {
 
     /// The servers as they are written, variables not put in.
     pub(crate) fn servers(&self) -> Result<Vec<(String, serde_json::Value)>> {
-        edit::servers(&self.text).or_else(|fault| self.refuse(fault, ""))
+        let mut servers = edit::servers(&self.text).or_else(|fault| self.refuse(fault, ""))?;
+        servers.extend(self.by_hand.iter().map(|(name, entry, _)| (name.clone(), entry.clone())));
+        Ok(servers)
+    }
+
+    /// Puts a server in, or keeps it for [`Self::by_hand`] where the text cannot be edited safely; whether it is in.
+    pub(crate) fn add_or_keep(&mut self, name: &str, server: &ServerSettings) -> Result<bool> {
+        match edit::add(&self.text, name, server, false) {
+            Ok(text) => self.text = text,
+            Err(EditFault::ByHand(Some(text))) => {
+                self.by_hand.push((name.to_owned(), serde_json::to_value(server)?, text));
+                return Ok(false);
+            }
+            Err(fault) => return self.refuse(fault, name),
+        }
+        Ok(true)
+    }
+
+    /// What a person has to put in by hand; empty when all is in.
+    pub(crate) fn by_hand(&self) -> String {
+        let entries = self.by_hand.iter().map(|(_, _, text)| text.trim_start_matches("servers:\n"));
+        entries.collect::<String>()
     }
 
     /// Puts a server in.

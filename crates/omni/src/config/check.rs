@@ -1,13 +1,16 @@
 //! What the schema cannot say: keys that do not go together, names, addresses, patterns.
 
 use std::net::SocketAddr;
+use std::path::Path;
+
+use omni_proxy::ServerSpec;
 
 use crate::config::settings::{BuiltinSettings, PoolSettings, ServerSettings, Settings, Sharing};
 
 /// Longest name of a server: with `__` and a tool's name it has to fit a client's 64 characters.
 const NAME_CHARS_MAX: usize = 32;
-/// Longest pattern of the policy.
-const PATTERN_CHARS_MAX: usize = 256;
+/// Longest pattern of the policy, in bytes.
+const PATTERN_BYTES_MAX: usize = 512;
 
 /// A complaint about the value, or the key, that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,11 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
             server_name_fault(name)
                 .map(|message| add(key(&[], format!("`{name}` cannot be a server's name: {message}")))),
         );
-        found.extend(server_problems(server, &|field| stated(name, field)).into_iter().map(add));
+        let mut own = server_problems(server, &|field| stated(name, field));
+        if own.is_empty() && !server.disabled && server_name_fault(name).is_none() {
+            own.extend(spec_fault(name, server));
+        }
+        found.extend(own.into_iter().map(add));
     }
     found.extend(gateway_problems(settings));
     for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
@@ -47,7 +54,7 @@ pub(crate) fn settings_warnings(settings: &Settings) -> Vec<Complaint> {
     let mut found = Vec::new();
     for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
         for (index, pattern) in patterns.iter().enumerate() {
-            let server = pattern.split(':').next().unwrap_or_default();
+            let (server, _) = split_pattern(pattern);
             if !server.contains(['*', '?']) && !settings.servers.contains_key(server) && !settings.servers.is_empty() {
                 let near = crate::config::nearest::nearest(server, settings.servers.keys().map(String::as_str));
                 let hint = near.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
@@ -111,7 +118,7 @@ fn server_problems(server: &ServerSettings, stated: &dyn Fn(&str) -> bool) -> Ve
         }
     }
     // A disabled server keeps references to variables that are not set; its address is looked at when it is enabled.
-    let address = server.url.as_deref().filter(|url| !(server.disabled && url.contains("${ENV:")));
+    let address = server.url.as_deref().filter(|url| !(server.disabled && has_reference(url)));
     found.extend(address.and_then(url_fault).map(|message| value(&["url"], message.to_owned())));
     found.extend(server.builtin.as_ref().and_then(builtin_fault));
     let PoolSettings { initial, size, max, .. } = server.pool;
@@ -126,16 +133,15 @@ fn server_problems(server: &ServerSettings, stated: &dyn Fn(&str) -> bool) -> Ve
 
 /// Keys that say nothing for this kind of server.
 fn misplaced(kind: &str, stated: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
-    let (strange, belongs): (&[&str], &str) = match kind {
-        "command" => (&["headers"], "url"),
-        _ => (&["args", "env", "cwd", "sharing"], "command"),
+    // What is built in runs as a child too: with an environment, a directory and a sharing of its own.
+    let strange: &[(&str, &str)] = match kind {
+        "command" => &[("headers", "url")],
+        "url" => &[("args", "command"), ("env", "command"), ("cwd", "command"), ("sharing", "command")],
+        _ => &[("args", "command"), ("headers", "url")],
     };
-    let strange_builtin: &[&str] = if kind == "builtin" { &["headers"] } else { &[] };
     let complaint =
-        |name: &&str, belongs: &str| key(&[name], format!("`{name}` goes with `{belongs}`, not with `{kind}`"));
-    let mut found: Vec<_> = strange.iter().filter(|name| stated(name)).map(|name| complaint(name, belongs)).collect();
-    found.extend(strange_builtin.iter().filter(|name| stated(name)).map(|name| complaint(name, "url")));
-    found
+        |(name, belongs): &(&str, &str)| key(&[name], format!("`{name}` goes with `{belongs}`, not with `{kind}`"));
+    strange.iter().filter(|(name, _)| stated(name)).map(complaint).collect()
 }
 
 fn builtin_fault(builtin: &BuiltinSettings) -> Option<Complaint> {
@@ -155,6 +161,11 @@ fn builtin_fault(builtin: &BuiltinSettings) -> Option<Complaint> {
         }
         _ => None,
     }
+}
+
+/// Whether a reference to a variable is left in a text, not one that is escaped.
+fn has_reference(text: &str) -> bool {
+    text.match_indices("${ENV:").any(|(at, _)| !text[..at].ends_with('$'))
 }
 
 /// Why an address cannot be that of a Streamable HTTP server.
@@ -213,12 +224,21 @@ fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
     found
 }
 
+/// Server and name of a pattern, written `server:name`, `server__name` or `server`.
+fn split_pattern(pattern: &str) -> (&str, Option<&str>) {
+    match (pattern.split_once(':'), pattern.split_once("__")) {
+        (Some((server, name)), _) if !server.contains("__") => (server, Some(name)),
+        (_, Some((server, name))) => (server, Some(name)),
+        _ => (pattern, None),
+    }
+}
+
 /// Why a pattern of the policy cannot match anything.
 fn pattern_fault(pattern: &str) -> Option<String> {
-    let (server, name) = pattern.split_once(':').map_or((pattern, None), |(server, name)| (server, Some(name)));
+    let (server, name) = split_pattern(pattern);
     let right = |c: char| c.is_ascii_alphanumeric() || "_-*?".contains(c);
-    if pattern.chars().count() > PATTERN_CHARS_MAX {
-        Some(format!("is longer than {PATTERN_CHARS_MAX} characters"))
+    if pattern.len() > PATTERN_BYTES_MAX {
+        Some(format!("is longer than {PATTERN_BYTES_MAX} bytes"))
     } else if server.is_empty() || name == Some("") {
         Some("is written `server:name`, or `server` for all of a server".to_owned())
     } else if !server.chars().all(right) {
@@ -236,6 +256,20 @@ fn value(path: &[&str], message: String) -> Complaint {
 
 fn key(path: &[&str], message: String) -> Complaint {
     Complaint { key: true, ..value(path, message) }
+}
+
+/// What the proxy, which has the last word, finds wrong with an entry; path relative to it.
+fn spec_fault(name: &str, server: &ServerSettings) -> Option<Complaint> {
+    // Where the one that is needed was misspelt or misshapen, that has been said.
+    if [server.command.is_some(), server.url.is_some(), server.builtin.is_some()].into_iter().filter(|is| *is).count()
+        != 1
+    {
+        return None;
+    }
+    // Where this program lies plays no part in what is right.
+    let error = ServerSpec::build(name, server, Path::new("omni")).err()?;
+    let path: Vec<&str> = error.key.trim_start_matches('.').splitn(2, '.').filter(|step| !step.is_empty()).collect();
+    Some(value(&path, error.why))
 }
 
 /// What is wrong with an entry made in code, not read from a text; its references to variables are not yet replaced.
@@ -256,5 +290,11 @@ pub(crate) fn entry_faults(server: &ServerSettings) -> Vec<String> {
         path => format!("{}: {}", path.join("."), complaint.message),
     };
     let unreplaced = ServerSettings { disabled: true, ..server.clone() };
-    server_problems(&unreplaced, &stated).into_iter().map(said).collect()
+    let plain = serde_json::to_string(server).is_ok_and(|text| !text.contains("${"));
+    let refused = if plain { spec_fault("a", server) } else { None };
+    let mut found = server_problems(&unreplaced, &stated);
+    if found.is_empty() {
+        found.extend(refused);
+    }
+    found.into_iter().map(said).collect()
 }

@@ -25,5 +25,5 @@ pub(crate) use crate::config::load::parse_in;
 pub(crate) use crate::config::load::{Config, FILE_NAME, data_dir, discover, load};
 pub(crate) use crate::config::node::plain_yaml;
 pub(crate) use crate::config::schema::schema_text;
-pub(crate) use crate::config::settings::{ServerSettings, Settings};
+pub(crate) use crate::config::settings::{LogLevel, ServerSettings, Settings};
 pub(crate) use crate::config::surroundings::{Os, Surroundings};

@@ -135,6 +135,10 @@ fn faults_of_meaning_have_their_place() {
         ("servers:\n  a: {command: x, url: 'http://h'}", "2:19 servers.a.url: `command` and `url` exclude one another"),
         ("servers:\n  a: {url: 'http://h', args: [x]}", "2:24 servers.a.args: `args` goes with `command`"),
         ("servers:\n  a: {command: x, headers: {A: b}}", "2:19 servers.a.headers: `headers` goes with `url`"),
+        (
+            "servers:\n  a: {builtin: {kind: git, repositories: [.]}, args: [x]}",
+            "`args` goes with `command`, not with `builtin`",
+        ),
         ("servers:\n  a: {builtin: {kind: git, repositories: []}}", "servers.a.builtin.repositories: is empty"),
         ("servers:\n  a: {builtin: {kind: git}}", "servers.a.builtin needs `repositories`"),
         (
@@ -180,6 +184,7 @@ fn faults_of_meaning_have_their_place() {
         ("gateway: {body_bytes_max: -1}", "wants a whole number"),
         ("policy: {allow: ['']}", "1:18 policy.allow.0: is written `server:name`"),
         ("policy: {deny: ['a:']}", "policy.deny.0: is written"),
+        ("policy: {deny: ['a__']}", "policy.deny.0: is written"),
         ("policy: {deny: ['a b:c']}", "matches no server's name"),
         ("policy: {deny: ['a:b c']}", "holds a space"),
         ("log: {level: inof}", "did you mean `info`?"),
@@ -222,6 +227,18 @@ fn alias_bombs_and_deep_nesting_are_bounded() {
 }
 
 #[test]
+fn what_the_proxy_refuses_is_refused_here_with_its_place() {
+    for (text, expected) in [
+        ("servers:\n  a: {url: 'http://h', headers: {Host: b}}", "2:40 servers.a.headers.Host: is set by the hub"),
+        ("servers:\n  a: {url: 'http://h h/'}", "2:12 servers.a.url: holds a space"),
+        ("servers:\n  a: {url: 'http://h\"/'}", "2:12 servers.a.url: "),
+    ] {
+        let found = problems(text);
+        assert!(found.len() == 1 && found[0].contains(expected), "{text}\n{found:#?}");
+    }
+}
+
+#[test]
 fn shared_blocks_by_anchor_and_merge_work() {
     let text = "servers:\n  a: &base {command: x, env: {K: v}}\n  b: {<<: *base, args: [y]}\n";
     let settings = parse(text).unwrap().settings;
@@ -230,7 +247,9 @@ fn shared_blocks_by_anchor_and_merge_work() {
 
 #[test]
 fn a_pattern_that_names_no_server_is_a_warning() {
-    let config = parse("servers: {files: {command: x}}\npolicy: {deny: ['fiels:write', 'files:*', '*:x']}\n").unwrap();
+    let config =
+        parse("servers: {files: {command: x}}\npolicy: {deny: ['fiels:write', 'files:*', '*:x', files__write]}\n")
+            .unwrap();
     let warnings: Vec<_> = config.warnings.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(warnings, ["policy.deny.0: `fiels:write` names no server of this file: did you mean `files`?"]);
 }

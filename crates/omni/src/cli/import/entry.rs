@@ -29,6 +29,18 @@ const KNOWN: [&str; 16] = [
     "name",
 ];
 
+/// Headers that the hub sets itself and refuses in an entry; clients' files often repeat them.
+const HUB_HEADERS: [&str; 8] = [
+    "host",
+    "content-length",
+    "content-type",
+    "accept",
+    "transfer-encoding",
+    "connection",
+    "mcp-session-id",
+    "mcp-protocol-version",
+];
+
 /// Reads the entries of an object of servers.
 pub(crate) fn servers(servers: &Value, scene: Scene<'_>) -> Result<Vec<Found>, String> {
     match servers {
@@ -117,6 +129,13 @@ impl Entry<'_> {
         } else {
             server.url = url.and_then(|url| self.text("url", url));
             server.headers = self.texts("headers", map.get("headers"));
+            let (ours, theirs) = std::mem::take(&mut server.headers)
+                .into_iter()
+                .partition(|(name, _)| HUB_HEADERS.contains(&name.to_ascii_lowercase().as_str()));
+            server.headers = theirs;
+            let ours: BTreeMap<String, String> = ours;
+            self.notes
+                .extend(ours.keys().map(|name| format!("not imported: headers.{name}, which the hub sets itself")));
         }
         server
     }
@@ -207,6 +226,14 @@ mod tests {
             let Outcome::Skipped(said) = read(&entry).outcome else { panic!("{entry} was imported") };
             assert!(said.contains(reason), "{entry}: {said}");
         }
+    }
+
+    #[test]
+    fn headers_of_the_transport_are_left_to_the_hub() {
+        let found = read(&json!({"url": "https://h/mcp", "headers": {"Content-Type": "application/json", "X-A": "b"}}));
+        let Outcome::Server(server) = found.outcome else { panic!("not imported") };
+        assert_eq!(server.headers.keys().collect::<Vec<_>>(), ["X-A"]);
+        assert_eq!(found.notes, ["not imported: headers.Content-Type, which the hub sets itself"]);
     }
 
     #[test]

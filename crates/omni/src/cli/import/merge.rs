@@ -46,13 +46,14 @@ pub(crate) fn merge(file: &mut OwnFile, source: &str, found: Found) -> Result<Ro
             }
             Some(_) => {}
             None => {
-                file.add(&name, &server, false)?;
+                let added = file.add_or_keep(&name, &server)?;
+                let verb = if added { "added" } else { "by hand" };
                 let mut status = if name == found.name {
-                    "added".to_owned()
+                    verb.to_owned()
                 } else if index == 0 {
-                    format!("added as {name}: the name is not valid here")
+                    format!("{verb} as {name}: the name is not valid here")
                 } else {
-                    format!("added as {name}: the name is taken")
+                    format!("{verb} as {name}: the name is taken")
                 };
                 let mut notes = found.notes;
                 if !found.unset.is_empty() {
@@ -65,7 +66,7 @@ pub(crate) fn merge(file: &mut OwnFile, source: &str, found: Found) -> Result<Ro
                 notes.extend(secrets::literal(&server).into_iter().map(|key| {
                     format!("{key} looks like a secret written out; `${{ENV:NAME}}` takes it from the environment")
                 }));
-                return Ok(Row { name: found.name, what, status, added: true, notes });
+                return Ok(Row { name: found.name, what, status, added, notes });
             }
         }
     }

@@ -178,6 +178,21 @@ fn of_one_client_the_most_specific_entry_counts() {
 }
 
 #[test]
+fn what_cannot_be_edited_is_given_to_the_person_whole() {
+    let home = Home::new();
+    let ours = "servers: {a: {command: other}}\n";
+    home.write("work/omni.yaml", ours);
+    home.write("work/.mcp.json", r#"{"mcpServers": {"a": {"command": "x"}, "b": {"command": "y"}}}"#);
+    let context = home.context();
+    let mut own = OwnFile::open(&context).unwrap();
+    let report = all().import(&context, &mut own).unwrap();
+    let statuses: Vec<_> = report.rows.iter().map(|(_, row)| row.status.as_str()).collect();
+    assert_eq!(statuses, ["by hand as a-claude: the name is taken", "by hand"]);
+    assert_eq!(own.by_hand(), "  a-claude:\n    command: x\n  b:\n    command: \"y\"\n");
+    assert_eq!(own.text, ours);
+}
+
+#[test]
 fn the_clients_files_stay_as_they_are() {
     let home = Home::new();
     home.write("work/.mcp.json", CLAUDE_PROJECT);

@@ -1,0 +1,20 @@
+//! Health: `/healthz` says that the process answers, `/readyz` that it can serve, with each server's state (DIAG-4).
+
+use omni_hub::{Hub, Scope, ServerState, ServerStatus};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    sessions: usize,
+    servers: Vec<ServerStatus>,
+}
+
+/// JSON text of the hub's readiness. A failing server makes the hub degraded, never unready: the others serve.
+pub(crate) fn ready(hub: &Hub) -> String {
+    let servers = hub.statuses(&Scope::All);
+    let failing = servers.iter().any(|s| s.state == ServerState::Failing);
+    let status = if failing { "degraded" } else { "ready" };
+    serde_json::to_string(&Ready { status, sessions: hub.sessions().len(), servers })
+        .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
+}

@@ -1,0 +1,106 @@
+//! One connection: HTTP/1.1 or HTTP/2 by its first bytes, each with deadlines that fire.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use crate::http::body::Body;
+use crate::http::endpoint::answer;
+use crate::http::gateway::Shared;
+
+/// The first bytes of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 method begins so.
+const HTTP2_PREFACE: &[u8] = b"PRI * HT";
+/// Between two looks at a preface that comes in pieces.
+const PEEK_PAUSE: Duration = Duration::from_millis(5);
+/// Streams of one HTTP/2 connection at a time.
+const HTTP2_STREAMS_MAX: u32 = 128;
+/// Bytes of all headers of one request.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// An idle HTTP/2 connection is asked for a sign of life this often, and closed when it gives none.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
+
+pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Small messages must not wait for larger ones to come.
+    let _unsupported = stream.set_nodelay(true);
+    // hyper's own sniffing has no deadline, so the first bytes are looked at here.
+    let looked = tokio::time::timeout(shared.limits.header_timeout, is_http2(&stream)).await;
+    let outcome = match looked {
+        Ok(Ok(true)) => serve_http2(stream, shared).await,
+        Ok(Ok(false)) => serve_http1(stream, shared).await,
+        Ok(Err(_)) | Err(_) => return,
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a client's connection ended");
+    }
+}
+
+async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0u8; HTTP2_PREFACE.len()];
+    loop {
+        let seen = stream.peek(&mut first).await?;
+        if seen == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if !HTTP2_PREFACE.starts_with(&first[..seen]) {
+            return Ok(false);
+        }
+        if seen == first.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(PEEK_PAUSE).await;
+    }
+}
+
+async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+    let service = service(Arc::clone(&shared));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.limits.header_timeout)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut stopping = shared.stopping.clone();
+    tokio::select! {
+        done = connection.as_mut() => return done,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+    let service = service(Arc::clone(&shared));
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_PING_INTERVAL)
+        .keep_alive_timeout(shared.limits.header_timeout)
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut stopping = shared.stopping.clone();
+    tokio::select! {
+        done = connection.as_mut() => return done,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+fn service(
+    shared: Arc<Shared>,
+) -> impl hyper::service::Service<
+    http::Request<Incoming>,
+    Response = http::Response<Body>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
+> {
+    service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok(answer(&shared, request).await) }
+    })
+}

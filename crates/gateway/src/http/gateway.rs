@@ -1,0 +1,157 @@
+//! Accepting connections, bounded in number, until the hub is asked to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use omni_hub::Hub;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::http::connection::serve;
+use crate::http::door::Door;
+use crate::settings::GatewaySettings;
+
+/// After an accept that failed (out of descriptors, for one), before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bounds of the listener.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayLimits {
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// For the head of a request.
+    pub header_timeout: Duration,
+    /// For the body of a request.
+    pub body_timeout: Duration,
+    /// For calls in flight when the hub is asked to stop.
+    pub drain_timeout: Duration,
+}
+
+/// A bound listener.
+#[derive(Debug)]
+pub struct Gateway {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// What every connection has to know.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) door: Door,
+    pub(crate) limits: GatewayLimits,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// Why there is no listener.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The address is none.
+    #[error("gateway.listen: `{0}` is no address with a port, such as 127.0.0.1:8420")]
+    Address(String),
+    /// The address is not on this machine alone.
+    #[error(
+        "gateway.listen: {0} can be reached from other machines; the hub listens on loopback only (127.0.0.1 or [::1]), since logins and TLS are not built yet"
+    )]
+    NotLoopback(SocketAddr),
+    /// The system refuses.
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program (perhaps another hub) listens there: choose another with --listen",
+        _ => "",
+    }
+}
+
+impl GatewayLimits {
+    /// Reads the settings.
+    #[must_use]
+    pub fn build(settings: &GatewaySettings) -> Self {
+        Self {
+            connections_max: settings.connections_max,
+            body_bytes_max: settings.body_bytes_max,
+            header_timeout: Duration::from_secs(settings.header_timeout_s),
+            body_timeout: Duration::from_secs(settings.body_timeout_s),
+            drain_timeout: Duration::from_secs(settings.drain_timeout_s),
+        }
+    }
+}
+
+impl Gateway {
+    /// Binds the listener that `settings` describe.
+    ///
+    /// # Errors
+    /// When the address is none, can be reached from elsewhere, or is taken.
+    pub async fn bind(
+        settings: &GatewaySettings,
+        hub: Arc<Hub>,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, GatewayError> {
+        let address: SocketAddr =
+            settings.listen.parse().map_err(|_| GatewayError::Address(settings.listen.clone()))?;
+        if !address.ip().is_loopback() {
+            return Err(GatewayError::NotLoopback(address));
+        }
+        let bind = |source| GatewayError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let limits = GatewayLimits::build(settings);
+        let door = Door::new(&settings.allowed_hosts, &settings.allowed_origins);
+        Ok(Self { listener, address, shared: Arc::new(Shared { hub, door, limits, stopping }) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the hub is asked to stop and its calls have finished, or their time is over.
+    pub async fn serve(self) {
+        let slots = Arc::new(Semaphore::new(self.shared.limits.connections_max));
+        let mut stopping = self.shared.stopping.clone();
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            let slot = tokio::select! {
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+                _ = stopping.wait_for(|stop| *stop) => break,
+            };
+            let Ok(slot) = slot else { break };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = stopping.wait_for(|stop| *stop) => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let shared = Arc::clone(&self.shared);
+                    connections.spawn(async move {
+                        serve(stream, shared).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shared.limits.drain_timeout, drained).await.is_err() {
+            tracing::warn!("calls that were still in flight were ended");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP listener: own accept loop, deadlines that fire, graceful drain.
+
+mod body;
+mod connection;
+mod door;
+mod endpoint;
+mod gateway;
+mod reply;
+
+pub use gateway::{Gateway, GatewayError, GatewayLimits};

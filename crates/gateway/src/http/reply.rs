@@ -1,0 +1,186 @@
+//! Replies of the hub as HTTP answers: JSON where there is one message, a stream of events where there are more.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use omni_hub::stage::SanitizedStream;
+use omni_hub::{Hub, ListenStream, Reply, Session};
+use omni_protocol::{header_names, write_event};
+use omni_types::FaultKind;
+use tokio::sync::watch;
+
+use crate::fault;
+use crate::http::body::{Body, Next, Source};
+
+/// On a quiet stream a comment is sent this often, so that nothing in between takes it for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const COMMENT: &[u8] = b":\n\n";
+
+/// What a reply needs to know besides itself.
+pub(crate) struct Setting {
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// The HTTP answer of `reply`.
+pub(crate) fn render(reply: Reply, setting: &Setting) -> Response<Body> {
+    match reply {
+        Reply::Accepted => plain(StatusCode::ACCEPTED, Body::whole(Bytes::new())),
+        Reply::Opened { session, body } => {
+            let mut response = json(StatusCode::OK, body);
+            if let Ok(id) = HeaderValue::from_str(session.id()) {
+                response.headers_mut().insert(header_names::SESSION_ID, id);
+            }
+            response
+        }
+        Reply::Answer(sanitized) => {
+            let (first, rest, status) = sanitized.into_parts();
+            match rest {
+                None => json(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), first),
+                Some(rest) => events(Box::new(Answering { waiting: Some(first), rest: Some(rest) })),
+            }
+        }
+        Reply::Listening(listen) => events(Box::new(Listening { listen, stopping: setting.stopping.clone() })),
+        Reply::Failed { fault, id, version } => {
+            if fault.kind() == FaultKind::Cancelled {
+                // Nothing more is said about a cancelled call; a stream that ends says just that.
+                return events(Box::new(Answering { waiting: None, rest: None }));
+            }
+            let status = StatusCode::from_u16(fault::status(fault.kind(), version)).unwrap_or(StatusCode::OK);
+            let mut response = json(status, fault::body(&fault, id.as_deref(), version).into());
+            if fault.kind() == FaultKind::Busy {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            response
+        }
+    }
+}
+
+/// The stream on which a session of the legacy era hears what belongs to none of its calls.
+pub(crate) fn session_stream(hub: &Arc<Hub>, session: Arc<Session>, stopping: watch::Receiver<bool>) -> Response<Body> {
+    hub.stream_opened(&session);
+    events(Box::new(Hearing { open: Open(session), stopping }))
+}
+
+fn plain(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = plain(status, Body::whole(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(crate) fn text(status: StatusCode, body: &str) -> Response<Body> {
+    let mut response = plain(status, Body::whole(body.to_owned()));
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn events(source: Box<dyn Source>) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, Body::stream(source));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn event(message: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    write_event(&mut out, message);
+    out.into()
+}
+
+/// `None` when it took longer than the keep-alive allows.
+async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(KEEP_ALIVE, work).await.ok()
+}
+
+/// The messages of one call, up to its answer.
+struct Answering {
+    waiting: Option<Bytes>,
+    rest: Option<SanitizedStream>,
+}
+
+impl Source for Answering {
+    fn next(mut self: Box<Self>) -> Next {
+        Box::pin(async move {
+            if let Some(first) = self.waiting.take() {
+                return Some((event(&first), self as Box<dyn Source>));
+            }
+            let mut rest = self.rest.take()?;
+            match in_time(rest.next()).await {
+                None => {
+                    self.rest = Some(rest);
+                    Some((Bytes::from_static(COMMENT), self))
+                }
+                Some(Ok(Some((message, is_answer)))) => {
+                    if !is_answer {
+                        self.rest = Some(rest);
+                    }
+                    Some((event(&message), self))
+                }
+                Some(Ok(None)) => None,
+                Some(Err(fault)) if fault.kind() == FaultKind::Cancelled => None,
+                Some(Err(fault)) => Some((event(&fault::body(&fault, Some(rest.id()), rest.version())), self)),
+            }
+        })
+    }
+}
+
+/// A `subscriptions/listen`.
+struct Listening {
+    listen: Box<ListenStream>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Source for Listening {
+    fn next(mut self: Box<Self>) -> Next {
+        Box::pin(async move {
+            let outcome = tokio::select! {
+                biased;
+                outcome = in_time(self.listen.next()) => outcome,
+                _ = self.stopping.wait_for(|stop| *stop) => Some(Some(self.listen.close())),
+            };
+            match outcome {
+                None => Some((Bytes::from_static(COMMENT), self as Box<dyn Source>)),
+                Some(Some(message)) => Some((event(&message), self as Box<dyn Source>)),
+                Some(None) => None,
+            }
+        })
+    }
+}
+
+/// Counts a session's open stream until it ends, however it ends.
+struct Open(Arc<Session>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.stream_closed();
+    }
+}
+
+struct Hearing {
+    open: Open,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Source for Hearing {
+    fn next(mut self: Box<Self>) -> Next {
+        Box::pin(async move {
+            let outcome = tokio::select! {
+                outcome = in_time(self.open.0.outbox.next()) => outcome,
+                _ = self.stopping.wait_for(|stop| *stop) => return None,
+            };
+            let chunk = outcome.map_or_else(|| Bytes::from_static(COMMENT), |message| event(&message));
+            Some((chunk, self as Box<dyn Source>))
+        })
+    }
+}

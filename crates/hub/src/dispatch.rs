@@ -1,0 +1,95 @@
+//! One message in, one reply out: the only door into the flows. Each call's record is opened and closed here.
+
+use std::sync::Arc;
+
+use omni_protocol::{Message, MessageKind, Method, Version};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::flow;
+use crate::record::CallRecord;
+use crate::reply::Reply;
+use crate::stage::{Received, Validated, validate};
+
+/// Answers one message.
+///
+/// The first stage runs here, because the method decides on the flow; every flow takes it from there.
+pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
+    let mut record = CallRecord::open();
+    let body = received.body.clone();
+    let says = received.headers.version.as_deref().and_then(Version::parse);
+    let known = received.session.as_ref().map(|session| session.version);
+    let validated = match validate(hub, received) {
+        Ok(validated) => validated,
+        Err(fault) => {
+            record.close(Some(&fault));
+            let version = match fault.kind() {
+                FaultKind::MissingMeta | FaultKind::HeaderMismatch | FaultKind::UnsupportedVersion => Version::LATEST,
+                _ => known.or(says).unwrap_or(Version::LATEST_LEGACY),
+            };
+            let modern = fault.kind() == FaultKind::MethodNotFound;
+            return Reply::Failed { fault, id: readable_id(&body), version: if modern { Version::LATEST } else { version } };
+        }
+    };
+    let version = validated.version();
+    let id = validated.message().id().map(str::to_owned);
+    if let Some(method) = validated.method() {
+        record.method(method.as_str());
+    }
+    let done = run(hub, validated, &mut record).await;
+    match done {
+        Ok(reply) => {
+            record.close(None);
+            reply
+        }
+        Err(fault) => {
+            record.close(Some(&fault));
+            Reply::Failed { fault, id, version }
+        }
+    }
+}
+
+async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Reply, Fault> {
+    match validated.message().kind() {
+        MessageKind::Notification => return flow::notify::notify(hub, validated).await,
+        MessageKind::Response => return flow::respond::respond(hub, validated).await,
+        MessageKind::Request => {}
+    }
+    let method = validated.method().cloned().unwrap_or_else(|| Method::parse(""));
+    match method {
+        Method::ToolsCall => answer(flow::call_tool::call_tool(hub, validated, record).await),
+        Method::PromptsGet => answer(flow::get_prompt::get_prompt(hub, validated, record).await),
+        Method::ResourcesRead => answer(flow::read_resource::read_resource(hub, validated, record).await),
+        Method::Complete => answer(flow::complete::complete(hub, validated, record).await),
+        Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            answer(flow::subscribe::subscribe(hub, validated, record).await)
+        }
+        Method::List(kind) => answer(flow::list::list(hub, validated, kind).await),
+        Method::Initialize => flow::initialize::initialize(hub, validated).await,
+        Method::Discover => answer(flow::discover::discover(hub, validated).await),
+        Method::Listen => flow::listen::listen(hub, validated),
+        Method::SetLevel => answer(flow::set_level::set_level(hub, validated).await),
+        Method::Ping => answer(flow::ping::ping(hub, validated)),
+        Method::Other(_) => answer(flow::other::other(hub, validated, record).await),
+        _ => Err(flow::other::unknown_method(&validated)),
+    }
+}
+
+fn answer(done: Result<crate::stage::Sanitized, Fault>) -> Result<Reply, Fault> {
+    done.map(|sanitized| Reply::Answer(Box::new(sanitized)))
+}
+
+/// The id of a message that is otherwise no good, so that its sender learns which one it was.
+fn readable_id(body: &bytes::Bytes) -> Option<String> {
+    if let Ok(message) = Message::parse(body.clone()) {
+        return message.id().map(str::to_owned);
+    }
+    #[derive(serde::Deserialize)]
+    struct OnlyId<'a> {
+        #[serde(borrow)]
+        id: &'a serde_json::value::RawValue,
+    }
+    let found: OnlyId<'_> = serde_json::from_slice(body).ok()?;
+    let text = found.id.get();
+    matches!(text.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9')).then(|| text.to_owned())
+}

@@ -1,0 +1,118 @@
+//! What servers say of their own accord, handed on to the sessions it concerns.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use omni_protocol::{ListKind, Message, Method, Splice, members, notification};
+use omni_proxy::Event;
+use omni_types::ServerName;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::Hub;
+use crate::scope::Scope;
+use crate::session::Session;
+
+/// Hands on until the hub is gone.
+pub(crate) async fn run(hub: Weak<Hub>, mut events: broadcast::Receiver<Event>) {
+    loop {
+        let event = events.recv().await;
+        let Some(hub) = hub.upgrade() else { return };
+        match event {
+            Ok(event) => hand_on(&hub, &event),
+            Err(RecvError::Lagged(_)) => everything_changed(&hub),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Tells every session that every list may have changed.
+pub(crate) fn everything_changed(hub: &Hub) {
+    for session in hub.sessions().all() {
+        for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
+            session.outbox.push(changed(kind));
+        }
+    }
+}
+
+fn changed(kind: ListKind) -> Bytes {
+    notification(kind.changed(), None).into()
+}
+
+fn shows(session: &Session, server: &ServerName) -> bool {
+    match &session.scope {
+        Scope::All => true,
+        Scope::One(name) => name == server,
+    }
+}
+
+fn hand_on(hub: &Arc<Hub>, event: &Event) {
+    match event {
+        Event::ListChanged { server, kind } => {
+            for session in hub.sessions().all() {
+                if shows(&session, server) {
+                    session.outbox.push(changed(*kind));
+                }
+            }
+        }
+        Event::Notification { server, session: Some(id), message } => {
+            if let Some(session) = hub.sessions().find(id) {
+                deliver(hub, &session, server, message);
+            }
+        }
+        Event::Notification { server, session: None, message } => {
+            for session in hub.sessions().all() {
+                if shows(&session, server) && wants(&session, server, message) {
+                    deliver(hub, &session, server, message);
+                }
+            }
+        }
+        Event::Request { server, session, message } => ask(hub, server, session, message),
+    }
+}
+
+/// Whether a session asked to hear of what a process shared by several says.
+fn wants(session: &Session, server: &ServerName, message: &Message) -> bool {
+    match message.method() {
+        Some(Method::ResourceUpdated) => uri_of(message).is_some_and(|(uri, _)| session.is_subscribed(server, &uri)),
+        Some(Method::LogMessage) => session.log_level().is_some(),
+        _ => false,
+    }
+}
+
+fn uri_of(message: &Message) -> Option<(String, std::ops::Range<usize>)> {
+    let found = members(message.params()?).ok()?;
+    let (_, value) = found.into_iter().find(|(key, _)| key == "uri")?;
+    let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
+    Some((serde_json::from_str(value.get()).ok()?, start..start + value.get().len()))
+}
+
+fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message: &Message) {
+    let shown = uri_of(message).filter(|_| message.method() == Some(&Method::ResourceUpdated)).and_then(|(uri, range)| {
+        let snapshot = hub.snapshot();
+        let shown = hub.view(&session.scope, &session.principal).shown_uri(
+            &session.scope,
+            snapshot.server(server.as_str())?,
+            &uri,
+        )?;
+        let mut splice = Splice::new();
+        splice.replace(range, serde_json::Value::from(shown).to_string().into_bytes());
+        Some(splice.apply(message.bytes()).into())
+    });
+    session.outbox.push(shown.unwrap_or_else(|| message.bytes().clone()));
+}
+
+/// A server asks a client for something outside any call.
+fn ask(hub: &Arc<Hub>, server: &ServerName, session: &Arc<str>, message: &Message) {
+    let (Some(session), Some(range), Some(id)) = (hub.sessions().find(session), message.id_range(), message.id())
+    else {
+        return;
+    };
+    let snapshot = hub.snapshot();
+    let link =
+        snapshot.server(server.as_str()).and_then(|server| server.session_link(session.version, session.id()));
+    let Some(number) = link.and_then(|link| session.ask(&link, id)) else { return };
+    let mut splice = Splice::new();
+    splice.replace(range, number.to_string().into_bytes());
+    session.outbox.push(splice.apply(message.bytes()).into());
+}

@@ -1,0 +1,89 @@
+//! What the hub says of itself: name, capabilities, instructions; at `/mcp/{server}`, that server's.
+
+use std::sync::Arc;
+
+use omni_protocol::Version;
+use omni_proxy::{Catalog, Server};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::scope::Scope;
+
+/// Characters of one server's instructions that are passed on.
+const INSTRUCTIONS_MAX: usize = 8_000;
+
+/// JSON text of the hub's name and version.
+pub(crate) const HUB_INFO: &str =
+    concat!(r#"{"name":"omni-mcp-hub","title":"Omni MCP Hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// JSON texts of what an endpoint says of itself.
+pub(crate) struct SelfDescription {
+    pub(crate) server_info: String,
+    pub(crate) capabilities: String,
+    pub(crate) instructions: Option<String>,
+}
+
+/// What `scope` says of itself to a client of `version`.
+pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, version: Version) -> Result<SelfDescription, Fault> {
+    match scope {
+        Scope::All => {
+            hub.wake(scope, version);
+            Ok(of_all(&hub.servers(scope)))
+        }
+        Scope::One(name) => {
+            hub.settle(scope, version).await;
+            let snapshot = hub.snapshot();
+            let server = snapshot.server(name.as_str());
+            let server =
+                server.ok_or_else(|| Fault::new(FaultKind::SessionNotFound, format!("there is no server `{name}`")))?;
+            let state = server.catalog_now();
+            match (&state.catalog, &state.error) {
+                (Some(catalog), _) => Ok(of_one(catalog)),
+                (None, Some(error)) => Err(error.fault(name)),
+                (None, None) => {
+                    Err(Fault::new(FaultKind::ServerTimeout, format!("server `{name}` is still starting; try again")))
+                }
+            }
+        }
+    }
+}
+
+fn of_one(catalog: &Catalog) -> SelfDescription {
+    let hello = &catalog.hello;
+    SelfDescription {
+        server_info: hello.server_info.clone().unwrap_or_else(|| HUB_INFO.to_owned()),
+        capabilities: hello.capabilities.clone(),
+        instructions: hello.instructions.clone(),
+    }
+}
+
+/// What any server has, as far as is known; where a server has not said yet, what the hub could carry for it.
+fn of_all(servers: &[Arc<Server>]) -> SelfDescription {
+    let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now())).collect();
+    let unknown = states.iter().any(|(_, state)| state.catalog.is_none());
+    let has = |name: &str| unknown || states.iter().any(|(_, s)| s.catalog.as_ref().is_some_and(|c| c.capability(name).is_some()));
+    let mut capabilities = Vec::new();
+    for (name, value) in [
+        ("tools", r#"{"listChanged":true}"#),
+        ("prompts", r#"{"listChanged":true}"#),
+        ("resources", r#"{"listChanged":true,"subscribe":true}"#),
+        ("completions", "{}"),
+        ("logging", "{}"),
+    ] {
+        if has(name) {
+            capabilities.push(format!(r#""{name}":{value}"#));
+        }
+    }
+    let mut text = String::new();
+    for (name, state) in &states {
+        let own = state.catalog.as_ref().and_then(|c| c.hello.instructions.as_deref());
+        let Some(own) = own.and_then(|t| serde_json::from_str::<String>(t).ok()) else { continue };
+        let kept: String = own.chars().take(INSTRUCTIONS_MAX).collect();
+        text.push_str(&format!("{}# {name}\n\n{}\n", if text.is_empty() { "" } else { "\n" }, kept.trim()));
+    }
+    SelfDescription {
+        server_info: HUB_INFO.to_owned(),
+        capabilities: format!("{{{}}}", capabilities.join(",")),
+        instructions: (!text.is_empty()).then(|| serde_json::Value::from(text).to_string()),
+    }
+}

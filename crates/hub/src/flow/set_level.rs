@@ -1,0 +1,66 @@
+//! `logging/setLevel`: kept for the session, and told to the servers it talks to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use omni_protocol::{Era, Method, request};
+use omni_proxy::{Link, Outgoing, Profile};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::scope::Scope;
+use crate::session::Session;
+use crate::stage::{Caller, Sanitized, Validated, authenticate};
+
+/// Levels of RFC 5424, as the specification lists them.
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// Keeps the level. Servers behind that do not log are not asked.
+pub(crate) async fn set_level(hub: &Arc<Hub>, validated: Validated) -> Result<Sanitized, Fault> {
+    let authenticated = authenticate(hub, validated)?;
+    let validated = authenticated.validated();
+    let level = validated.params().level.as_deref().unwrap_or_default();
+    if !LEVELS.contains(&level) {
+        let why = format!("params.level must be one of {}", LEVELS.join(", "));
+        return Err(Fault::new(FaultKind::InvalidParams, why));
+    }
+    if let Caller::Session(session) = validated.caller() {
+        session.set_log_level(level);
+        for server in hub.servers(&session.scope) {
+            let logs = server.catalog_now().catalog.is_some_and(|c| c.capability("logging").is_some());
+            let profile = Profile { version: session.version, session: Some(Arc::clone(&session.profile)) };
+            let link = match (&session.scope, server.session_link(session.version, session.id())) {
+                (_, Some(link)) => Some(link),
+                (Scope::One(_), None) if logs => server.link(&profile).await.ok(),
+                _ => None,
+            };
+            if let Some(link) = link.filter(|_| logs) {
+                tell(&link, level).await;
+                session.level_told(link.server());
+            }
+        }
+    }
+    Ok(Sanitized::own(validated.message().id().unwrap_or("null"), "{}"))
+}
+
+/// Tells a link that the session uses for the first time which level it asked for before.
+pub(crate) async fn replay(session: &Arc<Session>, link: &Arc<Link>) {
+    let Some(level) = session.log_level() else { return };
+    if session.level_told(link.server()) {
+        tell(link, &level).await;
+    }
+}
+
+async fn tell(link: &Arc<Link>, level: &str) {
+    if link.version().era() == Era::Modern {
+        return;
+    }
+    let id = link.next_id();
+    let body = Bytes::from(request(id, "logging/setLevel", &format!(r#"{{"level":"{level}"}}"#)));
+    let headers = HeaderMap::new();
+    let outgoing = Outgoing { body, id, method: Method::SetLevel, name: None, headers, progress_token: None };
+    if let Err(error) = link.exchange(outgoing).await {
+        tracing::debug!(server = %link.server(), %error, "the log level was not taken");
+    }
+}

@@ -1,0 +1,239 @@
+//! The hub as it runs: its configuration of the moment, its sessions, and what is made of the servers' catalogs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use omni_auth::Policy;
+use omni_protocol::Version;
+use omni_proxy::{Event, Link, Server, ServerStatus};
+use omni_types::Principal;
+use tokio::sync::{Semaphore, broadcast};
+
+use crate::events;
+use crate::limits::Limits;
+use crate::scope::Scope;
+use crate::seal::Seal;
+use crate::session::{Session, Sessions};
+use crate::snapshot::Snapshot;
+use crate::view::View;
+
+/// Events that may wait for a slow listener; one that lags behind is told that everything changed.
+const EVENTS_MAX: usize = 1_024;
+/// Views kept; one for each endpoint and principal.
+const VIEWS_MAX: usize = 1_024;
+/// Between two rounds of closing what is idle.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// The hub.
+#[derive(Debug)]
+pub struct Hub {
+    snapshot: ArcSwap<Snapshot>,
+    local_principal: Principal,
+    sessions: Sessions,
+    limits: Limits,
+    slots: Arc<Semaphore>,
+    seal: Seal,
+    events: broadcast::Sender<Event>,
+    changes: Arc<AtomicU64>,
+    views: Mutex<HashMap<(Scope, Principal), Arc<View>>>,
+}
+
+/// Why a hub cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system has no randomness to give")]
+pub struct HubError;
+
+impl Hub {
+    /// A hub without servers.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn new(local_principal: Principal, policy: Policy, limits: Limits) -> Result<Arc<Self>, HubError> {
+        Ok(Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
+            local_principal,
+            sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout),
+            slots: Arc::new(Semaphore::new(limits.calls_max)),
+            limits,
+            seal: Seal::new().map_err(|_| HubError)?,
+            events: broadcast::Sender::new(EVENTS_MAX),
+            changes: Arc::default(),
+            views: Mutex::default(),
+        }))
+    }
+
+    /// Where servers tell what they say of their own accord.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Sender<Event> {
+        self.events.clone()
+    }
+
+    /// The counter that servers count up when their catalogs change.
+    #[must_use]
+    pub fn changes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.changes)
+    }
+
+    /// Puts a new configuration into force. Calls in flight end with the one they began with.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        events::everything_changed(self);
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The user on whose behalf the hub runs.
+    #[must_use]
+    pub const fn local_principal(&self) -> &Principal {
+        &self.local_principal
+    }
+
+    /// Sessions of clients.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Bounds.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) const fn slots(&self) -> &Arc<Semaphore> {
+        &self.slots
+    }
+
+    pub(crate) const fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// What `scope` shows `principal` at this moment.
+    pub(crate) fn view(&self, scope: &Scope, principal: &Principal) -> Arc<View> {
+        let generation = self.changes.load(Ordering::Acquire);
+        let key = (scope.clone(), principal.clone());
+        {
+            let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(view) = views.get(&key).filter(|view| view.generation == generation) {
+                return Arc::clone(view);
+            }
+        }
+        // Two callers may make the same view at the same time: cheaper than to make others wait behind a lock.
+        let view = Arc::new(View::build(&self.snapshot.load(), scope, principal, generation));
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if views.len() >= VIEWS_MAX {
+            views.clear();
+        }
+        views.insert(key, Arc::clone(&view));
+        view
+    }
+
+    /// The servers that `scope` shows.
+    pub(crate) fn servers(&self, scope: &Scope) -> Vec<Arc<Server>> {
+        let snapshot = self.snapshot.load();
+        match scope {
+            Scope::All => snapshot.servers().to_vec(),
+            Scope::One(name) => snapshot.server(name.as_str()).cloned().into_iter().collect(),
+        }
+    }
+
+    /// How the servers of `scope` fare.
+    #[must_use]
+    pub fn statuses(&self, scope: &Scope) -> Vec<ServerStatus> {
+        self.servers(scope).iter().map(|server| server.status()).collect()
+    }
+
+    /// Wakes the servers of `scope` that were not asked for their catalogs yet, as for a client of `version`.
+    pub(crate) fn wake(&self, scope: &Scope, version: Version) {
+        for server in self.servers(scope) {
+            server.wake(version);
+        }
+    }
+
+    /// Waits until the offers of the servers of `scope` are known, or why they are not; bounded for each server from
+    /// the time it was woken, so that a server that hangs holds up the first list and no later one.
+    ///
+    /// `true` when there was something to wait for.
+    pub(crate) async fn settle(&self, scope: &Scope, version: Version) -> bool {
+        let mut waited = false;
+        for server in self.servers(scope) {
+            let woken = server.wake(version);
+            let mut catalog = server.catalog();
+            if catalog.borrow().is_settled() {
+                continue;
+            }
+            waited = true;
+            let deadline = tokio::time::Instant::from_std(woken + self.limits.settle_wait);
+            let settled = catalog.wait_for(omni_proxy::CatalogState::is_settled);
+            let _settled_or_not = tokio::time::timeout_at(deadline, settled).await;
+        }
+        waited
+    }
+
+    /// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.
+    pub(crate) async fn attach(&self, session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) {
+        if link.key().session.is_none() {
+            return;
+        }
+        if session.has_stream() {
+            server.open_stream(link);
+        }
+        crate::flow::set_level::replay(session, link).await;
+    }
+
+    /// The client of `session` opened its stream: from now on what servers say on its links has somewhere to go.
+    pub fn stream_opened(&self, session: &Arc<Session>) {
+        session.stream_opened();
+        for server in self.servers(&session.scope) {
+            if let Some(link) = server.session_link(session.version, session.id()) {
+                server.open_stream(&link);
+            }
+        }
+    }
+
+    /// Ends `session` and the links that belong to it alone.
+    pub fn end_session(&self, id: &str) -> bool {
+        let Some(session) = self.sessions.remove(id) else { return false };
+        for server in self.servers(&session.scope) {
+            server.end_session(id);
+        }
+        true
+    }
+
+    /// Starts the background work: what servers say is handed on, what is idle is closed. It ends with the hub.
+    pub fn start(self: &Arc<Self>) {
+        tokio::spawn(events::run(Arc::downgrade(self), self.events.subscribe()));
+        let hub = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(HOUSEKEEPING).await;
+                let Some(hub) = hub.upgrade() else { return };
+                for session in hub.sessions.expired() {
+                    for server in hub.servers(&session.scope) {
+                        server.end_session(session.id());
+                    }
+                }
+                for server in hub.servers(&Scope::All) {
+                    server.prune();
+                }
+            }
+        });
+    }
+
+    /// Stops all servers; returns when their processes are gone, or after a bounded time.
+    pub async fn stop(&self) {
+        let mut stopping = tokio::task::JoinSet::new();
+        for server in self.servers(&Scope::All) {
+            stopping.spawn(async move { server.stop().await });
+        }
+        while stopping.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,32 @@
+//! Bounds of the hub as a whole.
+
+use std::time::Duration;
+
+use omni_protocol::Bounds;
+
+/// Bounds of the hub as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Of one message.
+    pub bounds: Bounds,
+    /// Calls in flight.
+    pub calls_max: usize,
+    /// Sessions at a time.
+    pub sessions_max: usize,
+    /// After which a session without a sign of its client ends.
+    pub session_idle_timeout: Duration,
+    /// How long a first list waits for servers that are still waking; later they are added by `list_changed`.
+    pub settle_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bounds: Bounds::default(),
+            calls_max: 4_096,
+            sessions_max: 10_000,
+            session_idle_timeout: Duration::from_secs(3600),
+            settle_wait: Duration::from_secs(10),
+        }
+    }
+}

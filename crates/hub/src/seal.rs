@@ -1,0 +1,76 @@
+//! Cursors that only this hub can make: AES-256-GCM-SIV, so that a client learns nothing and can forge nothing.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
+use omni_protocol::{decode_cursor, encode_cursor};
+
+/// Bytes of a cursor that is looked at.
+const CURSOR_LENGTH_MAX: usize = 4_096;
+
+/// A key of this process.
+pub(crate) struct Seal(RandomizedNonceKey);
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Seal {
+    /// A fresh key. Cursors do not outlive the hub that made them: a client that comes with an older one begins anew.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub(crate) fn new() -> Result<Self, Unspecified> {
+        let mut key = [0u8; 32];
+        aws_lc_rs::rand::fill(&mut key)?;
+        RandomizedNonceKey::new(&AES_256_GCM_SIV, &key).map(Self)
+    }
+
+    /// `text` sealed for `context`.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<String, Unspecified> {
+        let mut sealed = text.as_bytes().to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut sealed)?;
+        let mut whole = nonce.as_ref().to_vec();
+        whole.extend_from_slice(&sealed);
+        Ok(encode_cursor(&whole))
+    }
+
+    /// The text that was sealed for `context`; `None` for anything else.
+    #[must_use]
+    pub(crate) fn open(&self, context: &str, cursor: &str) -> Option<String> {
+        if cursor.len() > CURSOR_LENGTH_MAX {
+            return None;
+        }
+        let whole = decode_cursor(cursor)?;
+        let (nonce, sealed) = whole.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = sealed.to_vec();
+        let opened = self.0.open_in_place(nonce, Aad::from(context), &mut text).ok()?;
+        String::from_utf8(opened.to_vec()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::Seal;
+
+    #[test]
+    fn only_the_same_hub_and_context_open_it() {
+        let seal = Seal::new().unwrap();
+        let cursor = seal.seal("tools", "files__read").unwrap();
+        assert_eq!(seal.open("tools", &cursor).as_deref(), Some("files__read"));
+        assert_eq!(seal.open("prompts", &cursor), None);
+        assert_eq!(Seal::new().unwrap().open("tools", &cursor), None);
+        for at in 0..cursor.len() {
+            let mut forged = cursor.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            assert_ne!(seal.open("tools", std::str::from_utf8(&forged).unwrap()).as_deref(), Some("files__read"));
+        }
+        assert_eq!(seal.open("tools", ""), None);
+    }
+}

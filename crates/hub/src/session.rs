@@ -1,0 +1,241 @@
+//! Sessions of clients that began with `initialize`: what each said of itself, and what waits for it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use omni_protocol::Version;
+use omni_proxy::{Link, SessionProfile};
+use omni_types::{Principal, ServerName};
+
+use crate::calls::Calls;
+use crate::outbox::Outbox;
+use crate::scope::Scope;
+
+/// Requests of servers that wait for one client's answers.
+const QUESTIONS_MAX: usize = 256;
+/// Resources that one client may be subscribed to.
+const SUBSCRIPTIONS_MAX: usize = 4_096;
+/// Random bytes of a session id.
+const ID_BYTES: usize = 24;
+
+/// One client's session.
+#[derive(Debug)]
+pub struct Session {
+    /// Who opened it; nobody else may use it.
+    pub principal: Principal,
+    /// The revision agreed on.
+    pub version: Version,
+    /// The servers it sees.
+    pub scope: Scope,
+    /// What the client said of itself.
+    pub profile: Arc<SessionProfile>,
+    /// What waits for the client's stream.
+    pub outbox: Outbox,
+    /// Calls in flight.
+    pub calls: Arc<Calls>,
+    log_level: Mutex<Option<String>>,
+    level_told: Mutex<HashSet<ServerName>>,
+    questions: Mutex<HashMap<u64, Question>>,
+    next_question: AtomicU64,
+    subscriptions: Mutex<HashSet<(ServerName, String)>>,
+    streams: AtomicUsize,
+    began: Instant,
+    last_seen_ms: AtomicU64,
+}
+
+/// A server's request that waits for the client's answer.
+#[derive(Debug)]
+pub struct Question {
+    /// Where the answer goes.
+    pub link: Weak<Link>,
+    /// JSON text of the id under which the server asked.
+    pub id: String,
+}
+
+impl Session {
+    /// A session that just opened.
+    #[must_use]
+    pub fn new(principal: Principal, version: Version, scope: Scope, profile: SessionProfile) -> Self {
+        Self {
+            principal,
+            version,
+            scope,
+            profile: Arc::new(profile),
+            outbox: Outbox::default(),
+            calls: Arc::default(),
+            log_level: Mutex::default(),
+            level_told: Mutex::default(),
+            questions: Mutex::default(),
+            next_question: AtomicU64::new(1),
+            subscriptions: Mutex::default(),
+            streams: AtomicUsize::new(0),
+            began: Instant::now(),
+            last_seen_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &Arc<str> {
+        &self.profile.id
+    }
+
+    /// The client was heard of.
+    pub fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_seen_ms.store(now, Ordering::Relaxed);
+    }
+
+    fn idle_for(&self) -> Duration {
+        if self.streams.load(Ordering::Relaxed) > 0 || !self.calls.is_empty() {
+            return Duration::ZERO;
+        }
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.last_seen_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The client opened a stream.
+    pub fn stream_opened(&self) {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The client's stream ended.
+    pub fn stream_closed(&self) {
+        self.streams.fetch_sub(1, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Whether the client has a stream open.
+    #[must_use]
+    pub fn has_stream(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 0
+    }
+
+    /// The log level that the client asked for.
+    #[must_use]
+    pub fn log_level(&self) -> Option<String> {
+        self.log_level.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The client asks for log lines from `level` on.
+    pub fn set_log_level(&self, level: &str) {
+        *self.log_level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level.to_owned());
+        self.level_told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// `true` the first time it is asked since the level was set: then `server` has to be told.
+    pub fn level_told(&self, server: &ServerName) -> bool {
+        self.level_told.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone())
+    }
+
+    /// Remembers a server's request; the number under which the client is asked. `None` when too many wait.
+    pub fn ask(&self, link: &Arc<Link>, id: &str) -> Option<u64> {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.retain(|_, question| question.link.strong_count() > 0);
+        if questions.len() >= QUESTIONS_MAX {
+            return None;
+        }
+        let number = self.next_question.fetch_add(1, Ordering::Relaxed);
+        questions.insert(number, Question { link: Arc::downgrade(link), id: id.to_owned() });
+        Some(number)
+    }
+
+    /// The server's request that the client's answer `number` is for.
+    pub fn answered(&self, number: u64) -> Option<Question> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
+    }
+
+    /// Remembers a subscription; `false` when there are too many.
+    pub fn subscribe(&self, server: &ServerName, uri: &str) -> bool {
+        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        all.len() < SUBSCRIPTIONS_MAX && {
+            all.insert((server.clone(), uri.to_owned()));
+            true
+        }
+    }
+
+    /// Forgets a subscription.
+    pub fn unsubscribe(&self, server: &ServerName, uri: &str) {
+        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(server.clone(), uri.to_owned()));
+    }
+
+    /// Whether the client asked to hear of `uri`.
+    #[must_use]
+    pub fn is_subscribed(&self, server: &ServerName, uri: &str) -> bool {
+        let all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        all.contains(&(server.clone(), uri.to_owned()))
+    }
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub struct Sessions {
+    by_id: RwLock<HashMap<Arc<str>, Arc<Session>>>,
+    max: usize,
+    idle_timeout: Duration,
+}
+
+impl Sessions {
+    /// A table of `max` sessions that end after `idle_timeout` without a sign of their client.
+    #[must_use]
+    pub fn new(max: usize, idle_timeout: Duration) -> Self {
+        Self { by_id: RwLock::default(), max, idle_timeout }
+    }
+
+    /// A session id that cannot be guessed: 192 random bits, visible ASCII (Streamable HTTP, "Session Management").
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn fresh_id() -> Result<Arc<str>, aws_lc_rs::error::Unspecified> {
+        let mut bytes = [0u8; ID_BYTES];
+        aws_lc_rs::rand::fill(&mut bytes)?;
+        Ok(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+    }
+
+    /// Adds a session; `false` when the table is full.
+    pub fn add(&self, session: &Arc<Session>) -> bool {
+        let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= self.max {
+            return false;
+        }
+        all.insert(Arc::clone(session.id()), Arc::clone(session));
+        true
+    }
+
+    /// The session `id`.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Session>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Ends the session `id`.
+    pub fn remove(&self, id: &str) -> Option<Arc<Session>> {
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    /// Takes out the sessions that were idle for too long.
+    pub fn expired(&self) -> Vec<Arc<Session>> {
+        let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        all.extract_if(|_, session| session.idle_for() > self.idle_timeout).map(|(_, session)| session).collect()
+    }
+
+    /// All sessions at this moment.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

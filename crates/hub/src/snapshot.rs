@@ -1,0 +1,43 @@
+//! The hub's configuration at one moment; a call sees one snapshot from its beginning to its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use omni_auth::Policy;
+use omni_proxy::Server;
+use omni_types::ServerName;
+
+/// Servers and policy in force.
+#[derive(Debug)]
+pub struct Snapshot {
+    servers: Vec<Arc<Server>>,
+    by_name: HashMap<ServerName, usize>,
+    policy: Policy,
+}
+
+impl Snapshot {
+    /// A snapshot of `servers`, in the order in which they are listed.
+    #[must_use]
+    pub fn new(servers: Vec<Arc<Server>>, policy: Policy) -> Self {
+        let by_name = servers.iter().enumerate().map(|(at, server)| (server.name().clone(), at)).collect();
+        Self { servers, by_name, policy }
+    }
+
+    /// All servers.
+    #[must_use]
+    pub fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    /// The server called `name`.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
+        self.by_name.get(name).map(|at| &self.servers[*at])
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}

@@ -1,0 +1,36 @@
+//! `Authenticated → Admitted`: within the hub's share of calls at a time.
+
+use omni_types::{Fault, FaultKind};
+use tokio::sync::OwnedSemaphorePermit;
+
+use std::sync::Arc;
+
+use crate::Hub;
+use crate::stage::authenticate::Authenticated;
+
+/// A message that may cost something.
+#[derive(Debug)]
+pub struct Admitted {
+    pub(super) authenticated: Authenticated,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+impl Admitted {
+    pub(crate) const fn authenticated(&self) -> &Authenticated {
+        &self.authenticated
+    }
+}
+
+/// Admits the call, or tells its client to come again.
+///
+/// # Errors
+/// When as many calls are in flight as the hub may have.
+pub fn admit(hub: &Hub, authenticated: Authenticated) -> Result<Admitted, Fault> {
+    match Arc::clone(hub.slots()).try_acquire_owned() {
+        Ok(permit) => Ok(Admitted { authenticated, permit }),
+        Err(_) => Err(Fault::new(
+            FaultKind::Busy,
+            format!("{} calls are in flight, which is all the hub may have; try again", hub.limits().calls_max),
+        )),
+    }
+}

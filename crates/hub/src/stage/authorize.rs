@@ -1,0 +1,108 @@
+//! `Admitted → Authorized`: the permission validator decides before anything is routed (rows TOOL-2 and TOOL-7).
+
+use std::sync::Arc;
+
+use omni_auth::{Access, Action, Decision};
+use omni_protocol::{ListKind, Method};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::scope::Scope;
+use crate::stage::admit::Admitted;
+use crate::view::Found;
+
+/// A message that its sender may send.
+#[derive(Debug)]
+pub struct Authorized {
+    pub(super) admitted: Admitted,
+    /// The thing it is about, where it is about one of a server.
+    pub(super) access: Option<Found>,
+}
+
+impl Authorized {
+    pub(crate) const fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    pub(crate) const fn found(&self) -> Option<&Found> {
+        self.access.as_ref()
+    }
+}
+
+/// Finds what the message is about, and decides.
+///
+/// # Errors
+/// When there is no such thing, or policy does not allow it.
+pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized, Fault> {
+    let validated = &admitted.authenticated().validated;
+    let principal = &admitted.authenticated().principal;
+    if let (Some(Method::Other(method)), Scope::One(name)) = (validated.method(), &validated.received().scope) {
+        // A method that the hub does not know concerns the one server of this endpoint alone.
+        let Some(server) = hub.snapshot().server(name.as_str()).cloned() else { return Err(no_server(name.as_str())) };
+        let access = Access { principal, action: Action::CallTool, server: name.as_str(), name: method };
+        return match hub.snapshot().policy().decide(&access) {
+            Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
+            Decision::Allow => {
+                let found = Found { server, name: method.to_string() };
+                Ok(Authorized { admitted, access: Some(found) })
+            }
+        };
+    }
+    let Some((action, kind)) = validated.method().and_then(|m| action_of(m, validated.params().name.is_some())) else {
+        return Ok(Authorized { admitted, access: None });
+    };
+    let scope = &validated.received().scope;
+    let name = match kind {
+        ListKind::Tools | ListKind::Prompts => validated.params().name.as_deref(),
+        ListKind::Resources | ListKind::Templates => validated.params().uri.as_deref(),
+    };
+    let Some(name) = name else {
+        let missing = if matches!(kind, ListKind::Tools | ListKind::Prompts) { "name" } else { "uri" };
+        return Err(Fault::new(FaultKind::InvalidParams, format!("params: `{missing}` is missing")));
+    };
+    let look = |view: &crate::view::View| match kind {
+        ListKind::Tools | ListKind::Prompts => view.named(scope, kind, name),
+        ListKind::Resources => view.resource(scope, name),
+        ListKind::Templates => view.template(scope, name),
+    };
+    let mut found = look(hub.view(scope, principal).as_ref());
+    if found.is_none() && hub.settle(scope, validated.version()).await {
+        // Some catalog was not known yet.
+        found = look(hub.view(scope, principal).as_ref());
+    }
+    let Some(found) = found else { return Err(unknown(kind, name)) };
+    let server = found.server.name().as_str();
+    match hub.snapshot().policy().decide(&Access { principal, action, server, name: &found.name }) {
+        Decision::Allow => Ok(Authorized { admitted, access: Some(found) }),
+        Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
+    }
+}
+
+fn action_of(method: &Method, has_name: bool) -> Option<(Action, ListKind)> {
+    Some(match method {
+        Method::ToolsCall => (Action::CallTool, ListKind::Tools),
+        Method::PromptsGet => (Action::GetPrompt, ListKind::Prompts),
+        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            (Action::ReadResource, ListKind::Resources)
+        }
+        Method::Complete if has_name => (Action::Complete, ListKind::Prompts),
+        Method::Complete => (Action::Complete, ListKind::Templates),
+        _ => return None,
+    })
+}
+
+fn no_server(name: &str) -> Fault {
+    Fault::new(FaultKind::InvalidParams, format!("there is no server `{name}`"))
+}
+
+fn unknown(kind: ListKind, name: &str) -> Fault {
+    let shown = serde_json::Value::from(name);
+    match kind {
+        ListKind::Tools => Fault::new(FaultKind::InvalidParams, format!("Unknown tool: {name}")),
+        ListKind::Prompts => Fault::new(FaultKind::InvalidParams, format!("Unknown prompt: {name}")),
+        ListKind::Resources | ListKind::Templates => {
+            Fault::new(FaultKind::ResourceNotFound, format!("Resource not found: {name}"))
+                .with_data(format!(r#"{{"uri":{shown}}}"#))
+        }
+    }
+}

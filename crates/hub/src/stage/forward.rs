@@ -1,0 +1,44 @@
+//! `Routed → Answered`: the server has its say. What it says is still untrusted.
+
+use std::sync::Arc;
+
+use omni_proxy::{Exchange, Link};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::calls::Booked;
+use crate::stage::authorize::Authorized;
+use crate::stage::route::Routed;
+
+/// A server's answer, or its beginning.
+#[derive(Debug)]
+pub struct Answered {
+    pub(super) authorized: Authorized,
+    pub(super) link: Arc<Link>,
+    pub(super) exchange: Exchange,
+    pub(super) booked: Option<Booked>,
+}
+
+/// Sends the message and waits for the first thing that comes back.
+///
+/// # Errors
+/// When the server fails, or the client cancels the call.
+pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> {
+    let Routed { authorized, link, outgoing } = routed;
+    let validated = &authorized.admitted.authenticated.validated;
+    let calls = validated.received().calls.as_ref();
+    let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
+    let exchange = match &booked {
+        None => link.exchange(outgoing).await,
+        Some(booked) => tokio::select! {
+            exchange = link.exchange(outgoing) => exchange,
+            () = booked.cancelled() => return Err(cancelled()),
+        },
+    };
+    let exchange = exchange.map_err(|e| e.fault(link.server()))?;
+    Ok(Answered { authorized, link, exchange, booked })
+}
+
+pub(super) fn cancelled() -> Fault {
+    Fault::new(FaultKind::Cancelled, "the client cancelled the call")
+}

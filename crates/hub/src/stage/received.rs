@@ -1,0 +1,49 @@
+//! What came in, untouched.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::calls::Calls;
+use crate::scope::Scope;
+use crate::session::Session;
+
+/// How a message came in: what the transport requires of it differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Streamable HTTP: headers mirror the body.
+    Http,
+    /// stdio: one client, one channel, no headers.
+    Stdio,
+}
+
+/// Headers that mirror the body, or that a server has to see.
+#[derive(Debug, Clone, Default)]
+pub struct ClientHeaders {
+    /// `MCP-Protocol-Version`
+    pub version: Option<String>,
+    /// `Mcp-Method`
+    pub method: Option<String>,
+    /// `Mcp-Name`, decoded; `Some(None)` when it could not be.
+    pub name: Option<Option<String>>,
+    /// `Mcp-Param-*` and trace context.
+    pub forwarded: HeaderMap,
+}
+
+/// A message as it came in. Anybody may make one: nothing is claimed of it.
+#[derive(Debug)]
+pub struct Received {
+    /// The body.
+    pub body: Bytes,
+    /// The servers that the endpoint shows.
+    pub scope: Scope,
+    /// How it came in.
+    pub channel: Channel,
+    /// The session it names, if there is one of that name.
+    pub session: Option<Arc<Session>>,
+    /// Where its call is booked, so that it can be cancelled.
+    pub calls: Option<Arc<Calls>>,
+    /// Headers.
+    pub headers: ClientHeaders,
+}

@@ -1,0 +1,100 @@
+//! `Authorized → Routed`: one link to one server, and the message as that server has to see it.
+
+use std::sync::Arc;
+
+use omni_protocol::{Era, Splice};
+use omni_proxy::{Link, Outgoing, Profile};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::stage::authorize::Authorized;
+use crate::stage::translate::request_params;
+use crate::stage::validate::{Caller, Validated};
+
+/// A message on its way to one server.
+#[derive(Debug)]
+pub struct Routed {
+    pub(super) authorized: Authorized,
+    pub(super) link: Arc<Link>,
+    pub(super) outgoing: Outgoing,
+}
+
+/// Finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
+///
+/// # Errors
+/// When the server cannot be reached.
+pub async fn route(hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fault> {
+    let validated = &authorized.admitted.authenticated.validated;
+    let Some(found) = authorized.found() else {
+        return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
+    };
+    let profile = profile(validated);
+    let link = found.server.link(&profile).await.map_err(|e| e.fault(found.server.name()))?;
+    if let Caller::Session(session) = &validated.caller {
+        hub.attach(session, &found.server, &link).await;
+    }
+    let outgoing = outgoing(validated, &found.name, &link)?;
+    Ok(Routed { authorized, link, outgoing })
+}
+
+fn profile(validated: &Validated) -> Profile {
+    match &validated.caller {
+        Caller::Session(session) => {
+            Profile { version: session.version, session: Some(Arc::clone(&session.profile)) }
+        }
+        _ => Profile::hub(validated.version()),
+    }
+}
+
+fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgoing, Fault> {
+    let message = validated.message();
+    let params = validated.params();
+    let id = link.next_id();
+    let mut splice = Splice::new();
+    if let Some(range) = message.id_range() {
+        splice.replace(range, id.to_string().into_bytes());
+    }
+    let progress = params.meta.as_ref().and_then(|m| m.progress_token.clone());
+    let own_token = progress.filter(|_| link.shares_channel());
+    let crosses = validated.version().era() != link.version().era();
+    let is_known = !matches!(message.method(), Some(omni_protocol::Method::Other(_)));
+    if crosses {
+        let name = if is_known { Some(name) } else { None };
+        let text = request_params(validated, name, own_token.as_ref().map(|_| id), link)?;
+        match message.params_range() {
+            Some(range) => splice.replace(range, text.into_bytes()),
+            None => {
+                // The message is an object with at least `jsonrpc` in it.
+                let at = message.bytes().iter().position(|b| *b == b'{').unwrap_or(0) + 1;
+                splice.replace(at..at, format!("\"params\":{text},").into_bytes());
+            }
+        }
+    } else {
+        let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri)];
+        for (range, current) in renamed {
+            if let (Some(range), Some(current)) = (range, current) {
+                if is_known && current != name {
+                    splice.replace(range.clone(), serde_json::Value::from(name).to_string().into_bytes());
+                }
+            }
+        }
+        if let (Some(_), Some(range)) =
+            (&own_token, params.meta.as_ref().and_then(|m| m.progress_token_range.clone()))
+        {
+            splice.replace(range, id.to_string().into_bytes());
+        }
+    }
+    let method = message.method().cloned().unwrap_or_else(|| omni_protocol::Method::parse(""));
+    let is_named = matches!(
+        method,
+        omni_protocol::Method::ToolsCall | omni_protocol::Method::PromptsGet | omni_protocol::Method::ResourcesRead
+    );
+    Ok(Outgoing {
+        body: splice.apply(message.bytes()).into(),
+        id,
+        method,
+        name: (is_named && link.version().era() == Era::Modern).then(|| name.to_owned()),
+        headers: validated.received().headers.forwarded.clone(),
+        progress_token: own_token,
+    })
+}

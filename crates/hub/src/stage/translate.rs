@@ -1,0 +1,124 @@
+//! Requests and answers carried between the eras, where client and server do not speak the same one.
+
+use std::sync::Arc;
+
+use omni_protocol::{
+    CacheHint, Era, ErrorCode, Method, Params, legacy_request, legacy_result, members, modern_request, modern_result,
+    object_with, without_members,
+};
+use omni_proxy::Link;
+use omni_types::{Fault, FaultKind};
+
+use crate::stage::validate::{Caller, Validated};
+
+/// JSON text of `params` as the server behind `link` has to see them. The name and the progress token are put in here,
+/// since the text is written anew anyway.
+pub(super) fn request_params(
+    validated: &Validated,
+    name: Option<&str>,
+    progress_token: Option<u64>,
+    link: &Arc<Link>,
+) -> Result<String, Fault> {
+    let internal = |e: serde_json::Error| Fault::new(FaultKind::InvalidParams, format!("params: {e}"));
+    let own = validated.message().params().unwrap_or("{}");
+    let renamed = match name {
+        Some(name) => rename(own, validated.params(), name).map_err(internal)?,
+        None => own.to_owned(),
+    };
+    let translated = match (link.version().era(), &validated.caller) {
+        (Era::Legacy, _) => legacy_request(&renamed),
+        (Era::Modern, Caller::Session(session)) => {
+            // Nothing that a server could ask back can be carried yet, so the client's abilities are not declared.
+            modern_request(Some(&renamed), &session.profile.client_info, "{}", session.log_level().as_deref())
+        }
+        (Era::Modern, _) => modern_request(Some(&renamed), r#"{"name":"unknown","version":"0"}"#, "{}", None),
+    }
+    .map_err(internal)?;
+    match progress_token {
+        None => Ok(translated),
+        Some(token) => with_progress_token(&translated, token).map_err(internal),
+    }
+}
+
+fn rename(text: &str, params: &Params, name: &str) -> Result<String, serde_json::Error> {
+    let (key, current) = match (&params.name, &params.uri) {
+        (Some(current), _) => ("name", current),
+        (None, Some(current)) => ("uri", current),
+        (None, None) => return Ok(text.to_owned()),
+    };
+    if current == name {
+        return Ok(text.to_owned());
+    }
+    let own = format!("\"{key}\":{}", serde_json::Value::from(name));
+    let found = members(text)?;
+    if let Some((_, reference)) = found.iter().find(|(k, _)| k == "ref") {
+        let inner = object_with(&without_members(reference.get(), |k| k == key)?, &own);
+        return Ok(object_with(&without_members(text, |k| k == "ref")?, &format!("\"ref\":{inner}")));
+    }
+    Ok(object_with(&without_members(text, |k| k == key)?, &own))
+}
+
+fn with_progress_token(params: &str, token: u64) -> Result<String, serde_json::Error> {
+    let found = members(params)?;
+    let Some((_, meta)) = found.iter().find(|(key, _)| key == "_meta") else { return Ok(params.to_owned()) };
+    let own = format!("\"progressToken\":{token}");
+    let meta = object_with(&without_members(meta.get(), |key| key == "progressToken")?, &own);
+    Ok(object_with(&without_members(params, |key| key == "_meta")?, &format!("\"_meta\":{meta}")))
+}
+
+/// JSON text of a result as a client of the other era has to see it.
+pub(super) fn result_for(
+    era: Era,
+    method: &Method,
+    result: &str,
+    link: &Arc<Link>,
+) -> Result<String, Fault> {
+    let broken = |e: serde_json::Error| {
+        let server = link.server();
+        Fault::new(FaultKind::ServerBroken, format!("server `{server}`: its result is no object: {e}"))
+    };
+    match era {
+        Era::Modern => {
+            let hint = method.is_cacheable().then_some(CacheHint::NONE);
+            modern_result(result, hint, link.hello().server_info.as_deref()).map_err(broken)
+        }
+        Era::Legacy => {
+            if wants_input(result) {
+                let server = link.server();
+                return Err(Fault::new(
+                    FaultKind::NotBridged,
+                    format!(
+                        "server `{server}` asks for input in the way of 2026-07-28, which the hub cannot carry to a client of an earlier revision yet"
+                    ),
+                ));
+            }
+            legacy_result(result).map_err(broken)
+        }
+    }
+}
+
+fn wants_input(result: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Kind<'a> {
+        #[serde(borrow, rename = "resultType")]
+        kind: Option<std::borrow::Cow<'a, str>>,
+    }
+    result.contains("input_required")
+        && serde_json::from_str::<Kind<'_>>(result).is_ok_and(|k| k.kind.as_deref() == Some("input_required"))
+}
+
+/// JSON text of an error as a client of `era` has to see it: codes that only the other era has are translated.
+pub(super) fn error_for(era: Era, method: &Method, error: &str, code: Option<ErrorCode>) -> Option<String> {
+    let (from, to) = match (era, code?) {
+        (Era::Modern, ErrorCode::RESOURCE_NOT_FOUND) => (ErrorCode::RESOURCE_NOT_FOUND, ErrorCode::INVALID_PARAMS),
+        (Era::Legacy, ErrorCode::INVALID_PARAMS)
+            if *method == Method::ResourcesRead && error.contains("\"uri\"") =>
+        {
+            (ErrorCode::INVALID_PARAMS, ErrorCode::RESOURCE_NOT_FOUND)
+        }
+        _ => return None,
+    };
+    debug_assert_ne!(from, to);
+    let rest = without_members(error, |key| key == "code").ok()?;
+    Some(object_with(&rest, &format!("\"code\":{}", to.0)))
+}

@@ -1,0 +1,208 @@
+//! `Received → Validated`: a well-formed message of a known revision, within bounds (rows VAL-1 and VAL-3).
+
+use std::sync::Arc;
+
+use omni_protocol::{
+    Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan,
+};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::session::Session;
+use crate::stage::received::{Channel, Received};
+
+/// Bytes of a request's id.
+const ID_BYTES_MAX: usize = 256;
+
+/// Who speaks, in protocol terms.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// A client of 2026-07-28: each request says of itself what it needs.
+    Modern(ModernMeta),
+    /// A client of an earlier revision in its session.
+    Session(Arc<Session>),
+    /// A client that begins with `initialize`.
+    Handshake,
+}
+
+/// A well-formed message.
+#[derive(Debug)]
+pub struct Validated {
+    pub(super) received: Received,
+    pub(super) message: Message,
+    pub(super) params: Params,
+    pub(super) caller: Caller,
+}
+
+impl Validated {
+    pub(crate) const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub(crate) const fn received(&self) -> &Received {
+        &self.received
+    }
+
+    /// The method of a request or notification; responses have none.
+    pub(crate) fn method(&self) -> Option<&Method> {
+        self.message.method()
+    }
+
+    /// The revision that the client speaks.
+    pub(crate) fn version(&self) -> Version {
+        match &self.caller {
+            Caller::Modern(_) => Version::V2026_07_28,
+            Caller::Session(session) => session.version,
+            Caller::Handshake => Version::LATEST_LEGACY,
+        }
+    }
+}
+
+/// Checks what came in.
+///
+/// # Errors
+/// What is wrong with it, in the words and codes of the revision it belongs to.
+pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
+    let message = Message::parse(received.body.clone()).map_err(|e| unparsable(&e))?;
+    if let Some(params) = message.params() {
+        scan(params, &hub.limits().bounds).map_err(|e| {
+            Fault::new(FaultKind::InvalidParams, format!("params: {e}"))
+        })?;
+    }
+    if message.id().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+        let why = format!("an id has at most {ID_BYTES_MAX} bytes");
+        return Err(Fault::new(FaultKind::InvalidRequest, why));
+    }
+    let params = Params::parse(&message).map_err(|e| Fault::new(FaultKind::InvalidParams, e.to_string()))?;
+    let caller = caller(&received, &message, &params)?;
+    Ok(Validated { received, message, params, caller })
+}
+
+fn unparsable(error: &MessageError) -> Fault {
+    let kind = match error {
+        MessageError::NotJson(_) => FaultKind::Unparsable,
+        MessageError::Batch | MessageError::Invalid(_) => FaultKind::InvalidRequest,
+    };
+    Fault::new(kind, error.to_string())
+}
+
+fn caller(received: &Received, message: &Message, params: &Params) -> Result<Caller, Fault> {
+    let meta = params.meta.as_ref();
+    let header = received.headers.version.as_deref();
+    let header_version = header.and_then(Version::parse);
+    let says_modern = meta.is_some_and(RequestMeta::is_modern)
+        || header_version == Some(Version::V2026_07_28)
+        || (header.is_some() && header_version.is_none() && received.session.is_none());
+    if says_modern && message.kind() != MessageKind::Response {
+        return modern(received, message, params);
+    }
+    match (&received.session, message.method()) {
+        (_, Some(Method::Initialize)) if message.kind() == MessageKind::Request => Ok(Caller::Handshake),
+        (Some(session), _) => {
+            if header.is_some() && header_version.is_none() {
+                return Err(unsupported(header.unwrap_or_default()));
+            }
+            Ok(Caller::Session(Arc::clone(session)))
+        }
+        (None, Some(method)) if method.is_modern_only() => Err(missing_meta("_meta")),
+        (None, _) => Err(Fault::new(
+            FaultKind::SessionRequired,
+            "no session: begin with `initialize`, or send the `_meta` that 2026-07-28 requires with each request",
+        )),
+    }
+}
+
+fn modern(received: &Received, message: &Message, params: &Params) -> Result<Caller, Fault> {
+    let is_request = message.kind() == MessageKind::Request;
+    let meta = params.meta.as_ref();
+    if received.channel == Channel::Http && is_request {
+        let body = meta.and_then(|m| m.protocol_version.as_deref());
+        match (received.headers.version.as_deref(), body) {
+            (_, None) => {}
+            (None, Some(_)) => return Err(mismatch("the header MCP-Protocol-Version is missing")),
+            (Some(header), Some(body)) if header != body => {
+                return Err(mismatch(&format!("MCP-Protocol-Version is `{header}`, the body's protocolVersion `{body}`")));
+            }
+            _ => {}
+        }
+    }
+    if !is_request {
+        return Ok(Caller::Modern(complete_or_empty(meta)));
+    }
+    let meta = meta.ok_or_else(|| missing_meta("_meta"))?;
+    let version = meta.protocol_version.as_deref().ok_or_else(|| missing_meta("protocolVersion"))?;
+    if version != Version::V2026_07_28.as_str() {
+        return Err(unsupported(version));
+    }
+    let capabilities = meta.client_capabilities.as_deref().ok_or_else(|| missing_meta("clientCapabilities"))?;
+    if !capabilities.starts_with('{') {
+        return Err(Fault::new(FaultKind::MissingMeta, "_meta: clientCapabilities must be an object"));
+    }
+    if received.channel == Channel::Http {
+        headers_mirror_body(received, message, params)?;
+    }
+    if let Some(method) = message.method().filter(|m| m.is_legacy_only()) {
+        return Err(Fault::new(
+            FaultKind::MethodNotFound,
+            format!("`{}` is not part of 2026-07-28", method.as_str()),
+        ));
+    }
+    Ok(Caller::Modern(complete_or_empty(Some(meta))))
+}
+
+fn complete_or_empty(meta: Option<&RequestMeta>) -> ModernMeta {
+    ModernMeta {
+        client_info: meta.and_then(|m| m.client_info.clone()),
+        client_capabilities: meta.and_then(|m| m.client_capabilities.clone()).unwrap_or_else(|| "{}".to_owned()),
+        log_level: meta.and_then(|m| m.log_level.clone()),
+    }
+}
+
+/// Streamable HTTP of 2026-07-28, "Server Validation".
+fn headers_mirror_body(received: &Received, message: &Message, params: &Params) -> Result<(), Fault> {
+    let method = message.method().map_or("", Method::as_str);
+    match received.headers.method.as_deref() {
+        None => return Err(mismatch("the header Mcp-Method is missing")),
+        Some(header) if header != method => {
+            return Err(mismatch(&format!("Mcp-Method is `{header}`, the body's method `{method}`")));
+        }
+        Some(_) => {}
+    }
+    let named = match message.method() {
+        Some(Method::ToolsCall | Method::PromptsGet) => params.name.as_deref(),
+        Some(Method::ResourcesRead) => params.uri.as_deref(),
+        _ => return Ok(()),
+    };
+    match (&received.headers.name, named) {
+        (_, None) => Ok(()),
+        (None, Some(_)) => Err(mismatch("the header Mcp-Name is missing")),
+        (Some(None), Some(_)) => Err(mismatch("the header Mcp-Name holds no valid Base64 of UTF-8")),
+        (Some(Some(header)), Some(named)) if header != named => {
+            Err(mismatch(&format!("Mcp-Name is `{header}`, the body names `{named}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn mismatch(why: &str) -> Fault {
+    Fault::new(FaultKind::HeaderMismatch, format!("header mismatch: {why}"))
+}
+
+fn missing_meta(what: &str) -> Fault {
+    let why = format!("params: `{what}` is missing; 2026-07-28 requires `_meta` with protocolVersion and clientCapabilities");
+    Fault::new(FaultKind::MissingMeta, why)
+}
+
+fn unsupported(requested: &str) -> Fault {
+    let requested = serde_json::Value::from(requested);
+    Fault::new(FaultKind::UnsupportedVersion, format!("protocol version {requested} is not supported"))
+        .with_data(format!(r#"{{"supported":["{}"],"requested":{requested}}}"#, Version::V2026_07_28.as_str()))
+}

@@ -1,0 +1,134 @@
+//! `omni servers | tools | resources | prompts`: tables for people, JSON for programs.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use omni_hub::{Hub, Scope};
+use serde_json::{Value, json};
+
+use crate::cli::context::Context;
+use crate::cli::local::{ask, settle, with_hub};
+use crate::cli::say::{say, say_err};
+
+/// Characters of a description in a table.
+const DESCRIPTION_MAX: usize = 100;
+
+/// What a list may be narrowed to.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only of this server.
+    server: Option<String>,
+    /// Print JSON for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Servers,
+    Tools,
+    Resources,
+    Prompts,
+}
+
+impl ListArgs {
+    pub(crate) fn run(self, kind: Kind, context: &Context) -> Result<ExitCode> {
+        let (only, as_json) = (self.server, self.json);
+        with_hub(context, async |running| {
+            let hub = &running.hub;
+            settle(hub, only.as_deref()).await?;
+            match kind {
+                Kind::Servers => servers(hub, only.as_deref(), as_json),
+                Kind::Tools => items(hub, &["tools"], only.as_deref(), as_json).await,
+                Kind::Prompts => items(hub, &["prompts"], only.as_deref(), as_json).await,
+                Kind::Resources => items(hub, &["resources", "resourceTemplates"], only.as_deref(), as_json).await,
+            }
+        })
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    if let Some(width) = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()) {
+        table.set_width(width);
+    }
+    table
+}
+
+fn servers(hub: &Arc<Hub>, only: Option<&str>, as_json: bool) -> Result<ExitCode> {
+    let statuses: Vec<_> =
+        hub.statuses(&Scope::All).into_iter().filter(|s| only.is_none_or(|name| s.name == name)).collect();
+    if as_json {
+        say!("{:#}", serde_json::to_value(&statuses)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["SERVER", "STATE", "VIA", "REVISION", "TOOLS", "PROMPTS", "RESOURCES", "NOTE"]);
+    for status in &statuses {
+        let state = serde_json::to_value(status.state)?;
+        rows.add_row([
+            status.name.clone(),
+            state.as_str().unwrap_or_default().to_owned(),
+            status.transport.to_owned(),
+            status.revisions.join(", "),
+            status.tools.to_string(),
+            status.prompts.to_string(),
+            status.resources.to_string(),
+            status.error.clone().or_else(|| status.description.clone()).unwrap_or_default(),
+        ]);
+    }
+    say!("{rows}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn items(hub: &Arc<Hub>, members: &[&str], only: Option<&str>, as_json: bool) -> Result<ExitCode> {
+    let mut all = Vec::new();
+    let mut absent = Vec::new();
+    for member in members {
+        let method = if *member == "resourceTemplates" { "resources/templates/list" } else { &format!("{member}/list") };
+        let mut params = json!({});
+        loop {
+            let result: Value = serde_json::from_str(&ask(hub, method, &params.to_string()).await?)?;
+            all.extend(result[*member].as_array().cloned().unwrap_or_default());
+            absent = result["_meta"]["dev.omni-mcp-hub/absentServers"].as_array().cloned().unwrap_or_default();
+            match result["nextCursor"].as_str() {
+                Some(cursor) => params = json!({ "cursor": cursor }),
+                None => break,
+            }
+        }
+    }
+    if let Some(name) = only {
+        let prefix = format!("{name}__");
+        all.retain(|item| item["name"].as_str().is_some_and(|n| n.starts_with(&prefix)) || item.get("uri").is_some());
+    }
+    if as_json {
+        say!("{:#}", Value::Array(all));
+    } else {
+        let first = if members[0] == "resources" { "URI" } else { "NAME" };
+        let mut rows = table(&[first, "DESCRIPTION"]);
+        for item in &all {
+            let key = ["uri", "uriTemplate", "name"].iter().find_map(|key| item[*key].as_str()).unwrap_or_default();
+            rows.add_row([key.to_owned(), brief(item)]);
+        }
+        say!("{rows}");
+    }
+    for gone in &absent {
+        let (server, why) = (gone["server"].as_str().unwrap_or_default(), gone["reason"].as_str().unwrap_or_default());
+        say_err!("{server}: {why}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first line of a description, as much as fits.
+fn brief(item: &Value) -> String {
+    let text = ["description", "title", "name"].iter().find_map(|key| item[*key].as_str()).unwrap_or_default();
+    let line: String = text.trim().lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    if line.chars().count() <= DESCRIPTION_MAX {
+        return line;
+    }
+    line.chars().take(DESCRIPTION_MAX - 1).chain(std::iter::once('…')).collect()
+}

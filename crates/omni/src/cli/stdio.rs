@@ -1,0 +1,53 @@
+//! `omni stdio`: the hub for one client, on standard input and output.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use omni_hub::Scope;
+use omni_types::ServerName;
+
+use crate::cli::context::Context;
+use crate::config;
+use crate::run;
+
+/// Serve one client on standard input and output.
+#[derive(Debug, Args)]
+pub(crate) struct StdioArgs {
+    /// Show this server alone, under its own names.
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Folder for what the hub must remember, instead of the configuration's `data_dir`.
+    #[arg(long, env = "OMNI_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl StdioArgs {
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        let (settings, _) = run::configuration(context)?;
+        let scope = match &self.server {
+            None => Scope::All,
+            Some(name) if settings.servers.contains_key(name) => Scope::One(ServerName::parse(name)?),
+            Some(name) => return Err(anyhow!("there is no server `{name}` in the configuration")),
+        };
+        let data_dir = self.data_dir.or_else(|| config::data_dir(&settings, &context.around));
+        run::start_log(&settings);
+        let runtime = run::runtime()?;
+        let outcome = runtime.block_on(async {
+            let running = run::assemble(&settings, data_dir.as_deref())?;
+            running.wake_unknown();
+            let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+            let limit = settings.gateway.body_bytes_max;
+            let served = tokio::select! {
+                served = omni_gateway::stdio::serve(running.hub.clone(), scope, input, output, limit) => served,
+                () = run::stop_requested() => Ok(()),
+            };
+            running.hub.stop().await;
+            served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
+        });
+        // A read of standard input cannot be taken back; the process must not wait for the client's next line.
+        runtime.shutdown_background();
+        outcome
+    }
+}

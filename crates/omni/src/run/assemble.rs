@@ -1,0 +1,109 @@
+//! Putting the hub together: every floor of the house meets here and nowhere else.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use omni_auth::{Policy, local_user};
+use omni_hub::{Hub, Limits, Snapshot};
+use omni_protocol::Version;
+use omni_proxy::process::Guard;
+use omni_proxy::{CatalogStore, Server, ServerSpec};
+
+use crate::config::Settings;
+
+/// Threads of the runtime, at least.
+const THREADS_MIN: usize = 2;
+
+/// A hub and what it needs to follow its configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// The hub.
+    pub(crate) hub: Arc<Hub>,
+    program: PathBuf,
+    store: Option<CatalogStore>,
+}
+
+/// The runtime of a command that runs the hub.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(THREADS_MIN, usize::from).max(THREADS_MIN);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
+}
+
+/// Starts the log as the settings want it.
+pub(crate) fn start_log(settings: &Settings) {
+    let level = serde_json::to_value(settings.log.level).ok();
+    let format = serde_json::to_value(settings.log.format).ok();
+    let json = format.as_ref().and_then(|f| f.as_str()) == Some("json");
+    let format = if json { omni_telemetry::LogFormat::Json } else { omni_telemetry::LogFormat::Text };
+    omni_telemetry::start_log(level.as_ref().and_then(|l| l.as_str()).unwrap_or("info"), format);
+}
+
+/// Bounds of the hub as the settings want them.
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        sessions_max: settings.gateway.sessions_max,
+        session_idle_timeout: Duration::from_secs(settings.gateway.session_idle_timeout_s),
+        ..Limits::default()
+    }
+}
+
+/// Puts the hub together. No server is started yet.
+pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<Running> {
+    let program = std::env::current_exe().context("this program's own file cannot be found")?;
+    let store = data_dir.map(|folder| CatalogStore::new(&folder.join("catalog")));
+    let hub = Hub::new(local_user(), policy(settings)?, limits(settings))?;
+    let running = Running { hub, program, store };
+    running.apply(settings)?;
+    running.hub.start();
+    Ok(running)
+}
+
+fn policy(settings: &Settings) -> Result<Policy> {
+    Policy::build(&settings.policy).map_err(|(key, error)| anyhow!("{key}: {error}"))
+}
+
+impl Running {
+    /// Puts `settings` into force: servers whose entry did not change go on as they are, the others are replaced. When
+    /// anything is wrong, nothing changes.
+    pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
+        let old = self.hub.snapshot();
+        let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
+        let mut servers = Vec::new();
+        for (name, entry) in settings.servers.iter().filter(|(_, entry)| !entry.disabled) {
+            let spec = ServerSpec::build(name, entry, &self.program)?;
+            let kept = old.server(name).filter(|server| *server.spec() == spec);
+            servers.push(match kept {
+                Some(server) => Arc::clone(server),
+                None => Server::new(
+                    spec,
+                    Some(guard.clone()),
+                    self.store.clone(),
+                    self.hub.events(),
+                    self.hub.changes(),
+                ),
+            });
+        }
+        let gone: Vec<Arc<Server>> =
+            old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
+        self.hub.replace(Snapshot::new(servers, policy(settings)?));
+        for server in gone {
+            tokio::spawn(async move { server.stop().await });
+        }
+        Ok(())
+    }
+
+    /// Starts, side by side, the servers of which nothing is known yet; the others wait for their first call.
+    pub(crate) fn wake_unknown(&self) {
+        for server in self.hub.snapshot().servers() {
+            if server.catalog_now().catalog.is_none() {
+                server.wake(Version::LATEST);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The hub as a running thing: put together from its configuration, kept up to date with it, stopped in order.
+
+mod assemble;
+mod default;
+mod reload;
+mod signals;
+
+pub(crate) use crate::run::assemble::{Running, assemble, runtime, start_log};
+pub(crate) use crate::run::default::configuration;
+pub(crate) use crate::run::reload::follow;
+pub(crate) use crate::run::signals::stop_requested;

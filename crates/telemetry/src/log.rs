@@ -1,0 +1,31 @@
+//! The log, on standard error: standard output belongs to results and to MCP.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts the log at `level` (`error`, `warn`, `info`, `debug`, `trace`); `OMNI_LOG` overrides it with directives such as
+/// `info,call=debug`. Only the first call in a process has an effect.
+pub fn start_log(level: &str, format: LogFormat) {
+    let filter = match std::env::var("OMNI_LOG") {
+        Ok(directives) => EnvFilter::try_new(directives),
+        Err(_) => EnvFilter::try_new(level),
+    }
+    .unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).compact().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    // A second start in one process is a test's; the first one's log serves both.
+    let _already_started = started;
+}
