@@ -81,7 +81,6 @@ impl Sqlite {
         let mut result = Rows::default();
         result.columns = columns.iter().map(named).collect();
         let width = result.columns.len();
-        let before = connection.total_changes();
         let mut rows = prepared.query(params_from_iter(parameters)).map_err(&refused)?;
         while let Some(row) = rows.next().map_err(&refused)? {
             let cells = (0..width).map(|column| row.get_ref(column).map(json_of));
@@ -93,7 +92,7 @@ impl Sqlite {
         }
         drop(rows);
         if statement.access != Access::Read {
-            result.affected = Some(connection.total_changes() - before);
+            result.affected = Some(connection.changes());
         }
         Ok(result)
     }

@@ -47,12 +47,17 @@ fn read(sqlite: &Sqlite, sql: &str, table: Option<&str>, cancel: &Cancel) -> Res
 }
 
 /// Each row as an object under the names of its columns.
-pub(crate) fn objects(result: &Value) -> Vec<Value> {
+fn objects(result: &Value) -> Vec<Value> {
     let columns: Vec<&str> =
         result["columns"].as_array().into_iter().flatten().filter_map(|column| column["name"].as_str()).collect();
     let object = |row: &Value| {
         let cells = row.as_array().into_iter().flatten();
-        columns.iter().map(|name| (*name).to_owned()).zip(cells.cloned()).collect::<Value>()
+        // SQLite has no truth values: these come as numbers.
+        let told = |(name, cell): (&&str, &Value)| match *name {
+            name @ ("nullable" | "primary_key" | "generated" | "unique") => (name.to_owned(), json!(*cell != 0)),
+            name => (name.to_owned(), cell.clone()),
+        };
+        columns.iter().zip(cells).map(told).collect::<Value>()
     };
     result["rows"].as_array().into_iter().flatten().map(object).collect()
 }

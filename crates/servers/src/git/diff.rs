@@ -12,6 +12,8 @@ use crate::mcp::cancel::Cancel;
 use crate::mcp::failure::Failure;
 use crate::mcp::tool::{Answer, Hints, Outcome, Signature, Tool};
 
+/// Bytes of a file whose lines are compared; a larger one is shown as binary.
+const FILE_BYTES_MAX: i64 = 10 * 1024 * 1024;
 /// Lines of context around a change.
 const CONTEXT_LINES_MAX: u32 = 10_000;
 
@@ -42,8 +44,11 @@ pub(crate) fn tools(repositories: &Arc<Repositories>) -> Vec<Tool> {
     ]
 }
 
+/// Lines of context where none are asked for.
+pub(crate) const CONTEXT_LINES: u32 = 3;
+
 fn three() -> u32 {
-    3
+    CONTEXT_LINES
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -68,12 +73,12 @@ struct DiffTargetArguments {
     context_lines: u32,
 }
 
-fn options(context_lines: u32) -> Result<DiffOptions, Failure> {
+pub(crate) fn options(context_lines: u32) -> Result<DiffOptions, Failure> {
     if context_lines > CONTEXT_LINES_MAX {
         return Err(Failure::new(format!("'context_lines' may be at most {CONTEXT_LINES_MAX}")));
     }
     let mut options = DiffOptions::new();
-    options.context_lines(context_lines);
+    options.context_lines(context_lines).max_size(FILE_BYTES_MAX);
     Ok(options)
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::git::dates::{Edge, parse_date};
-use crate::git::diff::print;
+use crate::git::diff::{CONTEXT_LINES, options, print};
 use crate::git::output::{Output, written};
 use crate::git::repositories::{Repositories, failure, resolve};
 use crate::mcp::cancel::Cancel;
@@ -193,6 +193,8 @@ fn show_commit(
         _ => Some(commit.parent(0).and_then(|parent| parent.tree()).map_err(failed)?),
     };
     let tree = commit.tree().map_err(failed)?;
-    let diff = repository.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).map_err(failed)?;
+    let diff = repository
+        .diff_tree_to_tree(parent.as_ref(), Some(&tree), Some(&mut options(CONTEXT_LINES)?))
+        .map_err(failed)?;
     print(&diff, output, cancel)
 }

@@ -369,3 +369,6 @@ fn refuse_cursor(params: &Map<String, Value>) -> Result<(), Fault> {
         Some(_) => Err(Fault::new(INVALID_PARAMS, "params.cursor is not one of this server's")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -375,6 +375,9 @@ async fn a_huge_diff_is_cut_and_says_so() {
     let diff = client.ok("git_diff_unstaged", json!({})).await.text;
     assert!(diff.len() < 257 * 1024, "{}", diff.len());
     assert!(diff.ends_with("more bytes are not shown)"));
+    std::fs::write(root.join("a.txt"), "0123456789abcde\n".repeat(700_000)).unwrap();
+    let diff = client.ok("git_diff_unstaged", json!({})).await.text;
+    assert!(diff.contains("Binary files") && diff.len() < 1_000, "{}", diff.len());
     client.refused("git_diff_unstaged", json!({"context_lines": 4_000_000}), "at most 10000").await;
 }
 

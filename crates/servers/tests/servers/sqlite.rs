@@ -205,8 +205,8 @@ async fn a_hostile_schema_runs_nothing_dangerous_for_its_reader() {
     let connection = Connection::open(&ground.path).unwrap();
     connection
         .execute_batch(
-            "CREATE VIEW trap AS SELECT load_extension('/tmp/x.so') AS x;
-             CREATE TRIGGER bomb AFTER INSERT ON sale BEGIN SELECT load_extension('/tmp/x.so'); END;",
+            "CREATE VIEW trap AS SELECT load_extension('x.so') AS x;
+             CREATE TRIGGER bomb AFTER INSERT ON sale BEGIN SELECT load_extension('x.so'); END;",
         )
         .unwrap();
     let mut client = writer(&ground).await;
@@ -238,6 +238,11 @@ async fn writes_tell_how_many_rows_and_last() {
     assert_eq!(rows(&mut client, "SELECT count(*) FROM item WHERE name = 'a''b'").await, json!([[1]]));
     let update = client.ok("write_query", json!({"query": "UPDATE item SET price = 9 WHERE id <= 2"})).await;
     assert_eq!(update.result["structuredContent"]["affected_rows"], 2);
+    // What a rule of the database changes besides is not counted.
+    client.ok("write_query", json!({"query": "INSERT INTO sale VALUES (1, 'a'), (1, 'b')"})).await;
+    let delete = client.ok("write_query", json!({"query": "DELETE FROM item WHERE id = 1"})).await;
+    assert_eq!(delete.result["structuredContent"]["affected_rows"], 1);
+    assert_eq!(rows(&mut client, "SELECT count(*) FROM sale").await, json!([[0]]));
     client.refused("write_query", json!({"query": "SELECT 1"}), "use read_query").await;
     client.refused("write_query", json!({"query": "INSERT INTO sale VALUES (77, 'x')"}), "FOREIGN KEY").await;
     client.refused("write_query", json!({"query": "DELETE FROM item; DELETE FROM sale"}), "one statement").await;
@@ -324,7 +329,7 @@ async fn the_schema_is_told_by_tools_and_resources() {
     assert_eq!(sale["indexes"][0]["columns"], "at, item");
     let item: Value =
         serde_json::from_str(&client.ok("describe_table", json!({"table_name": "ITEM"})).await.text).unwrap();
-    assert_eq!((&item["columns"][1]["nullable"], &item["columns"][1]["default"]), (&json!(0), &json!("'x'")));
+    assert_eq!((&item["columns"][1]["nullable"], &item["columns"][1]["default"]), (&json!(false), &json!("'x'")));
     client.refused("describe_table", json!({"table_name": "nothing"}), "list_tables").await;
     client.refused("describe_table", json!({"table_name": "x'; DROP TABLE item; --"}), "list_tables").await;
 

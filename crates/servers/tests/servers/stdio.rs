@@ -39,6 +39,38 @@ fn a_process_answers_and_exits_promptly_when_its_input_ends() {
 }
 
 #[test]
+fn every_server_exits_when_its_input_ends_also_in_the_middle_of_a_call() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().to_str().unwrap().to_owned();
+    git2::Repository::init(root.path()).unwrap();
+    let database = root.path().join("a.db");
+    rusqlite::Connection::open(&database).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    for arguments in [
+        vec!["filesystem", "--root", &path],
+        vec!["git", "--repository", &path],
+        vec!["database", "--url", database.to_str().unwrap()],
+    ] {
+        let mut child = start(&arguments);
+        let mut stdin = child.stdin.take().unwrap();
+        let params = json!({"_meta": meta, "name": "read_query", "arguments": {"query": endless}});
+        for (id, method) in [(1, "tools/call"), (2, "server/discover")] {
+            writeln!(stdin, "{}", json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).unwrap();
+        }
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines.next().unwrap().unwrap();
+        let ended = Instant::now();
+        drop(stdin);
+        assert!(child.wait().unwrap().success());
+        assert!(ended.elapsed() < Duration::from_secs(4), "{arguments:?} took {:?}", ended.elapsed());
+    }
+}
+
+#[test]
 fn requests_sent_before_the_end_of_input_are_still_answered() {
     let root = tempfile::tempdir().unwrap();
     let mut child = start(&["filesystem", "--root", root.path().to_str().unwrap()]);
