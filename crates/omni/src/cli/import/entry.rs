@@ -201,7 +201,8 @@ mod tests {
 
     use super::*;
     use crate::cli::import::variables::Syntax;
-    use crate::config::{Settings, Surroundings, parse_in};
+    use crate::config::edit::add;
+    use crate::config::{Surroundings, parse_in};
 
     fn read(entry: &Value) -> Found {
         let around = Surroundings::of_test(Path::new("/h"), Path::new("/w"));
@@ -274,8 +275,8 @@ mod tests {
             let found = server("x", &entry, Scene { syntax, base: None, around: &around });
             if let Outcome::Server(server) = found.outcome {
                 prop_assert_eq!(entry_faults(&server), Vec::<String>::new());
-                let settings = Settings { servers: [("x".to_owned(), ServerSettings { disabled: !found.unset.is_empty(), ..*server })].into_iter().collect(), ..Settings::default() };
-                let text = serde_json::to_string(&settings).unwrap();
+                let server = ServerSettings { disabled: !found.unset.is_empty(), ..*server };
+                let text = add("", "x", &server, false).unwrap();
                 let checked = parse_in(&text, Path::new("/w/omni.yaml"), &around);
                 prop_assert!(checked.is_ok(), "{}\n{}", text, checked.unwrap_err());
             }

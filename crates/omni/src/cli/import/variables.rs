@@ -99,6 +99,9 @@ fn editor(inner: &str, scene: Scene<'_>, out: &mut Translated) {
 }
 
 fn variable(name: &str, scene: Scene<'_>, out: &mut Translated) {
+    if out.text.ends_with('$') {
+        out.notes.push(format!("`$` right before a reference makes it text here: look at `$${{ENV:{name}}}`"));
+    }
     out.text.push_str(&format!("${{ENV:{name}}}"));
     if !scene.around.variables.contains_key(name) {
         out.unset.push(name.to_owned());
@@ -106,7 +109,7 @@ fn variable(name: &str, scene: Scene<'_>, out: &mut Translated) {
 }
 
 fn literal(inner: &str, out: &mut Translated) {
-    out.text.push_str(&format!("$${{{inner}}}"));
+    out.text.push_str(&format!("$${{{}}}", inner.replace("${", "$${")));
 }
 
 /// `db/password` as `DB_PASSWORD`.
@@ -134,6 +137,7 @@ mod tests {
             (Syntax::Claude, "${NONE}", "${ENV:NONE}", "NONE"),
             (Syntax::Claude, "${NONE:-http://x}/y", "${ENV:NONE:-http://x}/y", ""),
             (Syntax::Claude, "${not a name} ${open", "$${not a name} $${open", ""),
+            (Syntax::Claude, "${${}", "$${$${}", ""),
             (Syntax::Editor, "${env:SET}", "${ENV:SET}", ""),
             (Syntax::Editor, "${input:github-token}", "${ENV:GITHUB_TOKEN}", "GITHUB_TOKEN"),
             (Syntax::Editor, "${workspaceFolder}/a ${userHome}", "/w/a /home/ada", ""),
