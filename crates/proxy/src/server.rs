@@ -293,7 +293,9 @@ impl Server {
 
     async fn connect(self: &Arc<Self>, key: &LinkKey, profile: &Profile) -> Result<Arc<Link>, LinkError> {
         let own = key.session.is_some();
-        let profile = if own { profile.clone() } else { Profile::hub(profile.version) };
+        // A process that serves everybody speaks the newest revision of its era, whoever came first.
+        let shared = if profile.version.era() == Era::Modern { Version::LATEST } else { Version::LATEST_LEGACY };
+        let profile = if own { profile.clone() } else { Profile::hub(shared) };
         let mut next_id = 1;
         let first = self.attempt(&profile, self.speaks(), &mut next_id).await;
         let (wire, hello) = match first {
