@@ -36,14 +36,35 @@ const PREFIXES: [&str; 14] = [
     "-----BEGIN",
 ];
 
-/// The keys (`env.NAME`, `headers.NAME`) whose values look like secrets written out.
+/// The keys (`env.NAME`, `headers.NAME`, `args.N`, `url`) whose values look like secrets written out.
 pub(crate) fn literal(server: &ServerSettings) -> Vec<String> {
     let env = server.env.iter().map(|(name, value)| ("env", name, value));
     let headers = server.headers.iter().map(|(name, value)| ("headers", name, value));
-    env.chain(headers)
+    let mut keys: Vec<String> = env
+        .chain(headers)
         .filter(|(_, name, value)| is_literal(name, value))
         .map(|(kind, name, _)| format!("{kind}.{name}"))
-        .collect()
+        .collect();
+    let secret = (0..server.args.len()).filter(|index| is_secret_argument(&server.args, *index));
+    keys.extend(secret.map(|index| format!("args.{index}")));
+    let query = server.url.as_deref().and_then(|url| url.split_once('?')).map(|(_, query)| query).unwrap_or_default();
+    if query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, value)| is_literal(name, value)) {
+        keys.push("url".to_owned());
+    }
+    keys
+}
+
+/// Whether an argument looks like a secret: by itself, as `--token=…`, or after an option `--token`.
+pub(crate) fn is_secret_argument(args: &[String], index: usize) -> bool {
+    let Some(argument) = args.get(index) else { return false };
+    let (name, value) = match argument.split_once('=') {
+        Some((name, value)) if name.starts_with('-') || !name.contains(['/', ':']) => (name, value),
+        _ if argument.starts_with('-') => return false,
+        _ => ("", argument.as_str()),
+    };
+    let option = index.checked_sub(1).and_then(|before| args.get(before)).filter(|before| before.starts_with('-'));
+    let name = if name.is_empty() { option.map_or("", String::as_str) } else { name };
+    is_literal(name.trim_start_matches('-'), value)
 }
 
 fn is_literal(name: &str, value: &str) -> bool {
@@ -117,6 +138,29 @@ mod tests {
         ] {
             assert_eq!(is_literal(name, value), secret, "{name}={value}");
         }
+    }
+
+    #[test]
+    fn secrets_in_arguments_and_addresses_are_found() {
+        let args = [
+            "-y",
+            "pkg@1",
+            "--api-key",
+            "abc",
+            "--token=def",
+            "TOKEN=x",
+            "--header",
+            "a",
+            "ghp_1",
+            "--token",
+            "${ENV:T}",
+        ];
+        let server = ServerSettings {
+            args: args.map(str::to_owned).to_vec(),
+            url: Some("https://h/mcp?x=1&api_key=abc".to_owned()),
+            ..ServerSettings::default()
+        };
+        assert_eq!(literal(&server), ["args.3", "args.4", "args.5", "args.8", "url"]);
     }
 
     #[test]

@@ -137,8 +137,10 @@ fn valid_name(name: &str) -> String {
 fn what(server: &ServerSettings) -> String {
     match (&server.command, &server.url) {
         (Some(command), _) => {
-            let argument =
-                server.args.iter().find(|arg| !arg.starts_with('-') && !arg.contains("://") && !arg.contains('='));
+            let plain = |arg: &String| !arg.starts_with('-') && !arg.contains("://") && !arg.contains('=');
+            let index = server.args.iter().position(plain);
+            let argument = index.filter(|index| !secrets::is_secret_argument(&server.args, *index));
+            let argument = argument.map(|index| &server.args[index]);
             [Some(command), argument].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
         }
         (None, Some(url)) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
@@ -149,6 +151,17 @@ fn what(server: &ServerSettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_argument_is_not_shown() {
+        let of = |args: &[&str]| {
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            what(&ServerSettings { command: Some("x".to_owned()), args, ..ServerSettings::default() })
+        };
+        assert_eq!(of(&["-y", "pkg", "--token", "abc"]), "x pkg");
+        assert_eq!(of(&["--token", "abc"]), "x");
+        assert_eq!(of(&["sk-abc"]), "x");
+    }
 
     #[test]
     fn names_become_valid_and_free() {
