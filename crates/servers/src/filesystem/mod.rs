@@ -2,7 +2,7 @@
 //!
 //! Every access goes through a directory handle that was opened on the root when the server started, so that neither
 //! `..` nor a symbolic link, however it is swapped in between, leads out. An absolute symbolic link is refused even
-//! where it points back inside. Names and arguments of the tools follow the reference Filesystem server.
+//! where it points back inside; a hard link is a file like any other. Names and arguments of the tools follow the reference Filesystem server.
 
 mod edit;
 mod info;

@@ -226,6 +226,33 @@ async fn pipes_and_devices_are_refused_without_waiting() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_swapped_for_a_pipe_in_a_race_never_makes_a_reader_wait() {
+    let ground = ground();
+    let (swapped, kept, pipe) = (ground.inside.join("swapped"), ground.inside.join("kept"), ground.inside.join("pipe"));
+    std::fs::write(&swapped, "harmless").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapper = std::thread::spawn({
+        let (stop, swapped) = (Arc::clone(&stop), swapped.clone());
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                swap(&swapped, &kept, &pipe);
+            }
+        }
+    });
+    let mut client = writer(&ground).await;
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..2_000 {
+        let called = client.call("read_text_file", json!({"path": "swapped"})).await;
+        read += u32::from(called.text == "harmless");
+        refused += u32::from(called.text.contains("not a regular file"));
+    }
+    stop.store(true, Ordering::Relaxed);
+    swapper.join().unwrap();
+    assert!(read > 0 && refused > 0, "the race did not happen: {read} read, {refused} refused");
+}
+
 #[tokio::test]
 async fn nul_empty_and_overlong_paths_are_refused() {
     let ground = ground();
