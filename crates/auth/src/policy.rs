@@ -68,9 +68,8 @@ impl Policy {
     /// The pattern that is none, with the key it stands under.
     pub fn build(settings: &PolicySettings) -> Result<Self, (String, PatternError)> {
         let read = |key: &str, list: &[String]| {
-            let parse = |(at, text): (usize, &String)| {
-                Pattern::parse(text).map_err(|e| (format!("policy.{key}[{at}]"), e))
-            };
+            let parse =
+                |(at, text): (usize, &String)| Pattern::parse(text).map_err(|e| (format!("policy.{key}[{at}]"), e));
             list.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()
         };
         let (allow, deny) = (read("allow", &settings.allow)?, read("deny", &settings.deny)?);

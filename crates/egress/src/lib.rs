@@ -3,10 +3,12 @@
 mod body;
 mod connect;
 mod error;
+mod lease;
 mod pool;
 mod target;
 
 pub use body::{Body, collect};
 pub use error::EgressError;
-pub use pool::{Client, PoolLimits, PoolStatus};
+pub use lease::PoolLimits;
+pub use pool::{Client, PoolStatus};
 pub use target::Target;

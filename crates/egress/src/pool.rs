@@ -1,34 +1,18 @@
 //! A pool of connections to one server (row POOL-1): some at first, a working size, a hard bound, deadlines.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 use crate::connect::{Connection, connect};
 use crate::error::EgressError;
+use crate::lease::{Lease, PoolLimits, Shared};
 use crate::target::Target;
-
-/// Bounds of a pool. `initial <= size <= max`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolLimits {
-    /// Opened at first use.
-    pub initial: usize,
-    /// Working size: what is above it is closed when it falls idle.
-    pub size: usize,
-    /// Never more than this many; further requests wait.
-    pub max: usize,
-    /// For a request to wait for its turn, and for the connection to come about.
-    pub connect_timeout: Duration,
-    /// After which an idle connection is closed.
-    pub idle_timeout: Duration,
-}
 
 /// What a pool holds at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,58 +31,11 @@ pub struct Client {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    target: Target,
-    limits: PoolLimits,
-    slots: Arc<Semaphore>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The one last used stands at the back, so that the front falls idle.
-    idle: VecDeque<(http1::SendRequest<Full<Bytes>>, Instant)>,
-    http2: Option<http2::SendRequest<Full<Bytes>>>,
-    warmed: bool,
-}
-
-/// The right to use a connection, given back when the answer has been read.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    shared: Arc<Shared>,
-    sender: Option<http1::SendRequest<Full<Bytes>>>,
-    _slot: Option<OwnedSemaphorePermit>,
-}
-
-impl Lease {
-    pub(crate) fn give_back(mut self) {
-        let Some(sender) = self.sender.take() else { return };
-        if sender.is_closed() {
-            return;
-        }
-        let mut state = self.shared.lock();
-        if state.idle.len() < self.shared.limits.size {
-            state.idle.push_back((sender, Instant::now()));
-        }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // A panic while the lock was held cannot leave the lists half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_idle(&self) -> Option<http1::SendRequest<Full<Bytes>>> {
-        let mut state = self.lock();
-        while let Some((sender, since)) = state.idle.pop_back() {
-            if !sender.is_closed() && since.elapsed() < self.limits.idle_timeout {
-                return Some(sender);
-            }
-        }
-        None
-    }
+/// A request without its address.
+struct Outgoing<'a> {
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    body: Bytes,
 }
 
 impl Client {
@@ -134,15 +71,10 @@ impl Client {
     /// # Errors
     /// When no connection comes about in time, or it breaks. A request that found its kept connection closed is sent
     /// again on another; one that may have reached the server is not.
-    pub async fn send(
-        &self,
-        method: Method,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Response<Body>, EgressError> {
+    pub async fn send(&self, method: Method, headers: &HeaderMap, body: Bytes) -> Result<Response<Body>, EgressError> {
         loop {
             let (connection, fresh, slot) = self.checkout().await?;
-            match self.send_on(connection, slot, &method, headers, body.clone()).await {
+            match self.send_on(connection, slot, Outgoing { method: &method, headers, body: body.clone() }).await {
                 Err(EgressError::NotSent(_)) if !fresh => {}
                 done => return done,
             }
@@ -159,14 +91,11 @@ impl Client {
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, EgressError> {
-        let connection = self.within_deadline(connect(&self.shared.target)).await?;
-        self.send_on(connection, None, &method, headers, body).await
+        let connection = Box::pin(self.within_deadline(connect(&self.shared.target))).await?;
+        self.send_on(connection, None, Outgoing { method: &method, headers, body }).await
     }
 
-    async fn within_deadline<T>(
-        &self,
-        work: impl Future<Output = Result<T, EgressError>>,
-    ) -> Result<T, EgressError> {
+    async fn within_deadline<T>(&self, work: impl Future<Output = Result<T, EgressError>>) -> Result<T, EgressError> {
         let limit = self.shared.limits.connect_timeout;
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             Err(EgressError::ConnectTimeout {
@@ -186,17 +115,19 @@ impl Client {
             if let Some(sender) = self.shared.take_idle() {
                 return Ok((Connection::Http1(sender), false, Some(slot)));
             }
-            return self.within_deadline(self.open(slot)).await;
+            // Connecting is rare and its future large (TLS): boxed, it does not weigh on every request.
+            return Box::pin(self.within_deadline(self.open(slot))).await;
         }
-        self.within_deadline(async {
-            let slot = Arc::clone(&self.shared.slots).acquire_owned().await.map_err(|_| {
-                EgressError::Connect { authority: self.shared.target.authority(), why: "shut down".to_owned() }
+        Box::pin(self.within_deadline(async {
+            let slot = Arc::clone(&self.shared.slots).acquire_owned().await.map_err(|_| EgressError::Connect {
+                authority: self.shared.target.authority(),
+                why: "shut down".to_owned(),
             })?;
             match self.shared.take_idle() {
                 Some(sender) => Ok((Connection::Http1(sender), false, Some(slot))),
                 None => self.open(slot).await,
             }
-        })
+        }))
         .await
     }
 
@@ -240,14 +171,12 @@ impl Client {
         &self,
         connection: Connection,
         slot: Option<OwnedSemaphorePermit>,
-        method: &Method,
-        headers: &HeaderMap,
-        body: Bytes,
+        outgoing: Outgoing<'_>,
     ) -> Result<Response<Body>, EgressError> {
         let target = &self.shared.target;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method.clone();
-        *request.headers_mut() = headers.clone();
+        let mut request = Request::new(Full::new(outgoing.body));
+        *request.method_mut() = outgoing.method.clone();
+        *request.headers_mut() = outgoing.headers.clone();
         let not_sent = || EgressError::NotSent(target.authority());
         let broken = |e: hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(&e) };
         match connection {

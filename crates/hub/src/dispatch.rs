@@ -28,7 +28,11 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
                 _ => known.or(says).unwrap_or(Version::LATEST_LEGACY),
             };
             let modern = fault.kind() == FaultKind::MethodNotFound;
-            return Reply::Failed { fault, id: readable_id(&body), version: if modern { Version::LATEST } else { version } };
+            return Reply::Failed {
+                fault,
+                id: readable_id(&body),
+                version: if modern { Version::LATEST } else { version },
+            };
         }
     };
     let version = validated.version();

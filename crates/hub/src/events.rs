@@ -1,6 +1,7 @@
 //! What servers say of their own accord, handed on to the sessions it concerns.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use omni_protocol::{ListKind, Message, Method, Splice, members, notification};
@@ -13,24 +14,40 @@ use crate::Hub;
 use crate::scope::Scope;
 use crate::session::Session;
 
+/// Between two rounds of closing what is idle.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+impl Hub {
+    /// Starts the background work: what servers say is handed on, what is idle is closed. It ends with the hub.
+    pub fn start(self: &Arc<Self>) {
+        tokio::spawn(run(Arc::downgrade(self), self.events().subscribe()));
+        let hub = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(HOUSEKEEPING).await;
+                let Some(hub) = hub.upgrade() else { return };
+                for session in hub.sessions().expired() {
+                    for server in hub.servers(&session.scope) {
+                        server.end_session(session.id());
+                    }
+                }
+                for server in hub.servers(&Scope::All) {
+                    server.prune();
+                }
+            }
+        });
+    }
+}
+
 /// Hands on until the hub is gone.
-pub(crate) async fn run(hub: Weak<Hub>, mut events: broadcast::Receiver<Event>) {
+async fn run(hub: Weak<Hub>, mut events: broadcast::Receiver<Event>) {
     loop {
         let event = events.recv().await;
         let Some(hub) = hub.upgrade() else { return };
         match event {
             Ok(event) => hand_on(&hub, &event),
-            Err(RecvError::Lagged(_)) => everything_changed(&hub),
+            Err(RecvError::Lagged(_)) => hub.everything_changed(),
             Err(RecvError::Closed) => return,
-        }
-    }
-}
-
-/// Tells every session that every list may have changed.
-pub(crate) fn everything_changed(hub: &Hub) {
-    for session in hub.sessions().all() {
-        for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
-            session.outbox.push(changed(kind));
         }
     }
 }
@@ -88,17 +105,18 @@ fn uri_of(message: &Message) -> Option<(String, std::ops::Range<usize>)> {
 }
 
 fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message: &Message) {
-    let shown = uri_of(message).filter(|_| message.method() == Some(&Method::ResourceUpdated)).and_then(|(uri, range)| {
-        let snapshot = hub.snapshot();
-        let shown = hub.view(&session.scope, &session.principal).shown_uri(
-            &session.scope,
-            snapshot.server(server.as_str())?,
-            &uri,
-        )?;
-        let mut splice = Splice::new();
-        splice.replace(range, serde_json::Value::from(shown).to_string().into_bytes());
-        Some(splice.apply(message.bytes()).into())
-    });
+    let shown =
+        uri_of(message).filter(|_| message.method() == Some(&Method::ResourceUpdated)).and_then(|(uri, range)| {
+            let snapshot = hub.snapshot();
+            let shown = hub.view(&session.scope, &session.principal).shown_uri(
+                &session.scope,
+                snapshot.server(server.as_str())?,
+                &uri,
+            )?;
+            let mut splice = Splice::new();
+            splice.replace(range, serde_json::Value::from(shown).to_string().into_bytes());
+            Some(splice.apply(message.bytes()).into())
+        });
     session.outbox.push(shown.unwrap_or_else(|| message.bytes().clone()));
 }
 
@@ -109,8 +127,7 @@ fn ask(hub: &Arc<Hub>, server: &ServerName, session: &Arc<str>, message: &Messag
         return;
     };
     let snapshot = hub.snapshot();
-    let link =
-        snapshot.server(server.as_str()).and_then(|server| server.session_link(session.version, session.id()));
+    let link = snapshot.server(server.as_str()).and_then(|server| server.session_link(session.version, session.id()));
     let Some(number) = link.and_then(|link| session.ask(&link, id)) else { return };
     let mut splice = Splice::new();
     splice.replace(range, number.to_string().into_bytes());

@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use omni_auth::Policy;
-use omni_protocol::Version;
-use omni_proxy::{Event, Link, Server, ServerStatus};
+use omni_protocol::{ListKind, Version, notification};
+use omni_proxy::{Event, Server, ServerStatus};
 use omni_types::Principal;
 use tokio::sync::{Semaphore, broadcast};
 
-use crate::events;
 use crate::limits::Limits;
 use crate::scope::Scope;
 use crate::seal::Seal;
@@ -24,8 +22,6 @@ use crate::view::View;
 const EVENTS_MAX: usize = 1_024;
 /// Views kept; one for each endpoint and principal.
 const VIEWS_MAX: usize = 1_024;
-/// Between two rounds of closing what is idle.
-const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// The hub.
 #[derive(Debug)]
@@ -81,7 +77,16 @@ impl Hub {
     pub fn replace(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.changes.fetch_add(1, Ordering::AcqRel);
-        events::everything_changed(self);
+        self.everything_changed();
+    }
+
+    /// Tells every session that every list may have changed.
+    pub(crate) fn everything_changed(&self) {
+        for session in self.sessions.all() {
+            for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
+                session.outbox.push(notification(kind.changed(), None).into());
+            }
+        }
     }
 
     /// The configuration in force.
@@ -178,17 +183,6 @@ impl Hub {
         waited
     }
 
-    /// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.
-    pub(crate) async fn attach(&self, session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) {
-        if link.key().session.is_none() {
-            return;
-        }
-        if session.has_stream() {
-            server.open_stream(link);
-        }
-        crate::flow::set_level::replay(session, link).await;
-    }
-
     /// The client of `session` opened its stream: from now on what servers say on its links has somewhere to go.
     pub fn stream_opened(&self, session: &Arc<Session>) {
         session.stream_opened();
@@ -206,26 +200,6 @@ impl Hub {
             server.end_session(id);
         }
         true
-    }
-
-    /// Starts the background work: what servers say is handed on, what is idle is closed. It ends with the hub.
-    pub fn start(self: &Arc<Self>) {
-        tokio::spawn(events::run(Arc::downgrade(self), self.events.subscribe()));
-        let hub = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(HOUSEKEEPING).await;
-                let Some(hub) = hub.upgrade() else { return };
-                for session in hub.sessions.expired() {
-                    for server in hub.servers(&session.scope) {
-                        server.end_session(session.id());
-                    }
-                }
-                for server in hub.servers(&Scope::All) {
-                    server.prune();
-                }
-            }
-        });
     }
 
     /// Stops all servers; returns when their processes are gone, or after a bounded time.

@@ -46,7 +46,8 @@ impl CallRecord {
     pub(crate) fn close(&mut self, fault: Option<&Fault>) {
         self.closed = true;
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (server, item) = (self.server.as_ref().map(ServerName::as_str).unwrap_or("-"), self.item.as_deref().unwrap_or("-"));
+        let (server, item) =
+            (self.server.as_ref().map(ServerName::as_str).unwrap_or("-"), self.item.as_deref().unwrap_or("-"));
         let method = self.method.as_str();
         match fault {
             None => tracing::debug!(target: "call", method, server, item, micros, "ok"),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use omni_protocol::Version;
 use omni_types::Fault;
 
-use crate::flow::listen::ListenStream;
+use crate::listening::ListenStream;
 use crate::session::Session;
 use crate::stage::Sanitized;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use omni_auth::{Access, Action, Decision};
+use omni_auth::{Access, Action, Decision, Policy};
 use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, qualified_name, split_hub_uri, split_qualified};
 use omni_proxy::{Catalog, Server};
 use omni_types::Principal;
@@ -55,6 +55,13 @@ pub(crate) struct Found {
     pub(crate) name: String,
 }
 
+/// For whom a view is made.
+struct Reader<'a> {
+    policy: &'a Policy,
+    scope: &'a Scope,
+    principal: &'a Principal,
+}
+
 impl View {
     /// Makes the view. Items that policy would refuse are left out: listing equals calling.
     pub(crate) fn build(snapshot: &Snapshot, scope: &Scope, principal: &Principal, generation: u64) -> Self {
@@ -73,6 +80,7 @@ impl View {
             servers,
         };
         let mut texts: [Vec<String>; 4] = Default::default();
+        let reader = Reader { policy: snapshot.policy(), scope, principal };
         for at in 0..view.servers.len() {
             let state = view.servers[at].catalog_now();
             let name = view.servers[at].name().clone();
@@ -81,7 +89,7 @@ impl View {
                     if let Some(error) = error {
                         view.absent.push((name.to_string(), format!("shown as last seen; {error}")));
                     }
-                    view.add(snapshot, scope, principal, at, catalog, &mut texts);
+                    view.add(&reader, at, catalog, &mut texts);
                 }
                 (None, Some(error)) => view.absent.push((name.to_string(), error.to_string())),
                 (None, None) => view.absent.push((name.to_string(), "it is still starting".to_owned())),
@@ -94,15 +102,8 @@ impl View {
         view
     }
 
-    fn add(
-        &mut self,
-        snapshot: &Snapshot,
-        scope: &Scope,
-        principal: &Principal,
-        at: usize,
-        catalog: &Catalog,
-        texts: &mut [Vec<String>; 4],
-    ) {
+    fn add(&mut self, reader: &Reader<'_>, at: usize, catalog: &Catalog, texts: &mut [Vec<String>; 4]) {
+        let Reader { policy, scope, principal } = *reader;
         let server = self.servers[at].name().clone();
         for (kind, texts) in ListKind::ALL.into_iter().zip(texts) {
             let list = catalog.list(kind);
@@ -110,7 +111,7 @@ impl View {
             merged.hint = merge_hints(merged.hint, list.hint.unwrap_or(CacheHint::NONE));
             for item in &list.items {
                 let access = Access { principal, action: action(kind), server: server.as_str(), name: &item.key };
-                if snapshot.policy().decide(&access) != Decision::Allow {
+                if policy.decide(&access) != Decision::Allow {
                     continue;
                 }
                 let shown = self.shown(scope, kind, server.as_str(), &item.key);
@@ -123,7 +124,10 @@ impl View {
                     item.text.to_string()
                 } else {
                     let mut splice = Splice::new();
-                    splice.replace(item.key_range.clone(), serde_json::Value::from(shown.as_str()).to_string().into_bytes());
+                    splice.replace(
+                        item.key_range.clone(),
+                        serde_json::Value::from(shown.as_str()).to_string().into_bytes(),
+                    );
                     String::from_utf8(splice.apply(item.text.as_bytes())).unwrap_or_default()
                 });
                 self.lists[index(kind)].keys.push(shown);
@@ -145,12 +149,12 @@ impl View {
     }
 
     fn index(&mut self, kind: ListKind, shown: &str, place: Place) -> bool {
-        if matches!(kind, ListKind::Resources | ListKind::Templates) {
-            if let Some((scheme, _)) = place.name.split_once(':') {
-                let holders = self.schemes.entry(scheme.to_owned()).or_default();
-                if !holders.contains(&place.server) {
-                    holders.push(place.server);
-                }
+        if matches!(kind, ListKind::Resources | ListKind::Templates)
+            && let Some((scheme, _)) = place.name.split_once(':')
+        {
+            let holders = self.schemes.entry(scheme.to_owned()).or_default();
+            if !holders.contains(&place.server) {
+                holders.push(place.server);
             }
         }
         let table = match kind {

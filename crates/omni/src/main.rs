@@ -13,10 +13,11 @@ use clap::Parser;
 fn main() -> ExitCode {
     // The guard of a server's process (see `omni_proxy::process`) stays small: no runtime, no command line to parse.
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|arg| arg == "guard") && args.next().is_some_and(|arg| arg == "--") {
-        if let Some(command) = args.next() {
-            return omni_proxy::process::run_guard(&command, &args.collect::<Vec<_>>());
-        }
+    if args.next().is_some_and(|arg| arg == "guard")
+        && args.next().is_some_and(|arg| arg == "--")
+        && let Some(command) = args.next()
+    {
+        return omni_proxy::process::run_guard(&command, &args.collect::<Vec<_>>());
     }
     match cli::Cli::parse().run() {
         Ok(code) => code,

@@ -12,6 +12,7 @@ mod method;
 mod name;
 mod object;
 mod params;
+mod params_error;
 mod scan;
 mod sse;
 mod translate;
@@ -30,7 +31,8 @@ pub use meta::{ModernMeta, RequestMeta, keys as meta_keys};
 pub use method::{ListKind, Method};
 pub use name::{NAME_LENGTH_MAX, qualified_name, split_qualified};
 pub use object::{Splice, members, object_with, without_members};
-pub use params::{Params, ParamsError};
+pub use params::Params;
+pub use params_error::ParamsError;
 pub use scan::{Bounds, ScanError, scan};
 pub use sse::{SseError, SseEvent, SseParser, write_event};
 pub use translate::{

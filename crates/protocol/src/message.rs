@@ -100,7 +100,8 @@ impl Message {
         if let Some(id) = self.id() {
             let good = matches!(id.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'));
             // An error about a message whose id could not be read has the id null (JSON-RPC 2.0 section 5).
-            if !good && !(id == "null" && self.error.is_some()) {
+            let of_nobody = id == "null" && self.error.is_some();
+            if !(good || of_nobody) {
                 return invalid("member `id` must be a string or a number");
             }
         }

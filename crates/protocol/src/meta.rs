@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::message::range_of;
 use crate::object::members;
-use crate::params::{ParamsError, without_position};
+use crate::params_error::{ParamsError, without_position};
 
 /// Keys of `_meta`.
 pub mod keys {

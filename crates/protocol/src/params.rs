@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::message::{Message, present, range_of};
 use crate::meta::RequestMeta;
+use crate::params_error::{ParamsError, without_position};
 
 /// What the hub reads of a request's `params`.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +34,6 @@ pub struct Params {
     /// `_meta`.
     pub meta: Option<RequestMeta>,
 }
-
-/// Why `params` cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ParamsError(pub String);
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
@@ -108,12 +104,6 @@ impl Params {
 
 fn string(value: &RawValue, what: &str) -> Result<String, ParamsError> {
     serde_json::from_str(value.get()).map_err(|_| ParamsError(format!("{what} must be a string")))
-}
-
-/// Serde's message without "at line 1 column 17", which counts from the start of a part the client never sees.
-pub(crate) fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rfind(" at line ").map_or(text.clone(), |at| text[..at].to_owned())
 }
 
 #[cfg(test)]

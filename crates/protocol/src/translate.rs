@@ -8,10 +8,7 @@ use crate::object::{members, object_with, without_members};
 use crate::version::Version;
 
 fn is_modern_key(key: &str) -> bool {
-    matches!(
-        key,
-        keys::PROTOCOL_VERSION | keys::CLIENT_INFO | keys::CLIENT_CAPABILITIES | keys::LOG_LEVEL
-    )
+    matches!(key, keys::PROTOCOL_VERSION | keys::CLIENT_INFO | keys::CLIENT_CAPABILITIES | keys::LOG_LEVEL)
 }
 
 /// `_meta` without what only 2026-07-28 knows; `None` when nothing is left.
@@ -85,10 +82,8 @@ pub fn modern_result(
     if !has("resultType") {
         added.push(r#""resultType":"complete""#.to_owned());
     }
-    if let Some(hint) = hint {
-        if !has("ttlMs") && !has("cacheScope") {
-            added.push(hint.members());
-        }
+    if let Some(hint) = hint.filter(|_| !has("ttlMs") && !has("cacheScope")) {
+        added.push(hint.members());
     }
     let Some(info) = server_info else { return Ok(object_with(result, &added.join(","))) };
     let own = format!(r#""{}":{info}"#, keys::SERVER_INFO);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use omni_protocol::{CacheHint, ListKind};
 
 use crate::error::LinkError;
-use crate::handshake::Hello;
+use crate::hello::Hello;
 
 /// One tool, prompt, resource or template.
 #[derive(Debug, Clone, PartialEq, Eq)]

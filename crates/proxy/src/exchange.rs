@@ -3,30 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::HeaderMap;
-use omni_protocol::{Message, MessageKind, Method};
+use omni_protocol::{Message, MessageKind};
 
 use crate::error::LinkError;
 use crate::link::Link;
-use crate::transports::{HttpMessages, StdioCall};
-
-/// A request ready to be sent: its id is the link's, everything else the client's.
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    /// The whole message.
-    pub body: Bytes,
-    /// Its id, from [`Link::next_id`].
-    pub id: u64,
-    /// Its method, for the `Mcp-Method` header.
-    pub method: Method,
-    /// The name or URI called, for the `Mcp-Name` header.
-    pub name: Option<String>,
-    /// Headers of the client that a server of 2026-07-28 has to see (`Mcp-Param-*`, trace context).
-    pub headers: HeaderMap,
-    /// The client's own progress token, where the message carries the link's id in its place.
-    pub progress_token: Option<String>,
-}
+use crate::outgoing::Outgoing;
+use crate::transports::{HttpAnswer, HttpMessages, StdioCall};
+use crate::wire::Wire;
 
 /// The answer, or its beginning.
 #[derive(Debug)]
@@ -83,6 +66,60 @@ impl Drop for CallGuard {
     }
 }
 
+impl Link {
+    /// Sends a request and waits for the first message that comes back.
+    ///
+    /// # Errors
+    /// When the server is gone, silent past the deadline, or breaks the protocol.
+    pub async fn exchange(self: &Arc<Self>, outgoing: Outgoing) -> Result<Exchange, LinkError> {
+        let mut guard = CallGuard::new(self, outgoing.id);
+        let limit = self.timeout();
+        let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
+        let (first, source, status) = done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))?;
+        let rest = source.map(|source| Messages::new(source, limit, guard));
+        Ok(Exchange { first, rest, status })
+    }
+
+    async fn first(
+        self: &Arc<Self>,
+        outgoing: Outgoing,
+        guard: &mut CallGuard,
+    ) -> Result<(Message, Option<Source>, u16), LinkError> {
+        let id = outgoing.id;
+        let (mut source, status) = match self.wire() {
+            Wire::Stdio(wire) => (Source::Stdio(wire.call(outgoing).await?), 200),
+            Wire::Http(wire) => match wire.call(&outgoing).await {
+                Ok(HttpAnswer::One(message, status)) => {
+                    guard.disarm();
+                    check_answer(&message, id)?;
+                    return Ok((message, None, status));
+                }
+                Ok(HttpAnswer::Stream(messages)) => (Source::Http(messages), 200),
+                Ok(HttpAnswer::Accepted) => {
+                    return Err(LinkError::Broken("it accepted a request without answering it".to_owned()));
+                }
+                Err(error) => {
+                    guard.disarm();
+                    return Err(error);
+                }
+            },
+        };
+        let first = match source.next().await {
+            Ok(first) => first,
+            Err(error) => {
+                guard.disarm();
+                return Err(error);
+            }
+        };
+        if first.kind() == MessageKind::Response {
+            guard.disarm();
+            check_answer(&first, id)?;
+            return Ok((first, None, status));
+        }
+        Ok((first, Some(source), status))
+    }
+}
+
 impl Source {
     pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
         match self {
@@ -130,4 +167,13 @@ impl Messages {
     pub fn link(&self) -> &Arc<Link> {
         &self.guard.link
     }
+}
+
+fn check_answer(message: &Message, id: u64) -> Result<(), LinkError> {
+    // A server that could not read a request answers without its id (JSON-RPC 2.0 section 5).
+    let unreadable = message.error().is_some() && message.id().is_none_or(|id| id == "null");
+    if message.kind() != MessageKind::Response || (message.id_number() != Some(id) && !unreadable) {
+        return Err(LinkError::Broken("it answered something else than what was asked".to_owned()));
+    }
+    Ok(())
 }

@@ -8,9 +8,9 @@ use omni_protocol::{CacheHint, Era, ListKind, Message, Method, members, modern_r
 
 use crate::catalog::{Catalog, Item, List};
 use crate::error::LinkError;
-use crate::exchange::Outgoing;
-use crate::handshake::HUB_INFO;
+use crate::hello::HUB_INFO;
 use crate::link::Link;
+use crate::outgoing::Outgoing;
 
 /// Pages of one list.
 const PAGES_MAX: usize = 2_000;
@@ -78,8 +78,9 @@ async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<M
         None => "{}".to_owned(),
     };
     let params = match link.version().era() {
-        Era::Modern => modern_request(Some(&params), HUB_INFO, "{}", None)
-            .map_err(|e| LinkError::Broken(e.to_string()))?,
+        Era::Modern => {
+            modern_request(Some(&params), HUB_INFO, "{}", None).map_err(|e| LinkError::Broken(e.to_string()))?
+        }
         Era::Legacy => params,
     };
     let id = link.next_id();

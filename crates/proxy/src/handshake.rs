@@ -5,35 +5,14 @@ use http::HeaderMap;
 use omni_protocol::{Message, Method, Version, members, modern_request, notification, request};
 
 use crate::error::LinkError;
-use crate::exchange::Outgoing;
-use crate::link::{Profile, Wire};
+use crate::hello::{HUB_INFO, Hello, Speaks};
+use crate::outgoing::Outgoing;
+use crate::profile::Profile;
 use crate::transports::HttpAnswer;
+use crate::wire::Wire;
 
 /// A server that does not know `server/discover` may also not answer it at all (stdio, "Backward Compatibility").
 const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// What a server said of itself. JSON texts, as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// Revision of the conversation.
-    pub version: Version,
-    /// Name and version.
-    pub server_info: Option<String>,
-    /// Capabilities.
-    pub capabilities: String,
-    /// Instructions for the model, a JSON string.
-    pub instructions: Option<String>,
-}
-
-/// What is known of the eras a server speaks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Speaks {
-    pub(crate) modern: Option<bool>,
-    pub(crate) legacy: Option<bool>,
-}
-
-/// JSON text of the hub's name and version.
-pub(crate) const HUB_INFO: &str = concat!(r#"{"name":"omni-mcp-hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
 enum Outcome {
     Agreed(Hello),
@@ -56,8 +35,7 @@ pub(crate) async fn greet(
         if known == Some(false) && modern != modern_first {
             continue;
         }
-        let outcome =
-            if modern { discover(wire, next_id).await? } else { initialize(wire, profile, next_id).await? };
+        let outcome = if modern { discover(wire, next_id).await? } else { initialize(wire, profile, next_id).await? };
         match outcome {
             Outcome::Agreed(hello) => return Ok(hello),
             Outcome::OtherEra(why) => refused.push(why),
@@ -84,7 +62,8 @@ async fn discover(wire: &Wire, next_id: &mut u64) -> Result<Outcome, LinkError> 
     };
     let found = members(result).map_err(|e| LinkError::Broken(format!("server/discover: {e}")))?;
     let text = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned());
-    let versions: Vec<String> = text("supportedVersions").and_then(|v| serde_json::from_str(&v).ok()).unwrap_or_default();
+    let versions: Vec<String> =
+        text("supportedVersions").and_then(|v| serde_json::from_str(&v).ok()).unwrap_or_default();
     if !versions.iter().any(|v| v == Version::V2026_07_28.as_str()) {
         return Ok(Outcome::OtherEra(format!("it supports {versions:?}")));
     }

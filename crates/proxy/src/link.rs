@@ -5,50 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use omni_protocol::{Message, MessageKind, Version, notification};
+use omni_protocol::{Version, notification};
 use omni_types::ServerName;
 
 use crate::error::LinkError;
-use crate::exchange::{CallGuard, Exchange, Messages, Outgoing, Source};
-use crate::handshake::Hello;
-use crate::transports::{HttpAnswer, HttpWire, StdioWire};
-
-/// What tells links of one server apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LinkKey {
-    /// Revision.
-    pub version: Version,
-    /// The client session it belongs to alone.
-    pub session: Option<Arc<str>>,
-}
-
-/// For whom a link is wanted.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// Revision that the client speaks.
-    pub version: Version,
-    /// The client's session, if it has one.
-    pub session: Option<Arc<SessionProfile>>,
-}
-
-/// What a client said of itself when it opened its session.
-#[derive(Debug, Clone)]
-pub struct SessionProfile {
-    /// The session.
-    pub id: Arc<str>,
-    /// JSON text of its capabilities.
-    pub capabilities: String,
-    /// JSON text of its name and version.
-    pub client_info: String,
-}
-
-impl Profile {
-    /// The hub's own wishes, as a client of `version`.
-    #[must_use]
-    pub const fn hub(version: Version) -> Self {
-        Self { version, session: None }
-    }
-}
+use crate::hello::Hello;
+use crate::profile::LinkKey;
+use crate::spec::ServerSpec;
+use crate::wire::Wire;
 
 /// One conversation with a server.
 #[derive(Debug)]
@@ -66,27 +30,14 @@ pub struct Link {
     streaming: AtomicBool,
 }
 
-#[derive(Debug)]
-pub(crate) enum Wire {
-    Stdio(StdioWire),
-    Http(HttpWire),
-}
-
 impl Link {
-    pub(crate) fn new(
-        server: ServerName,
-        key: LinkKey,
-        hello: Hello,
-        wire: Wire,
-        timeout: Duration,
-        first_id: u64,
-    ) -> Arc<Self> {
+    pub(crate) fn new(spec: &ServerSpec, key: LinkKey, hello: Hello, wire: Wire, first_id: u64) -> Arc<Self> {
         Arc::new(Self {
-            server,
+            server: spec.name.clone(),
             key,
             hello,
             wire,
-            timeout,
+            timeout: spec.timeout,
             next_id: AtomicU64::new(first_id),
             in_flight: AtomicUsize::new(0),
             began: Instant::now(),
@@ -171,59 +122,6 @@ impl Link {
         self.last_used_ms.store(now, Ordering::Relaxed);
     }
 
-    /// Sends a request and waits for the first message that comes back.
-    ///
-    /// # Errors
-    /// When the server is gone, silent past the deadline, or breaks the protocol.
-    pub async fn exchange(self: &Arc<Self>, outgoing: Outgoing) -> Result<Exchange, LinkError> {
-        let mut guard = CallGuard::new(self, outgoing.id);
-        let limit = self.timeout;
-        let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
-        let (first, source, status) =
-            done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))?;
-        let rest = source.map(|source| Messages::new(source, limit, guard));
-        Ok(Exchange { first, rest, status })
-    }
-
-    async fn first(
-        self: &Arc<Self>,
-        outgoing: Outgoing,
-        guard: &mut CallGuard,
-    ) -> Result<(Message, Option<Source>, u16), LinkError> {
-        let id = outgoing.id;
-        let (mut source, status) = match &self.wire {
-            Wire::Stdio(wire) => (Source::Stdio(wire.call(outgoing).await?), 200),
-            Wire::Http(wire) => match wire.call(&outgoing).await {
-                Ok(HttpAnswer::One(message, status)) => {
-                    guard.disarm();
-                    check_answer(&message, id)?;
-                    return Ok((message, None, status));
-                }
-                Ok(HttpAnswer::Stream(messages)) => (Source::Http(messages), 200),
-                Ok(HttpAnswer::Accepted) => {
-                    return Err(LinkError::Broken("it accepted a request without answering it".to_owned()));
-                }
-                Err(error) => {
-                    guard.disarm();
-                    return Err(error);
-                }
-            },
-        };
-        let first = match source.next().await {
-            Ok(first) => first,
-            Err(error) => {
-                guard.disarm();
-                return Err(error);
-            }
-        };
-        if first.kind() == MessageKind::Response {
-            guard.disarm();
-            check_answer(&first, id)?;
-            return Ok((first, None, status));
-        }
-        Ok((first, Some(source), status))
-    }
-
     /// Sends a notification, or the answer to a request of the server's.
     ///
     /// # Errors
@@ -253,6 +151,11 @@ impl Link {
         }
     }
 
+    /// How long a call may stay without an answer or a sign of progress.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// `true` the first time it is asked: whoever asked opens the stream of what the server says on its own.
     pub(crate) fn claim_stream(&self) -> bool {
         !self.streaming.swap(true, Ordering::Relaxed)
@@ -269,13 +172,4 @@ impl Link {
             Wire::Http(wire) => wire.close(),
         }
     }
-}
-
-fn check_answer(message: &Message, id: u64) -> Result<(), LinkError> {
-    // A server that could not read a request answers without its id (JSON-RPC 2.0 section 5).
-    let unreadable = message.error().is_some() && message.id().is_none_or(|id| id == "null");
-    if message.kind() != MessageKind::Response || (message.id_number() != Some(id) && !unreadable) {
-        return Err(LinkError::Broken("it answered something else than what was asked".to_owned()));
-    }
-    Ok(())
 }

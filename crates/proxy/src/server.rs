@@ -11,19 +11,20 @@ use omni_types::ServerName;
 use tokio::sync::{broadcast, watch};
 
 use crate::back_off::{BackOff, PATIENCE};
-use crate::catalog::{Catalog, CatalogState};
+use crate::catalog::CatalogState;
 use crate::error::LinkError;
 use crate::event::Event;
-use crate::fetch::fetch;
-use crate::handshake::{Speaks, greet};
-use crate::link::{Link, LinkKey, Profile, Wire};
+use crate::handshake::greet;
+use crate::hello::{Hello, Speaks};
+use crate::link::Link;
 use crate::process::{Guard, spawn};
+use crate::profile::{LinkKey, Profile};
 use crate::settings::Sharing;
 use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
 use crate::store::CatalogStore;
 use crate::transports::{HttpWire, StdioWire};
-use crate::watch::{unasked, watch};
+use crate::wire::Wire;
 
 /// A process that ends sooner than this after its start counts as a failed start.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
@@ -37,21 +38,21 @@ type Connecting = watch::Receiver<Option<Result<Arc<Link>, LinkError>>>;
 /// One server behind the hub.
 #[derive(Debug)]
 pub struct Server {
-    spec: ServerSpec,
+    pub(crate) spec: ServerSpec,
     guard: Option<Guard>,
     client: Option<Client>,
     links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
     speaks: Mutex<Speaks>,
-    back_off: BackOff,
-    catalog: watch::Sender<CatalogState>,
-    store: Option<CatalogStore>,
+    pub(crate) back_off: BackOff,
+    pub(crate) catalog: watch::Sender<CatalogState>,
+    pub(crate) store: Option<CatalogStore>,
     events: broadcast::Sender<Event>,
     stopped: AtomicBool,
-    refreshing: AtomicBool,
-    refresh_again: AtomicBool,
+    pub(crate) refreshing: AtomicBool,
+    pub(crate) refresh_again: AtomicBool,
     processes: AtomicU64,
-    changes: Arc<AtomicU64>,
-    woken: std::sync::OnceLock<std::time::Instant>,
+    pub(crate) changes: Arc<AtomicU64>,
+    pub(crate) woken: std::sync::OnceLock<std::time::Instant>,
 }
 
 impl Server {
@@ -120,14 +121,6 @@ impl Server {
     #[must_use]
     pub fn catalog_now(&self) -> CatalogState {
         self.catalog.borrow().clone()
-    }
-
-    /// Asks for the catalog if that was not done since the hub started; the time of the first such request.
-    pub fn wake(self: &Arc<Self>, version: Version) -> std::time::Instant {
-        if !self.catalog.borrow().fresh {
-            self.refresh_as(version);
-        }
-        *self.woken.get_or_init(std::time::Instant::now)
     }
 
     pub(crate) fn say(&self, event: Event) {
@@ -205,7 +198,10 @@ impl Server {
         let key = self.key(profile);
         let mut links = self.lock();
         let all = links.get_mut(&key)?;
-        all.retain(|c| !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive()) && c.has_changed().is_ok() | c.borrow().is_some());
+        all.retain(|c| {
+            !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive())
+                && c.has_changed().is_ok() | c.borrow().is_some()
+        });
         let mut best: Option<Arc<Link>> = None;
         let mut coming = None;
         for connecting in all.iter() {
@@ -272,7 +268,7 @@ impl Server {
                 }
                 self.back_off.succeeded();
                 if link.key().session.is_none() {
-                    watch(self, link);
+                    self.listen(link);
                     self.refresh();
                 }
             }
@@ -312,12 +308,12 @@ impl Server {
             Era::Legacy if own => LinkKey { version: key.version, session: key.session.clone() },
             Era::Legacy => LinkKey { version: Version::LATEST_LEGACY, session: None },
         };
-        let link = Link::new(self.spec.name.clone(), key, hello, wire, self.spec.timeout, next_id);
+        let link = Link::new(&self.spec, key, hello, wire, next_id);
         if let Wire::Stdio(wire) = link.wire() {
             let (server, weak) = (Arc::downgrade(self), Arc::downgrade(&link));
             wire.on_unasked(Box::new(move |message| {
                 if let (Some(server), Some(link)) = (server.upgrade(), weak.upgrade()) {
-                    unasked(&server, &link, message);
+                    server.hear(&link, message);
                 }
             }));
         }
@@ -329,7 +325,7 @@ impl Server {
         profile: &Profile,
         speaks: Speaks,
         next_id: &mut u64,
-    ) -> Result<(Wire, crate::handshake::Hello), LinkError> {
+    ) -> Result<(Wire, Hello), LinkError> {
         let wire = self.wire()?;
         match greet(&wire, profile, speaks, next_id).await {
             Ok(hello) => Ok((wire, hello)),
@@ -374,83 +370,7 @@ impl Server {
         }
     }
 
-    /// Asks the server for everything it offers, in the background. Requests that come while it is being asked are
-    /// answered by one more round.
-    pub fn refresh(self: &Arc<Self>) {
-        self.refresh_as(Version::LATEST);
-    }
-
-    /// As [`Server::refresh`]; a server that is asleep is woken as by a client of `version`, so that the process which
-    /// answers is the one that serves that client next.
-    pub fn refresh_as(self: &Arc<Self>, version: Version) {
-        self.refresh_again.store(true, Ordering::Release);
-        if self.refreshing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let server = Arc::clone(self);
-        tokio::spawn(async move {
-            while server.refresh_again.swap(false, Ordering::AcqRel) && !server.is_stopped() {
-                server.refresh_once(version).await;
-            }
-            server.refreshing.store(false, Ordering::Release);
-            // A request that came between the last look and the line above would be lost.
-            if server.refresh_again.load(Ordering::Acquire) && !server.is_stopped() {
-                server.refresh_as(version);
-            }
-        });
-    }
-
-    async fn refresh_once(self: &Arc<Self>, version: Version) {
-        let link = match self.shared_link() {
-            Some(link) => Ok(link),
-            // Connecting asks for the catalog itself, once the link is there; this round is that one.
-            None => self.link(&Profile::hub(version)).await,
-        };
-        self.refresh_again.store(false, Ordering::Release);
-        let outcome = match &link {
-            Ok(link) => fetch(link).await,
-            Err(error) => Err(error.clone()),
-        };
-        match outcome {
-            Ok(catalog) => self.publish(catalog).await,
-            Err(error) => {
-                tracing::warn!(server = %self.spec.name, %error, "the lists cannot be read");
-                self.catalog.send_modify(|state| {
-                    state.generation += u64::from(state.error.as_ref() != Some(&error));
-                    state.error = Some(error);
-                });
-                self.changes.fetch_add(1, Ordering::AcqRel);
-            }
-        }
-    }
-
-    async fn publish(self: &Arc<Self>, catalog: Catalog) {
-        let catalog = Arc::new(catalog);
-        let mut changed = Vec::new();
-        self.catalog.send_modify(|state| {
-            changed = match &state.catalog {
-                Some(old) => catalog.differs_from(old),
-                None => ListKind::ALL.to_vec(),
-            };
-            state.generation += u64::from(!changed.is_empty() || state.error.is_some());
-            state.catalog = Some(Arc::clone(&catalog));
-            state.fresh = true;
-            state.error = None;
-        });
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        for kind in changed.iter().filter(|k| **k != ListKind::Templates) {
-            self.say(Event::ListChanged { server: self.spec.name.clone(), kind: *kind });
-        }
-        if changed.contains(&ListKind::Templates) && !changed.contains(&ListKind::Resources) {
-            self.say(Event::ListChanged { server: self.spec.name.clone(), kind: ListKind::Resources });
-        }
-        if let Some(store) = self.store.clone().filter(|_| !changed.is_empty()) {
-            let spec = self.spec.clone();
-            let _saved = tokio::task::spawn_blocking(move || store.save(&spec, &catalog)).await;
-        }
-    }
-
-    fn shared_link(&self) -> Option<Arc<Link>> {
+    pub(crate) fn shared_link(&self) -> Option<Arc<Link>> {
         let links = self.lock();
         let shared = links.iter().filter(|(key, _)| key.session.is_none()).flat_map(|(_, all)| all);
         shared.filter_map(|c| c.borrow().as_ref().and_then(|r| r.as_ref().ok().cloned())).find(|l| l.is_alive())
@@ -467,7 +387,7 @@ impl Server {
     /// Opens the stream on which the server speaks of its own accord to `session`, if its link has none yet.
     pub fn open_stream(self: &Arc<Self>, link: &Arc<Link>) {
         if link.is_alive() {
-            watch(self, link);
+            self.listen(link);
         }
     }
 

@@ -91,8 +91,7 @@ impl ServerSpec {
     /// # Errors
     /// What is wrong with it.
     pub fn build(name: &str, settings: &ServerSettings, omni: &Path) -> Result<Self, SpecError> {
-        let error =
-            |key: &str, why: String| SpecError { server: name.to_owned(), key: key.to_owned(), why };
+        let error = |key: &str, why: String| SpecError { server: name.to_owned(), key: key.to_owned(), why };
         let parsed = ServerName::parse(name).map_err(|e| error("", e.to_string()))?;
         let transport = match (&settings.command, &settings.url, &settings.builtin) {
             (Some(command), None, None) => Transport::Stdio(StdioSpec {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::catalog::{Catalog, Item, List};
-use crate::handshake::Hello;
+use crate::hello::Hello;
 use crate::spec::{ServerSpec, Transport};
 
 /// Grows when the file's meaning changes; files of another format are not read.
@@ -171,7 +171,7 @@ mod tests {
 
     use super::{CatalogStore, decode, encode};
     use crate::catalog::{Catalog, Item, List};
-    use crate::handshake::Hello;
+    use crate::hello::Hello;
     use crate::settings::ServerSettings;
     use crate::spec::ServerSpec;
 

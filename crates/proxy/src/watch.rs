@@ -5,40 +5,72 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use omni_protocol::{
-    Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response,
-};
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response};
 
 use crate::error::LinkError;
 use crate::event::Event;
-use crate::exchange::Outgoing;
-use crate::handshake::HUB_INFO;
-use crate::link::{Link, Wire};
+use crate::hello::HUB_INFO;
+use crate::link::Link;
+use crate::outgoing::Outgoing;
 use crate::server::Server;
+use crate::wire::Wire;
 
 /// Between two attempts to open a stream that broke off.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// At most.
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 
-/// Listens on `link` for as long as it lives.
-pub(crate) fn watch(server: &Arc<Server>, link: &Arc<Link>) {
-    if !link.claim_stream() {
-        return;
-    }
-    let needs_listen = link.version().era() == Era::Modern;
-    if matches!(link.wire(), Wire::Stdio(_)) && !needs_listen {
-        return;
-    }
-    let (server, link) = (Arc::downgrade(server), Arc::downgrade(link));
-    tokio::spawn(async move {
-        let mut pause = RETRY_FIRST;
-        while let Some(opened) = listen_once(&server, &link).await {
-            // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
-            pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
-            tokio::time::sleep(pause).await;
+impl Server {
+    /// Listens on `link` for as long as it lives.
+    pub(crate) fn listen(self: &Arc<Self>, link: &Arc<Link>) {
+        if !link.claim_stream() {
+            return;
         }
-    });
+        let needs_listen = link.version().era() == Era::Modern;
+        if matches!(link.wire(), Wire::Stdio(_)) && !needs_listen {
+            return;
+        }
+        let (server, link) = (Arc::downgrade(self), Arc::downgrade(link));
+        tokio::spawn(async move {
+            let mut pause = RETRY_FIRST;
+            while let Some(opened) = listen_once(&server, &link).await {
+                // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
+                pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+
+    /// A message that belongs to no call.
+    pub(crate) fn hear(self: &Arc<Self>, link: &Arc<Link>, message: Message) {
+        let name = link.server().clone();
+        match (message.kind(), message.method()) {
+            (MessageKind::Notification, Some(Method::ListChanged(_))) => self.refresh(),
+            (MessageKind::Notification, Some(Method::ResourceUpdated | Method::LogMessage)) => {
+                let session = link.key().session.clone();
+                self.say(Event::Notification { server: name, session, message });
+            }
+            (MessageKind::Request, method) => {
+                let id = message.id().unwrap_or("null").to_owned();
+                let reply = match (method, &link.key().session) {
+                    (Some(Method::Ping), _) => response(&id, "{}"),
+                    (_, Some(session)) => {
+                        let session = Arc::clone(session);
+                        return self.say(Event::Request { server: name, session, message });
+                    }
+                    _ => refuse(&id, method),
+                };
+                let link = Arc::clone(link);
+                tokio::spawn(async move {
+                    let sent: Result<(), LinkError> = link.send(reply.into()).await;
+                    if let Err(error) = sent {
+                        tracing::debug!(%error, "a server's request could not be answered");
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
 }
 
 /// One stream from its opening to its end. `None` when the server offers none, or the link is gone.
@@ -61,7 +93,7 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>) -> Option<bool> {
             () = gone(link) => return None,
         };
         match next {
-            Ok(message) => unasked(&server.upgrade()?, &link.upgrade()?, message),
+            Ok(message) => server.upgrade()?.hear(&link.upgrade()?, message),
             Err(_) => return Some(true),
         }
     }
@@ -97,7 +129,7 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
                     Ok(message) if message.kind() == MessageKind::Response => {
                         return refused_or_ended(&message);
                     }
-                    Ok(message) => unasked(&server.upgrade()?, &weak.upgrade()?, message),
+                    Ok(message) => server.upgrade()?.hear(&weak.upgrade()?, message),
                     Err(_) => return Some(true),
                 }
             }
@@ -110,7 +142,7 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
             loop {
                 match call.next().await {
                     Ok(message) if message.kind() == MessageKind::Response => return None,
-                    Ok(message) => unasked(&server.upgrade()?, &weak.upgrade()?, message),
+                    Ok(message) => server.upgrade()?.hear(&weak.upgrade()?, message),
                     Err(_) => return None,
                 }
             }
@@ -127,37 +159,6 @@ async fn server_gone(server: &Weak<Server>) {
 
 fn refused_or_ended(message: &Message) -> Option<bool> {
     if message.result().is_some() { Some(true) } else { None }
-}
-
-/// A message that belongs to no call.
-pub(crate) fn unasked(server: &Arc<Server>, link: &Arc<Link>, message: Message) {
-    let name = link.server().clone();
-    match (message.kind(), message.method()) {
-        (MessageKind::Notification, Some(Method::ListChanged(_))) => server.refresh(),
-        (MessageKind::Notification, Some(Method::ResourceUpdated | Method::LogMessage)) => {
-            let session = link.key().session.clone();
-            server.say(Event::Notification { server: name, session, message });
-        }
-        (MessageKind::Request, method) => {
-            let id = message.id().unwrap_or("null").to_owned();
-            let reply = match (method, &link.key().session) {
-                (Some(Method::Ping), _) => response(&id, "{}"),
-                (_, Some(session)) => {
-                    let session = Arc::clone(session);
-                    return server.say(Event::Request { server: name, session, message });
-                }
-                _ => refuse(&id, method),
-            };
-            let link = Arc::clone(link);
-            tokio::spawn(async move {
-                let sent: Result<(), LinkError> = link.send(reply.into()).await;
-                if let Err(error) = sent {
-                    tracing::debug!(%error, "a server's request could not be answered");
-                }
-            });
-        }
-        _ => {}
-    }
 }
 
 fn refuse(id: &str, method: Option<&Method>) -> Vec<u8> {

@@ -28,7 +28,9 @@ impl fmt::Display for ServerNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Length => "a server name has 1 to 32 characters",
-            Self::Character => "a server name is made of letters, digits, `-` and `_`, and begins with a letter or digit",
+            Self::Character => {
+                "a server name is made of letters, digits, `-` and `_`, and begins with a letter or digit"
+            }
             Self::Separator => {
                 "a server name has no `__` within and no `_` at its end, since `__` parts it from a tool's name"
             }

@@ -98,7 +98,10 @@ async fn waiting_for_a_free_connection_ends() {
     let (url, _) = server(1000, Duration::from_secs(3600)).await;
     let limits = PoolLimits { max: 1, size: 1, connect_timeout: Duration::from_millis(100), ..LIMITS };
     let client = Client::new(Target::parse(&url).unwrap(), limits);
-    let held = { let client = client.clone(); tokio::spawn(async move { get(&client).await }) };
+    let held = {
+        let client = client.clone();
+        tokio::spawn(async move { get(&client).await })
+    };
     while client.status().in_use == 0 {
         tokio::task::yield_now().await;
     }

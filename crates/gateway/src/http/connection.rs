@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
-use crate::http::gateway::Shared;
+use crate::http::shared::Shared;
 
 /// The first bytes of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 method begins so.
 const HTTP2_PREFACE: &[u8] = b"PRI * HT";

@@ -38,7 +38,7 @@ impl Door {
             return Some(format!("the host `{host}` is not this hub's; add it to gateway.allowed_hosts if it is"));
         }
         let mut origins = headers.get_all(http::header::ORIGIN).iter();
-        let Some(origin) = origins.next() else { return None };
+        let origin = origins.next()?;
         let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         if origins.next().is_none() && (is_local_origin(&text) || self.origins.contains(&text)) {
             return None;

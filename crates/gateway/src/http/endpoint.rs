@@ -13,8 +13,8 @@ use omni_types::{Fault, FaultKind, ServerName};
 
 use crate::health;
 use crate::http::body::Body;
-use crate::http::gateway::Shared;
 use crate::http::reply::{Setting, json, render, session_stream, text};
+use crate::http::shared::Shared;
 
 /// Headers that a server behind the hub has to see: trace context (W3C), beside `Mcp-Param-*`.
 const FORWARDED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
@@ -97,18 +97,15 @@ fn wrong_media(headers: &HeaderMap) -> Option<Response<Body>> {
         return Some(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"));
     }
     let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).peekable();
-    if accepted.peek().is_none() {
-        return None;
-    }
+    accepted.peek()?;
     let (mut json, mut events) = (false, false);
     for range in accepted.flat_map(|value| value.split(',')) {
         let range = range.split(';').next().unwrap_or_default().trim();
         json |= matches!(range, "application/json" | "application/*" | "*/*");
         events |= matches!(range, "text/event-stream" | "text/*" | "*/*");
     }
-    (!(json && events)).then(|| {
-        refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream")
-    })
+    (!(json && events))
+        .then(|| refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"))
 }
 
 /// The session that the request names. A client of 2026-07-28 has none: its header is ignored.

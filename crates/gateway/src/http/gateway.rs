@@ -10,25 +10,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::http::connection::serve;
 use crate::http::door::Door;
+use crate::http::shared::{GatewayLimits, Shared};
 use crate::settings::GatewaySettings;
 
 /// After an accept that failed (out of descriptors, for one), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Bounds of the listener.
-#[derive(Debug, Clone, Copy)]
-pub struct GatewayLimits {
-    /// Connections at a time.
-    pub connections_max: usize,
-    /// Bytes of a request body.
-    pub body_bytes_max: usize,
-    /// For the head of a request.
-    pub header_timeout: Duration,
-    /// For the body of a request.
-    pub body_timeout: Duration,
-    /// For calls in flight when the hub is asked to stop.
-    pub drain_timeout: Duration,
-}
 
 /// A bound listener.
 #[derive(Debug)]
@@ -36,15 +22,6 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
-}
-
-/// What every connection has to know.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) hub: Arc<Hub>,
-    pub(crate) door: Door,
-    pub(crate) limits: GatewayLimits,
-    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// Why there is no listener.
@@ -70,22 +47,10 @@ pub enum GatewayError {
 
 fn hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => "; another program (perhaps another hub) listens there: choose another with --listen",
-        _ => "",
-    }
-}
-
-impl GatewayLimits {
-    /// Reads the settings.
-    #[must_use]
-    pub fn build(settings: &GatewaySettings) -> Self {
-        Self {
-            connections_max: settings.connections_max,
-            body_bytes_max: settings.body_bytes_max,
-            header_timeout: Duration::from_secs(settings.header_timeout_s),
-            body_timeout: Duration::from_secs(settings.body_timeout_s),
-            drain_timeout: Duration::from_secs(settings.drain_timeout_s),
+        std::io::ErrorKind::AddrInUse => {
+            "; another program (perhaps another hub) listens there: choose another with --listen"
         }
+        _ => "",
     }
 }
 

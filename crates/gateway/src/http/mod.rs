@@ -6,5 +6,7 @@ mod door;
 mod endpoint;
 mod gateway;
 mod reply;
+mod shared;
 
-pub use gateway::{Gateway, GatewayError, GatewayLimits};
+pub use gateway::{Gateway, GatewayError};
+pub use shared::GatewayLimits;

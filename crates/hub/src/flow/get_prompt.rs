@@ -10,6 +10,10 @@ use crate::record::CallRecord;
 use crate::stage::{Sanitized, Validated};
 
 /// The same road as a tool call: what differs, the stages find out by the method.
-pub(crate) async fn get_prompt(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Sanitized, Fault> {
+pub(crate) async fn get_prompt(
+    hub: &Arc<Hub>,
+    validated: Validated,
+    record: &mut CallRecord,
+) -> Result<Sanitized, Fault> {
     call_tool(hub, validated, record).await
 }

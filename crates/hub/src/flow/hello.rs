@@ -61,7 +61,9 @@ fn of_one(catalog: &Catalog) -> SelfDescription {
 fn of_all(servers: &[Arc<Server>]) -> SelfDescription {
     let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now())).collect();
     let unknown = states.iter().any(|(_, state)| state.catalog.is_none());
-    let has = |name: &str| unknown || states.iter().any(|(_, s)| s.catalog.as_ref().is_some_and(|c| c.capability(name).is_some()));
+    let has = |name: &str| {
+        unknown || states.iter().any(|(_, s)| s.catalog.as_ref().is_some_and(|c| c.capability(name).is_some()))
+    };
     let mut capabilities = Vec::new();
     for (name, value) in [
         ("tools", r#"{"listChanged":true}"#),

@@ -3,17 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use omni_protocol::{ListKind, meta_keys, notification, response};
-use omni_proxy::Event;
+use omni_protocol::{ListKind, meta_keys, notification};
 use omni_types::{Fault, FaultKind};
 use serde::Deserialize;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::Hub;
+use crate::listening::ListenStream;
 use crate::reply::Reply;
-use crate::scope::Scope;
 use crate::stage::{Validated, authenticate};
 
 #[derive(Deserialize, Default)]
@@ -22,17 +18,6 @@ struct Filter {
     tools_list_changed: bool,
     prompts_list_changed: bool,
     resources_list_changed: bool,
-}
-
-/// An open subscription.
-#[derive(Debug)]
-pub struct ListenStream {
-    id: String,
-    scope: Scope,
-    kinds: Vec<ListKind>,
-    events: broadcast::Receiver<Event>,
-    ready: VecDeque<Bytes>,
-    ended: bool,
 }
 
 /// Opens the stream. The acknowledgment names what is honoured: changes of lists. Updates of single resources are not
@@ -62,59 +47,9 @@ pub(crate) fn listen(hub: &Arc<Hub>, validated: Validated) -> Result<Reply, Faul
         }
     }
     let id = message.id().unwrap_or("null").to_owned();
-    let params = format!(
-        r#"{{"_meta":{{"{}":{id}}},"notifications":{{{}}}}}"#,
-        meta_keys::SUBSCRIPTION_ID,
-        honoured.join(",")
-    );
+    let params =
+        format!(r#"{{"_meta":{{"{}":{id}}},"notifications":{{{}}}}}"#, meta_keys::SUBSCRIPTION_ID, honoured.join(","));
     let acknowledged = notification("notifications/subscriptions/acknowledged", Some(&params)).into();
     let ready = VecDeque::from([acknowledged]);
     Ok(Reply::Listening(Box::new(ListenStream { id, scope, kinds, events, ready, ended: false })))
-}
-
-impl ListenStream {
-    /// JSON text of the id of the request that opened it.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The next message; `None` after the last.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Some(message);
-            }
-            if self.ended {
-                return None;
-            }
-            match self.events.recv().await {
-                Ok(Event::ListChanged { server, kind }) => {
-                    let shown = match &self.scope {
-                        Scope::All => true,
-                        Scope::One(name) => *name == server,
-                    };
-                    if shown && self.kinds.contains(&kind) {
-                        self.ready.push_back(self.changed(kind));
-                    }
-                }
-                Ok(_) => {}
-                // What was missed may have been any of them.
-                Err(RecvError::Lagged(_)) => self.ready = self.kinds.iter().map(|kind| self.changed(*kind)).collect(),
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    }
-
-    /// The answer that ends it in good order (subscriptions of 2026-07-28, "Graceful Closure").
-    pub fn close(&mut self) -> Bytes {
-        self.ended = true;
-        let result = format!(r#"{{"resultType":"complete","_meta":{{"{}":{}}}}}"#, meta_keys::SUBSCRIPTION_ID, self.id);
-        response(&self.id, &result).into()
-    }
-
-    fn changed(&self, kind: ListKind) -> Bytes {
-        let params = format!(r#"{{"_meta":{{"{}":{}}}}}"#, meta_keys::SUBSCRIPTION_ID, self.id);
-        notification(kind.changed(), Some(&params)).into()
-    }
 }

@@ -12,11 +12,7 @@ use crate::scope::Scope;
 use crate::stage::{Sanitized, Validated};
 
 /// Passes the method on, or says that nobody knows it. Which of several servers is meant is never guessed.
-pub(crate) async fn other(
-    hub: &Arc<Hub>,
-    validated: Validated,
-    record: &mut CallRecord,
-) -> Result<Sanitized, Fault> {
+pub(crate) async fn other(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Sanitized, Fault> {
     match &validated.received().scope {
         Scope::All => Err(unknown_method(&validated)),
         Scope::One(_) => call_tool(hub, validated, record).await,

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::HeaderMap;
-use omni_protocol::{Era, Method, request};
-use omni_proxy::{Link, Outgoing, Profile};
+use omni_proxy::Profile;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::log_level::tell;
 use crate::scope::Scope;
-use crate::session::Session;
 use crate::stage::{Caller, Sanitized, Validated, authenticate};
 
 /// Levels of RFC 5424, as the specification lists them.
@@ -42,25 +39,4 @@ pub(crate) async fn set_level(hub: &Arc<Hub>, validated: Validated) -> Result<Sa
         }
     }
     Ok(Sanitized::own(validated.message().id().unwrap_or("null"), "{}"))
-}
-
-/// Tells a link that the session uses for the first time which level it asked for before.
-pub(crate) async fn replay(session: &Arc<Session>, link: &Arc<Link>) {
-    let Some(level) = session.log_level() else { return };
-    if session.level_told(link.server()) {
-        tell(link, &level).await;
-    }
-}
-
-async fn tell(link: &Arc<Link>, level: &str) {
-    if link.version().era() == Era::Modern {
-        return;
-    }
-    let id = link.next_id();
-    let body = Bytes::from(request(id, "logging/setLevel", &format!(r#"{{"level":"{level}"}}"#)));
-    let headers = HeaderMap::new();
-    let outgoing = Outgoing { body, id, method: Method::SetLevel, name: None, headers, progress_token: None };
-    if let Err(error) = link.exchange(outgoing).await {
-        tracing::debug!(server = %link.server(), %error, "the log level was not taken");
-    }
 }

@@ -7,9 +7,7 @@ use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::record::CallRecord;
-use crate::stage::{
-    Caller, Sanitized, Validated, admit, authenticate, authorize, forward, route, sanitize,
-};
+use crate::stage::{Caller, Sanitized, Validated, admit, authenticate, authorize, forward, route, sanitize};
 
 /// Subscribes, or ends it. The session remembers what it asked for: a process that serves several clients tells all of
 /// them, and each hears only of its own.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, Splice};
-use omni_proxy::{Link, Outgoing, Profile};
+use omni_proxy::{Link, Outgoing, Profile, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::log_level::replay;
+use crate::session::Session;
 use crate::stage::authorize::Authorized;
 use crate::stage::translate::request_params;
 use crate::stage::validate::{Caller, Validated};
@@ -23,7 +25,7 @@ pub struct Routed {
 ///
 /// # Errors
 /// When the server cannot be reached.
-pub async fn route(hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fault> {
+pub async fn route(_hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fault> {
     let validated = &authorized.admitted.authenticated.validated;
     let Some(found) = authorized.found() else {
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
@@ -31,17 +33,26 @@ pub async fn route(hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fau
     let profile = profile(validated);
     let link = found.server.link(&profile).await.map_err(|e| e.fault(found.server.name()))?;
     if let Caller::Session(session) = &validated.caller {
-        hub.attach(session, &found.server, &link).await;
+        attach(session, &found.server, &link).await;
     }
     let outgoing = outgoing(validated, &found.name, &link)?;
     Ok(Routed { authorized, link, outgoing })
 }
 
+/// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.
+async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) {
+    if link.key().session.is_none() {
+        return;
+    }
+    if session.has_stream() {
+        server.open_stream(link);
+    }
+    replay(session, link).await;
+}
+
 fn profile(validated: &Validated) -> Profile {
     match &validated.caller {
-        Caller::Session(session) => {
-            Profile { version: session.version, session: Some(Arc::clone(&session.profile)) }
-        }
+        Caller::Session(session) => Profile { version: session.version, session: Some(Arc::clone(&session.profile)) },
         _ => Profile::hub(validated.version()),
     }
 }
@@ -72,14 +83,14 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
     } else {
         let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri)];
         for (range, current) in renamed {
-            if let (Some(range), Some(current)) = (range, current) {
-                if is_known && current != name {
-                    splice.replace(range.clone(), serde_json::Value::from(name).to_string().into_bytes());
-                }
+            if let (Some(range), Some(current)) = (range, current)
+                && is_known
+                && current != name
+            {
+                splice.replace(range.clone(), serde_json::Value::from(name).to_string().into_bytes());
             }
         }
-        if let (Some(_), Some(range)) =
-            (&own_token, params.meta.as_ref().and_then(|m| m.progress_token_range.clone()))
+        if let (Some(_), Some(range)) = (&own_token, params.meta.as_ref().and_then(|m| m.progress_token_range.clone()))
         {
             splice.replace(range, id.to_string().into_bytes());
         }

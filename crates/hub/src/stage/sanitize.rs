@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use omni_protocol::{
-    Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, response,
-};
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, response};
 use omni_proxy::{Link, Messages};
 use omni_types::{Fault, FaultKind, Principal};
 
@@ -156,18 +154,17 @@ impl Passage {
         let era = self.version.era();
         let crosses = era != self.link.version().era();
         if let (Some(result), Some(range)) = (message.result(), message.result_range()) {
-            let translated =
-                if crosses { Some(result_for(era, &self.method, result, &self.link)?) } else { None };
+            let translated = if crosses { Some(result_for(era, &self.method, result, &self.link)?) } else { None };
             let current = translated.as_deref().unwrap_or(result);
             let rewritten = self.rewrite(current);
             if let Some(text) = rewritten.or(translated) {
                 splice.replace(range, text.into_bytes());
             }
-        } else if let Some(error) = message.error().filter(|_| crosses) {
-            if let Some(text) = error_for(era, &self.method, error, message.error_code()) {
-                let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
-                splice.replace(start..start + error.len(), text.into_bytes());
-            }
+        } else if let Some(error) = message.error().filter(|_| crosses)
+            && let Some(text) = error_for(era, &self.method, error, message.error_code())
+        {
+            let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
+            splice.replace(start..start + error.len(), text.into_bytes());
         }
         Ok(splice.apply(message.bytes()).into())
     }

@@ -67,12 +67,7 @@ fn with_progress_token(params: &str, token: u64) -> Result<String, serde_json::E
 }
 
 /// JSON text of a result as a client of the other era has to see it.
-pub(super) fn result_for(
-    era: Era,
-    method: &Method,
-    result: &str,
-    link: &Arc<Link>,
-) -> Result<String, Fault> {
+pub(super) fn result_for(era: Era, method: &Method, result: &str, link: &Arc<Link>) -> Result<String, Fault> {
     let broken = |e: serde_json::Error| {
         let server = link.server();
         Fault::new(FaultKind::ServerBroken, format!("server `{server}`: its result is no object: {e}"))
@@ -111,9 +106,7 @@ fn wants_input(result: &str) -> bool {
 pub(super) fn error_for(era: Era, method: &Method, error: &str, code: Option<ErrorCode>) -> Option<String> {
     let (from, to) = match (era, code?) {
         (Era::Modern, ErrorCode::RESOURCE_NOT_FOUND) => (ErrorCode::RESOURCE_NOT_FOUND, ErrorCode::INVALID_PARAMS),
-        (Era::Legacy, ErrorCode::INVALID_PARAMS)
-            if *method == Method::ResourcesRead && error.contains("\"uri\"") =>
-        {
+        (Era::Legacy, ErrorCode::INVALID_PARAMS) if *method == Method::ResourcesRead && error.contains("\"uri\"") => {
             (ErrorCode::INVALID_PARAMS, ErrorCode::RESOURCE_NOT_FOUND)
         }
         _ => return None,

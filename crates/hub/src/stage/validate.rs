@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::{
-    Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan,
-};
+use omni_protocol::{Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -73,9 +71,7 @@ impl Validated {
 pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
     let message = Message::parse(received.body.clone()).map_err(|e| unparsable(&e))?;
     if let Some(params) = message.params() {
-        scan(params, &hub.limits().bounds).map_err(|e| {
-            Fault::new(FaultKind::InvalidParams, format!("params: {e}"))
-        })?;
+        scan(params, &hub.limits().bounds).map_err(|e| Fault::new(FaultKind::InvalidParams, format!("params: {e}")))?;
     }
     if message.id().is_some_and(|id| id.len() > ID_BYTES_MAX) {
         let why = format!("an id has at most {ID_BYTES_MAX} bytes");
@@ -129,7 +125,9 @@ fn modern(received: &Received, message: &Message, params: &Params) -> Result<Cal
             (_, None) => {}
             (None, Some(_)) => return Err(mismatch("the header MCP-Protocol-Version is missing")),
             (Some(header), Some(body)) if header != body => {
-                return Err(mismatch(&format!("MCP-Protocol-Version is `{header}`, the body's protocolVersion `{body}`")));
+                return Err(mismatch(&format!(
+                    "MCP-Protocol-Version is `{header}`, the body's protocolVersion `{body}`"
+                )));
             }
             _ => {}
         }
@@ -150,10 +148,7 @@ fn modern(received: &Received, message: &Message, params: &Params) -> Result<Cal
         headers_mirror_body(received, message, params)?;
     }
     if let Some(method) = message.method().filter(|m| m.is_legacy_only()) {
-        return Err(Fault::new(
-            FaultKind::MethodNotFound,
-            format!("`{}` is not part of 2026-07-28", method.as_str()),
-        ));
+        return Err(Fault::new(FaultKind::MethodNotFound, format!("`{}` is not part of 2026-07-28", method.as_str())));
     }
     Ok(Caller::Modern(complete_or_empty(Some(meta))))
 }
@@ -197,7 +192,8 @@ fn mismatch(why: &str) -> Fault {
 }
 
 fn missing_meta(what: &str) -> Fault {
-    let why = format!("params: `{what}` is missing; 2026-07-28 requires `_meta` with protocolVersion and clientCapabilities");
+    let why =
+        format!("params: `{what}` is missing; 2026-07-28 requires `_meta` with protocolVersion and clientCapabilities");
     Fault::new(FaultKind::MissingMeta, why)
 }
 

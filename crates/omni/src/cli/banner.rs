@@ -11,7 +11,9 @@ pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Pat
     let mut lines = vec![format!("Omni MCP Hub {} listens on {url}", env!("CARGO_PKG_VERSION"))];
     match file {
         Some(file) => lines.push(format!("Configuration: {} (changes are taken over while it runs)", file.display())),
-        None => lines.push("No omni.yaml here: serving what is built in, read-only. `omni import` brings yours.".to_owned()),
+        None => {
+            lines.push("No omni.yaml here: serving what is built in, read-only. `omni import` brings yours.".to_owned())
+        }
     }
     lines.push(String::new());
     let width = settings.servers.keys().map(String::len).max().unwrap_or(0);
@@ -20,9 +22,10 @@ pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Pat
             (_, _, _, true) => "disabled".to_owned(),
             (Some(text), ..) => text.clone(),
             (None, Some(url), ..) => url.clone(),
-            (None, None, Some(command), _) => {
-                std::iter::once(command.as_str()).chain(server.args.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
-            }
+            (None, None, Some(command), _) => std::iter::once(command.as_str())
+                .chain(server.args.iter().map(String::as_str))
+                .collect::<Vec<_>>()
+                .join(" "),
             (None, None, None, _) => "built in".to_owned(),
         };
         lines.push(format!("  {name:width$}  {what}"));

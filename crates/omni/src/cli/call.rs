@@ -49,7 +49,9 @@ impl CallArgs {
 fn arguments(object: Option<&str>, pairs: &[String]) -> Result<Map<String, Value>> {
     let mut all: Map<String, Value> = match object {
         None => Map::new(),
-        Some(text) => serde_json::from_str(text).context("the arguments must be a JSON object, such as '{\"path\": \".\"}'")?,
+        Some(text) => {
+            serde_json::from_str(text).context("the arguments must be a JSON object, such as '{\"path\": \".\"}'")?
+        }
     };
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else { bail!("--arg takes KEY=VALUE, not `{pair}`") };

@@ -89,7 +89,8 @@ async fn items(hub: &Arc<Hub>, members: &[&str], only: Option<&str>, as_json: bo
     let mut all = Vec::new();
     let mut absent = Vec::new();
     for member in members {
-        let method = if *member == "resourceTemplates" { "resources/templates/list" } else { &format!("{member}/list") };
+        let method =
+            if *member == "resourceTemplates" { "resources/templates/list" } else { &format!("{member}/list") };
         let mut params = json!({});
         loop {
             let result: Value = serde_json::from_str(&ask(hub, method, &params.to_string()).await?)?;

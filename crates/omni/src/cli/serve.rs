@@ -28,7 +28,10 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// What `omni` alone does: `serve` with what the environment says.
     pub(crate) fn from_env() -> Self {
-        Self { listen: std::env::var("OMNI_LISTEN").ok(), data_dir: std::env::var_os("OMNI_DATA_DIR").map(PathBuf::from) }
+        Self {
+            listen: std::env::var("OMNI_LISTEN").ok(),
+            data_dir: std::env::var_os("OMNI_DATA_DIR").map(PathBuf::from),
+        }
     }
 
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {

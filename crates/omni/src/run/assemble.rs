@@ -80,13 +80,9 @@ impl Running {
             let kept = old.server(name).filter(|server| *server.spec() == spec);
             servers.push(match kept {
                 Some(server) => Arc::clone(server),
-                None => Server::new(
-                    spec,
-                    Some(guard.clone()),
-                    self.store.clone(),
-                    self.hub.events(),
-                    self.hub.changes(),
-                ),
+                None => {
+                    Server::new(spec, Some(guard.clone()), self.store.clone(), self.hub.events(), self.hub.changes())
+                }
             });
         }
         let gone: Vec<Arc<Server>> =

@@ -17,14 +17,23 @@ const ENTRIES_MAX: usize = 1_000;
 pub(crate) fn configuration(context: &Context) -> Result<(Settings, Option<PathBuf>)> {
     match config::discover(context.config.as_deref(), &context.around) {
         Some(path) => {
-            let Config { settings, warnings, .. } =
+            let Config { mut settings, warnings, .. } =
                 config::load(&path, &context.around).map_err(|errors| anyhow!("{errors}"))?;
             if !warnings.problems.is_empty() {
                 crate::cli::say::say_err!("{warnings}");
             }
+            run_beside(&mut settings, &path);
             Ok((settings, Some(path)))
         }
         None => Ok((built_in(&context.around.cwd), None)),
+    }
+}
+
+/// A server whose entry names no working directory runs in the folder of the file, as its relative paths are meant.
+pub(crate) fn run_beside(settings: &mut Settings, file: &Path) {
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    for entry in settings.servers.values_mut().filter(|entry| entry.command.is_some() && entry.cwd.is_none()) {
+        entry.cwd.clone_from(&folder);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Following the configuration file: a change is taken over without a restart, a bad file leaves the old in force.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Settings, Surroundings};
 use crate::run::assemble::Running;
+use crate::run::default::run_beside;
 
 /// Between two looks at the file. It is looked at rather than watched: that also sees what a mounted folder's swapped
 /// link or a network file system changes, and costs one system call.
@@ -42,16 +43,19 @@ pub(crate) async fn follow(running: Running, path: PathBuf, around: Surroundings
     }
 }
 
-fn stamp(path: &PathBuf) -> Stamp {
+fn stamp(path: &Path) -> Stamp {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.modified().ok()?, meta.len()))
 }
 
-fn take(running: &Running, path: &PathBuf, around: &Surroundings, current: &Settings) -> Option<Settings> {
+fn take(running: &Running, path: &Path, around: &Surroundings, current: &Settings) -> Option<Settings> {
     let settings = match config::load(path, around) {
-        Ok(config) => config.settings,
+        Ok(mut config) => {
+            run_beside(&mut config.settings, path);
+            config.settings
+        }
         Err(errors) => {
-            tracing::error!("the changed configuration is not taken over, the old one stays in force:\n{errors}");
+            tracing::error!("the changed configuration is not taken over, the old one stays in force: {errors:#}");
             return None;
         }
     };

@@ -10,10 +10,7 @@ const SMALL: Bounds = Bounds { depth_max: 4, string_bytes_max: 8, elements_max: 
 #[test]
 fn val_3_bounds_name_the_place() {
     assert_eq!(scan(r#"{"a":[[[1]]]}"#, &SMALL), Ok(()));
-    assert_eq!(
-        scan(r#"{"a":[0,[[[1]]]]}"#, &SMALL),
-        Err(ScanError::Depth { max: 4, pointer: "/a/1/0/0".to_owned() })
-    );
+    assert_eq!(scan(r#"{"a":[0,[[[1]]]]}"#, &SMALL), Err(ScanError::Depth { max: 4, pointer: "/a/1/0/0".to_owned() }));
     assert_eq!(
         scan(r#"{"a/b":["123456789"]}"#, &SMALL),
         Err(ScanError::StringLength { max: 8, pointer: "/a~1b/0".to_owned() })

@@ -57,8 +57,7 @@ fn wait_for_end_or_hangup(pidfd: &OwnedFd) -> io::Result<bool> {
     let stdin = io::stdin();
     loop {
         // No events are asked for on standard input: a hang-up is told all the same, data stays for the server.
-        let mut fds =
-            [PollFd::new(pidfd, PollFlags::IN), PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::empty())];
+        let mut fds = [PollFd::new(pidfd, PollFlags::IN), PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::empty())];
         match poll(&mut fds, None) {
             Err(rustix::io::Errno::INTR) => continue,
             other => other?,

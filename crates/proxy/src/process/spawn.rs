@@ -20,8 +20,7 @@ pub struct Guard {
 }
 
 /// Variables that a server inherits from the hub; everything else its entry has to name.
-const INHERITED: [&str; 10] =
-    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "LANG", "LANGUAGE"];
+const INHERITED: [&str; 10] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "LANG", "LANGUAGE"];
 
 /// A started server.
 #[derive(Debug)]
@@ -39,7 +38,8 @@ pub(crate) struct Child {
 pub(crate) fn spawn(spec: &StdioSpec, guard: Option<&Guard>) -> Result<Child, LinkError> {
     let env = environment(&spec.env);
     let fail = |why: String| LinkError::NotStarted { command: spec.command.clone(), why };
-    let program = find_program(&spec.command, env.get("PATH").map(String::as_str), spec.cwd.as_deref()).map_err(fail)?;
+    let program =
+        find_program(&spec.command, env.get("PATH").map(String::as_str), spec.cwd.as_deref()).map_err(fail)?;
     if let Some(cwd) = spec.cwd.as_deref().filter(|cwd| !cwd.is_dir()) {
         return Err(fail(format!("its working directory {} does not exist", cwd.display())));
     }

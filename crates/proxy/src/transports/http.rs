@@ -10,10 +10,10 @@ use omni_egress::{Body, Client, collect};
 use omni_protocol::{Era, Message, SseParser, Version, encode_value, header_names};
 use std::sync::Arc;
 
-use super::MESSAGE_BYTES_MAX;
 use crate::error::LinkError;
-use crate::exchange::Outgoing;
+use crate::outgoing::Outgoing;
 use crate::spec::HttpSpec;
+use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
 /// Characters of a refusal's body that are told.
 const SAID_MAX: usize = 200;

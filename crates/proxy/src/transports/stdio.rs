@@ -12,11 +12,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
-use super::MESSAGE_BYTES_MAX;
 use crate::error::LinkError;
-use crate::exchange::Outgoing;
 use crate::inbox::Inbox;
+use crate::outgoing::Outgoing;
 use crate::process::{Child, Tail};
+use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
 /// Messages that may wait to be written; a server that does not read holds up only its own calls.
 const OUTBOX_MAX: usize = 64;
@@ -99,7 +99,8 @@ impl StdioWire {
         let wire = Self { shared: Arc::clone(&shared), outbox: Mutex::new(Some(outbox.clone())) };
         let replies = outbox.downgrade();
         let process = child.process;
-        tokio::spawn(run(server.to_owned(), child.stdout, process, shared, replies, on_end));
+        let reading = Reading { server: server.to_owned(), stdout: child.stdout, shared, replies };
+        tokio::spawn(run(reading, process, on_end));
         wire
     }
 
@@ -203,15 +204,17 @@ async fn read_stderr(server: String, stderr: ChildStderr, shared: Arc<Shared>) {
     }
 }
 
-async fn run(
+/// One process's standard output, and what has to be at hand to read it.
+struct Reading {
     server: String,
     stdout: ChildStdout,
-    mut process: tokio::process::Child,
     shared: Arc<Shared>,
     replies: mpsc::WeakSender<Bytes>,
-    on_end: OnEnd,
-) {
-    let broken = read_lines(&server, stdout, &shared, &replies).await;
+}
+
+async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: OnEnd) {
+    let broken = read_lines(&mut reading).await;
+    let shared = &reading.shared;
     let error = match broken {
         Some(broken) => broken,
         None => {
@@ -229,12 +232,9 @@ async fn run(
 }
 
 /// Reads until the process closes its standard output, or breaks the protocol past mending.
-async fn read_lines(
-    server: &str,
-    mut stdout: ChildStdout,
-    shared: &Arc<Shared>,
-    replies: &mpsc::WeakSender<Bytes>,
-) -> Option<LinkError> {
+async fn read_lines(reading: &mut Reading) -> Option<LinkError> {
+    let Reading { server, stdout, shared, replies } = reading;
+    let server = server.as_str();
     let mut lines = LineBuffer::new(MESSAGE_BYTES_MAX);
     loop {
         match stdout.read_buf(lines.space()).await {

@@ -1,0 +1,48 @@
+//! What every connection of a listener has to know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use omni_hub::Hub;
+use tokio::sync::watch;
+
+use crate::http::door::Door;
+use crate::settings::GatewaySettings;
+
+/// Bounds of the listener.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayLimits {
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Bytes of a request body.
+    pub body_bytes_max: usize,
+    /// For the head of a request.
+    pub header_timeout: Duration,
+    /// For the body of a request.
+    pub body_timeout: Duration,
+    /// For calls in flight when the hub is asked to stop.
+    pub drain_timeout: Duration,
+}
+
+/// What every connection has to know.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) door: Door,
+    pub(crate) limits: GatewayLimits,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl GatewayLimits {
+    /// Reads the settings.
+    #[must_use]
+    pub fn build(settings: &GatewaySettings) -> Self {
+        Self {
+            connections_max: settings.connections_max,
+            body_bytes_max: settings.body_bytes_max,
+            header_timeout: Duration::from_secs(settings.header_timeout_s),
+            body_timeout: Duration::from_secs(settings.body_timeout_s),
+            drain_timeout: Duration::from_secs(settings.drain_timeout_s),
+        }
+    }
+}

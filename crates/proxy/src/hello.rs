@@ -1,0 +1,26 @@
+//! What the two sides of a conversation say of themselves.
+
+use omni_protocol::Version;
+
+/// What a server said of itself. JSON texts, as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Revision of the conversation.
+    pub version: Version,
+    /// Name and version.
+    pub server_info: Option<String>,
+    /// Capabilities.
+    pub capabilities: String,
+    /// Instructions for the model, a JSON string.
+    pub instructions: Option<String>,
+}
+
+/// What is known of the eras a server speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Speaks {
+    pub(crate) modern: Option<bool>,
+    pub(crate) legacy: Option<bool>,
+}
+
+/// JSON text of the hub's name and version.
+pub(crate) const HUB_INFO: &str = concat!(r#"{"name":"omni-mcp-hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
