@@ -16,7 +16,7 @@ use crate::target::Target;
 pub struct PoolLimits {
     /// Opened at first use.
     pub initial: usize,
-    /// Working size: what is above it is closed when it falls idle.
+    /// Working size: what is above it is closed when it has been idle for some seconds.
     pub size: usize,
     /// Never more than this many; further requests wait.
     pub max: usize,
@@ -56,10 +56,7 @@ impl Lease {
         if sender.is_closed() {
             return;
         }
-        let mut state = self.shared.lock();
-        if state.idle.len() < self.shared.limits.size {
-            state.idle.push_back((sender, Instant::now()));
-        }
+        self.shared.lock().idle.push_back((sender, Instant::now()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A pool of connections to one server (row POOL-1): some at first, a working size, a hard bound, deadlines.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
@@ -13,6 +13,10 @@ use crate::connect::{Connection, connect};
 use crate::error::EgressError;
 use crate::lease::{Lease, PoolLimits, Shared};
 use crate::target::Target;
+
+/// For a connection above the working size to be idle before it is closed. Closed at once, a load that needs a few more than
+/// that would open and close them all the time.
+const ABOVE_SIZE_IDLE: Duration = Duration::from_secs(5);
 
 /// What a pool holds at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,11 +35,10 @@ pub struct Client {
     shared: Arc<Shared>,
 }
 
-/// A request without its address.
-struct Outgoing<'a> {
-    method: &'a Method,
-    headers: &'a HeaderMap,
-    body: Bytes,
+/// A request that did not get an answer; given back where it did not reach the server.
+struct Failed {
+    error: EgressError,
+    unsent: Option<Box<Request<Full<Bytes>>>>,
 }
 
 impl Client {
@@ -62,8 +65,19 @@ impl Client {
 
     /// Closes what has been idle for too long; to be called now and then.
     pub fn prune(&self) {
-        let idle_timeout = self.shared.limits.idle_timeout;
-        self.shared.lock().idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < idle_timeout);
+        self.prune_as_of(Instant::now());
+    }
+
+    fn prune_as_of(&self, now: Instant) {
+        let limits = &self.shared.limits;
+        let mut state = self.shared.lock();
+        let idle_for = |since: Instant| now.saturating_duration_since(since);
+        state.idle.retain(|(sender, since)| !sender.is_closed() && idle_for(*since) < limits.idle_timeout);
+        while state.idle.len() > limits.size
+            && state.idle.front().is_some_and(|(_, since)| idle_for(*since) >= ABOVE_SIZE_IDLE)
+        {
+            state.idle.pop_front();
+        }
     }
 
     /// Sends a request on a pooled connection.
@@ -71,12 +85,13 @@ impl Client {
     /// # Errors
     /// When no connection comes about in time, or it breaks. A request that found its kept connection closed is sent
     /// again on another; one that may have reached the server is not.
-    pub async fn send(&self, method: Method, headers: &HeaderMap, body: Bytes) -> Result<Response<Body>, EgressError> {
+    pub async fn send(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Response<Body>, EgressError> {
+        let mut request = self.request(method, headers, body);
         loop {
             let (connection, fresh, slot) = self.checkout().await?;
-            match self.send_on(connection, slot, Outgoing { method: &method, headers, body: body.clone() }).await {
-                Err(EgressError::NotSent(_)) if !fresh => {}
-                done => return done,
+            match self.send_on(connection, slot, request).await {
+                Err(Failed { unsent: Some(unsent), .. }) if !fresh => request = *unsent,
+                done => return done.map_err(|failed| failed.error),
             }
         }
     }
@@ -88,11 +103,19 @@ impl Client {
     pub async fn send_apart(
         &self,
         method: Method,
-        headers: &HeaderMap,
+        headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, EgressError> {
         let connection = Box::pin(self.within_deadline(connect(&self.shared.target))).await?;
-        self.send_on(connection, None, Outgoing { method: &method, headers, body }).await
+        let request = self.request(method, headers, body);
+        self.send_on(connection, None, request).await.map_err(|failed| failed.error)
+    }
+
+    fn request(&self, method: Method, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        request
     }
 
     async fn within_deadline<T>(&self, work: impl Future<Output = Result<T, EgressError>>) -> Result<T, EgressError> {
@@ -111,24 +134,20 @@ impl Client {
         if let Some(sender) = http2 {
             return Ok((Connection::Http2(sender), false, None));
         }
-        if let Ok(slot) = Arc::clone(&self.shared.slots).try_acquire_owned() {
-            if let Some(sender) = self.shared.take_idle() {
-                return Ok((Connection::Http1(sender), false, Some(slot)));
-            }
-            // Connecting is rare and its future large (TLS): boxed, it does not weigh on every request.
-            return Box::pin(self.within_deadline(self.open(slot))).await;
+        let slots = Arc::clone(&self.shared.slots);
+        let slot = match Arc::clone(&slots).try_acquire_owned() {
+            Ok(slot) => slot,
+            Err(_) => self.within_deadline(async { slots.acquire_owned().await.map_err(|_| self.shut_down()) }).await?,
+        };
+        if let Some(sender) = self.shared.take_idle() {
+            return Ok((Connection::Http1(sender), false, Some(slot)));
         }
-        Box::pin(self.within_deadline(async {
-            let slot = Arc::clone(&self.shared.slots).acquire_owned().await.map_err(|_| EgressError::Connect {
-                authority: self.shared.target.authority(),
-                why: "shut down".to_owned(),
-            })?;
-            match self.shared.take_idle() {
-                Some(sender) => Ok((Connection::Http1(sender), false, Some(slot))),
-                None => self.open(slot).await,
-            }
-        }))
-        .await
+        // Connecting is rare and its future large (TLS): boxed, it does not weigh on every request.
+        Box::pin(self.within_deadline(self.open(slot))).await
+    }
+
+    fn shut_down(&self) -> EgressError {
+        EgressError::Connect { authority: self.shared.target.authority(), why: "shut down".to_owned() }
     }
 
     async fn open(
@@ -171,31 +190,38 @@ impl Client {
         &self,
         connection: Connection,
         slot: Option<OwnedSemaphorePermit>,
-        outgoing: Outgoing<'_>,
-    ) -> Result<Response<Body>, EgressError> {
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Body>, Failed> {
         let target = &self.shared.target;
-        let mut request = Request::new(Full::new(outgoing.body));
-        *request.method_mut() = outgoing.method.clone();
-        *request.headers_mut() = outgoing.headers.clone();
-        let not_sent = || EgressError::NotSent(target.authority());
-        let broken = |e: hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(&e) };
+        let broken = |e: &hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(e) };
+        let not_sent =
+            |unsent| Failed { error: EgressError::NotSent(target.authority()), unsent: Some(Box::new(unsent)) };
         match connection {
             Connection::Http1(mut sender) => {
                 *request.uri_mut() = target.path().clone().into();
                 request.headers_mut().insert(http::header::HOST, target.host_header().clone());
-                sender.ready().await.map_err(|_| not_sent())?;
+                if sender.ready().await.is_err() {
+                    return Err(not_sent(request));
+                }
                 let answer = sender.try_send_request(request).await.map_err(|mut e| match e.take_message() {
-                    Some(_unsent) => not_sent(),
-                    None => broken(e.into_error()),
+                    Some(unsent) => not_sent(unsent),
+                    None => Failed { error: broken(e.error()), unsent: None },
                 })?;
                 let lease = Lease { shared: Arc::clone(&self.shared), sender: Some(sender), _slot: slot };
                 Ok(answer.map(|incoming| Body::new(incoming, lease)))
             }
             Connection::Http2(mut sender) => {
-                *request.uri_mut() =
-                    target.absolute(target.path()).ok_or_else(|| EgressError::Address(target.authority()))?;
-                sender.ready().await.map_err(|_| not_sent())?;
-                let answer = sender.send_request(request).await.map_err(broken)?;
+                let Some(uri) = target.absolute(target.path()) else {
+                    return Err(Failed { error: EgressError::Address(target.authority()), unsent: None });
+                };
+                *request.uri_mut() = uri;
+                if sender.ready().await.is_err() {
+                    return Err(not_sent(request));
+                }
+                let answer = sender.try_send_request(request).await.map_err(|mut e| match e.take_message() {
+                    Some(unsent) => not_sent(unsent),
+                    None => Failed { error: broken(e.error()), unsent: None },
+                })?;
                 let lease = Lease { shared: Arc::clone(&self.shared), sender: None, _slot: slot };
                 Ok(answer.map(|incoming| Body::new(incoming, lease)))
             }

@@ -55,8 +55,8 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
 
 async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Reply, Fault> {
     match validated.message().kind() {
-        MessageKind::Notification => return flow::notify::notify(hub, validated).await,
-        MessageKind::Response => return flow::respond::respond(hub, validated).await,
+        MessageKind::Notification => return Box::pin(flow::notify::notify(hub, validated)).await,
+        MessageKind::Response => return Box::pin(flow::respond::respond(hub, validated)).await,
         MessageKind::Request => {}
     }
     let method = validated.method().cloned().unwrap_or_else(|| Method::parse(""));
@@ -66,15 +66,15 @@ async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> R
         Method::ResourcesRead => answer(flow::read_resource::read_resource(hub, validated, record).await),
         Method::Complete => answer(flow::complete::complete(hub, validated, record).await),
         Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
-            answer(flow::subscribe::subscribe(hub, validated, record).await)
+            answer(Box::pin(flow::subscribe::subscribe(hub, validated, record)).await)
         }
         Method::List(kind) => answer(flow::list::list(hub, validated, kind).await),
-        Method::Initialize => flow::initialize::initialize(hub, validated).await,
+        Method::Initialize => Box::pin(flow::initialize::initialize(hub, validated)).await,
         Method::Discover => answer(flow::discover::discover(hub, validated).await),
         Method::Listen => flow::listen::listen(hub, validated),
-        Method::SetLevel => answer(flow::set_level::set_level(hub, validated).await),
+        Method::SetLevel => answer(Box::pin(flow::set_level::set_level(hub, validated)).await),
         Method::Ping => answer(flow::ping::ping(hub, validated)),
-        Method::Other(_) => answer(flow::other::other(hub, validated, record).await),
+        Method::Other(_) => answer(Box::pin(flow::other::other(hub, validated, record)).await),
         _ => Err(flow::other::unknown_method(&validated)),
     }
 }

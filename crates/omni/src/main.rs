@@ -10,6 +10,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Small pieces that come and go on several threads are this allocator's strength: a call through the hub cost a tenth less
+/// CPU with it than with glibc's (measured with `omni-bench`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // The guard of a server's process (see `omni_proxy::process`) stays small: no runtime, no command line to parse.
     let mut args = std::env::args_os().skip(1);

@@ -100,7 +100,7 @@ pub struct PoolSettings {
     /// Opened at first use.
     #[schemars(range(min = 0, max = 1000))]
     pub initial: usize,
-    /// Working size: what is above it is closed when it falls idle.
+    /// Working size: what is above it is closed when it has been idle for some seconds.
     #[schemars(range(min = 1, max = 1000))]
     pub size: usize,
     /// Never more than this many; further calls wait.

@@ -28,12 +28,15 @@ pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault>
     let validated = &authorized.admitted.authenticated.validated;
     let calls = validated.received().calls.as_ref();
     let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
-    let exchange = match &booked {
-        None => link.exchange(outgoing).await,
-        Some(booked) => tokio::select! {
-            exchange = link.exchange(outgoing) => exchange,
-            () = booked.cancelled() => return Err(cancelled()),
-        },
+    let cancel = async {
+        match &booked {
+            Some(booked) => booked.cancelled().await,
+            None => std::future::pending().await,
+        }
+    };
+    let exchange = tokio::select! {
+        exchange = link.exchange(outgoing) => exchange,
+        () = cancel => return Err(cancelled()),
     };
     let exchange = exchange.map_err(|e| e.fault(link.server()))?;
     Ok(Answered { authorized, link, exchange, booked })

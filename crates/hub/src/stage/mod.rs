@@ -84,4 +84,4 @@ pub use forward::{Answered, forward};
 pub use received::{Channel, ClientHeaders, Received};
 pub use route::{Routed, route};
 pub use sanitize::{Sanitized, SanitizedStream, sanitize};
-pub use validate::{Caller, Validated, validate};
+pub use validate::{Caller, Parts, Validated, validate};

@@ -47,7 +47,9 @@ async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) 
     if session.has_stream() {
         server.open_stream(link);
     }
-    replay(session, link).await;
+    if session.log_level().is_some() {
+        Box::pin(replay(session, link)).await;
+    }
 }
 
 fn profile(validated: &Validated) -> Profile {

@@ -93,7 +93,7 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
     let first = match first {
         Some(first) => first,
         // What was dropped is not worth a stream: the next one may be the answer.
-        None => match stream.next().await? {
+        None => match Box::pin(stream.next()).await? {
             Some((first, true)) => return Ok(Sanitized { first, rest: None, status }),
             Some((first, false)) => first,
             None => return Err(Fault::new(FaultKind::ServerBroken, "the server's stream held no answer")),
@@ -186,7 +186,8 @@ impl Passage {
     /// A message before the answer as the client has to see it; `None` when it is not for it.
     async fn carry(&self, message: Message) -> Result<Option<Bytes>, Fault> {
         if message.kind() == MessageKind::Request {
-            return self.ask(&message).await;
+            // Rare, and large: boxed, it does not weigh on every call.
+            return Box::pin(self.ask(&message)).await;
         }
         match (message.method(), &self.caller) {
             (Some(Method::LogMessage), Caller::Modern(meta)) if meta.log_level.is_none() => Ok(None),

@@ -23,16 +23,28 @@ pub enum Caller {
     Handshake,
 }
 
-/// A well-formed message.
+/// A well-formed message. It passes through every stage, so it is one pointer wide.
 #[derive(Debug)]
-pub struct Validated {
+pub struct Validated(Box<Parts>);
+
+/// What is known of a well-formed message.
+#[derive(Debug)]
+pub struct Parts {
     pub(super) received: Received,
     pub(super) message: Message,
     pub(super) params: Params,
     pub(super) caller: Caller,
 }
 
-impl Validated {
+impl std::ops::Deref for Validated {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
     pub(crate) const fn message(&self) -> &Message {
         &self.message
     }
@@ -79,7 +91,7 @@ pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
     }
     let params = Params::parse(&message).map_err(|e| Fault::new(FaultKind::InvalidParams, e.to_string()))?;
     let caller = caller(&received, &message, &params)?;
-    Ok(Validated { received, message, params, caller })
+    Ok(Validated(Box::new(Parts { received, message, params, caller })))
 }
 
 fn unparsable(error: &MessageError) -> Fault {

@@ -13,9 +13,6 @@ use omni_proxy::{CatalogStore, Server, ServerSpec};
 
 use crate::config::Settings;
 
-/// Threads of the runtime, at least.
-const THREADS_MIN: usize = 2;
-
 /// A hub and what it needs to follow its configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
@@ -25,14 +22,9 @@ pub(crate) struct Running {
     store: Option<CatalogStore>,
 }
 
-/// The runtime of a command that runs the hub.
+/// The runtime of a command that runs the hub: a thread for each processor it may use. More of them would only take turns.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    let threads = std::thread::available_parallelism().map_or(THREADS_MIN, usize::from).max(THREADS_MIN);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
 }
 
 /// Starts the log as the settings want it.

@@ -121,7 +121,7 @@ impl HttpWire {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.remove(&SESSION_ID);
         headers.remove(&PROTOCOL_VERSION);
-        let response = self.client.send(HttpMethod::POST, &headers, initialize).await?;
+        let response = self.client.send(HttpMethod::POST, headers, initialize).await?;
         let session = response.headers().get(&SESSION_ID).cloned();
         let (message, status) = match read(response, false).await? {
             HttpAnswer::One(message, status) => (message, status),
@@ -155,7 +155,7 @@ impl HttpWire {
             for (name, value) in &outgoing.headers {
                 headers.insert(name.clone(), value.clone());
             }
-            let response = self.client.send(HttpMethod::POST, &headers, outgoing.body.clone()).await?;
+            let response = self.client.send(HttpMethod::POST, headers, outgoing.body.clone()).await?;
             match read(response, base.contains_key(&SESSION_ID)).await {
                 Err(LinkError::SessionLost) => self.reopen(&base).await?,
                 done => return done,
@@ -166,8 +166,8 @@ impl HttpWire {
 
     /// Posts a notification or an answer.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), LinkError> {
-        let headers = self.base.load_full();
-        let response = self.client.send(HttpMethod::POST, &headers, message).await?;
+        let headers = HeaderMap::clone(&self.base.load());
+        let response = self.client.send(HttpMethod::POST, headers, message).await?;
         match response.status() {
             status if status.is_success() => {
                 collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
@@ -197,7 +197,7 @@ impl HttpWire {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.remove(http::header::CONTENT_TYPE);
         headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = self.client.send_apart(HttpMethod::GET, &headers, Bytes::new()).await?;
+        let response = self.client.send_apart(HttpMethod::GET, headers, Bytes::new()).await?;
         if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
             return Ok(Some(HttpMessages::new(response.into_body())));
         }
@@ -208,7 +208,7 @@ impl HttpWire {
     pub(crate) async fn listen(&self, body: Bytes) -> Result<Option<HttpMessages>, LinkError> {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.insert(MCP_METHOD, HeaderValue::from_static("subscriptions/listen"));
-        let response = self.client.send_apart(HttpMethod::POST, &headers, body).await?;
+        let response = self.client.send_apart(HttpMethod::POST, headers, body).await?;
         if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
             return Ok(Some(HttpMessages::new(response.into_body())));
         }
@@ -226,7 +226,7 @@ impl HttpWire {
         runtime.spawn(async move {
             let mut headers = HeaderMap::clone(&base);
             headers.remove(http::header::CONTENT_TYPE);
-            if let Ok(response) = client.send(HttpMethod::DELETE, &headers, Bytes::new()).await {
+            if let Ok(response) = client.send(HttpMethod::DELETE, headers, Bytes::new()).await {
                 let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
             }
         });
