@@ -2,6 +2,7 @@
 
 mod absent;
 mod calls;
+mod chance;
 mod dispatch;
 mod events;
 mod flow;

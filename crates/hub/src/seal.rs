@@ -1,14 +1,15 @@
 //! Cursors that only this hub can make: AES-256-GCM-SIV, so that a client learns nothing and can forge nothing.
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use omni_protocol::{decode_cursor, encode_cursor};
+
+use crate::chance::{NoRandomness, random};
 
 /// Bytes of a cursor that is looked at.
 const CURSOR_LENGTH_MAX: usize = 4_096;
 
 /// A key of this process.
-pub(crate) struct Seal(RandomizedNonceKey);
+pub(crate) struct Seal(LessSafeKey);
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,20 +22,22 @@ impl Seal {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub(crate) fn new() -> Result<Self, Unspecified> {
-        let mut key = [0u8; 32];
-        aws_lc_rs::rand::fill(&mut key)?;
-        RandomizedNonceKey::new(&AES_256_GCM_SIV, &key).map(Self)
+    pub(crate) fn new() -> Result<Self, NoRandomness> {
+        let key = UnboundKey::new(&AES_256_GCM_SIV, &random::<32>()?).map_err(|_| NoRandomness)?;
+        Ok(Self(LessSafeKey::new(key)))
     }
 
-    /// `text` sealed for `context`.
+    /// `text` sealed for `context`, under a random nonce; this mode stands a nonce that comes twice.
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<String, Unspecified> {
+    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<String, NoRandomness> {
+        let nonce = random::<NONCE_LEN>()?;
         let mut sealed = text.as_bytes().to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(context), &mut sealed)?;
-        let mut whole = nonce.as_ref().to_vec();
+        let done =
+            self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed);
+        done.map_err(|_| NoRandomness)?;
+        let mut whole = nonce.to_vec();
         whole.extend_from_slice(&sealed);
         Ok(encode_cursor(&whole))
     }

@@ -10,6 +10,7 @@ use omni_proxy::{Link, SessionProfile};
 use omni_types::{Principal, ServerName};
 
 use crate::calls::Calls;
+use crate::chance::{NoRandomness, random};
 use crate::outbox::Outbox;
 use crate::scope::Scope;
 
@@ -188,10 +189,8 @@ impl Sessions {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn fresh_id() -> Result<Arc<str>, aws_lc_rs::error::Unspecified> {
-        let mut bytes = [0u8; ID_BYTES];
-        aws_lc_rs::rand::fill(&mut bytes)?;
-        Ok(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+    pub(crate) fn fresh_id() -> Result<Arc<str>, NoRandomness> {
+        Ok(random::<ID_BYTES>()?.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
     }
 
     /// Adds a session; `false` when the table is full.
