@@ -70,10 +70,13 @@ async fn as_before(hub: &Hub, before: (usize, usize)) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trb_4_after_two_hundred_sessions_the_hub_is_as_before() {
-    let web = HttpFixture::start(&[]);
+    let fixture = HttpFixture::start(&[]);
     let mut own = bad(&["garbage"]);
     own["sharing"] = json!("session");
-    let servers = json!({ "shared": bad(&["hang"]), "own": own, "web": web.entry() });
+    let mut web = fixture.entry();
+    // Connections are kept for the next call; here not for long, so that it is seen whether they are given back.
+    web["pool"] = json!({ "initial": 0, "idle_timeout_s": 1 });
+    let servers = json!({ "shared": bad(&["hang"]), "own": own, "web": web });
     // Sessions that nobody ends are given up after two seconds.
     let hub = Hub::configured(json!({ "servers": servers, "gateway": { "session_idle_timeout_s": 2 } }));
     let warm = session(&hub, 0, "shared__echo").await;
@@ -96,7 +99,10 @@ async fn trb_4_after_two_hundred_sessions_the_hub_is_as_before() {
         let its = std::sync::Arc::clone(&hub);
         running.spawn(async move {
             let client = session(&its, number, "shared__echo").await;
-            // Half of them leave without a word.
+            // Some listen, and hang up; half of them leave without a word.
+            if number.is_multiple_of(4) {
+                drop(client.stream().await);
+            }
             if !number.is_multiple_of(2) {
                 assert_eq!(client.delete().await, 200);
             }
@@ -211,4 +217,20 @@ async fn trb_4_a_hub_that_is_asked_to_stop_leaves_no_process() {
     })
     .await;
     assert_no_files(&hub);
+}
+
+/// The hub may be killed at any moment, also while its servers are being started.
+#[tokio::test(flavor = "multi_thread")]
+async fn trb_4_a_hub_that_is_killed_while_its_servers_start_leaves_no_process() {
+    for pause_ms in [0, 2, 5, 10, 20, 40, 80] {
+        let mut hub = Hub::unguarded(json!({ "servers": stubborn() }));
+        tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+        processes::signal(hub.pid, Signal::KILL);
+        assert_eq!(hub.stopped(), None);
+        until("every process behind the hub ends", 20, async || {
+            let left = hub.processes();
+            if left.is_empty() { Ok(()) } else { Err(format!("killed after {pause_ms} ms: {left:?}")) }
+        })
+        .await;
+    }
 }

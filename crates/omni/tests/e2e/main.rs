@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod changes;
 mod clients;
 mod commands;
 mod eras;

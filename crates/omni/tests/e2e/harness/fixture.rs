@@ -38,13 +38,22 @@ pub(crate) struct HttpFixture {
 
 impl HttpFixture {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());
-        command.args(["everything", "--http", "127.0.0.1:0", "--until-stdin-ends"]).args(arguments);
+        command.args(["everything", "--http", address, "--until-stdin-ends"]).args(arguments);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
         Self { process, url: said["listening"].as_str().unwrap().to_owned() }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        self.url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned()
     }
 
     /// Its entry in `omni.yaml`.

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{http, processes};
+use crate::harness::{http, processes, until};
 
 /// The variable that marks every process behind one hub.
 const MARK: &str = "OMNI_E2E_MARK";
@@ -111,6 +111,17 @@ impl Hub {
         let ready = self.ready().await;
         let found = ready["servers"].as_array().unwrap().iter().find(|server| server["name"] == name);
         found.unwrap_or_else(|| panic!("no server `{name}` in {ready}")).clone()
+    }
+
+    /// Waits until every server has told what it offers, so that no client comes before.
+    pub(crate) async fn awake(&self) {
+        until("every server tells its tools", 20, async || {
+            let ready = self.ready().await;
+            let servers = ready["servers"].as_array().unwrap();
+            let all = servers.iter().all(|server| server["tools"].as_u64().unwrap() > 0);
+            if all { Ok(()) } else { Err(ready.to_string()) }
+        })
+        .await;
     }
 
     /// The processes behind it, guards included.
