@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -15,7 +16,7 @@ use crate::method::Method;
 /// members stay as they were written.
 #[derive(Debug, Clone)]
 pub struct Message {
-    bytes: Bytes,
+    text: ByteString,
     id: Option<Range<usize>>,
     method: Option<Method>,
     params: Option<Range<usize>>,
@@ -82,15 +83,15 @@ impl Message {
     /// # Errors
     /// When they are no single JSON-RPC 2.0 message, or a member of the envelope stands there twice.
     pub fn parse(bytes: Bytes) -> Result<Self, MessageError> {
-        let text = std::str::from_utf8(&bytes).map_err(|e| MessageError::NotJson(e.to_string()))?;
-        let raw: Raw<'_> = serde_json::from_str(text).map_err(|e| classify(text, &e))?;
+        let text = ByteString::try_from(bytes).map_err(|e| MessageError::NotJson(e.to_string()))?;
+        let raw: Raw<'_> = serde_json::from_str(&text).map_err(|e| classify(&text, &e))?;
         if raw.jsonrpc.as_deref() != Some("2.0") {
             return Err(MessageError::Invalid("member `jsonrpc` must be \"2.0\"".to_owned()));
         }
-        let lies = |part: Option<&RawValue>| part.map(|p| range_of(&bytes, p.get()));
+        let lies = |part: Option<&RawValue>| part.map(|p| range_of(text.as_bytes(), p.get()));
         let (id, params, result, error) = (lies(raw.id), lies(raw.params), lies(raw.result), lies(raw.error));
         let method = raw.method.map(|m| Method::parse(&m));
-        let message = Self { id, method, params, result, error, bytes };
+        let message = Self { id, method, params, result, error, text };
         message.check()?;
         Ok(message)
     }
@@ -120,8 +121,8 @@ impl Message {
 
     /// The bytes it came in.
     #[must_use]
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes(&self) -> &Bytes {
+        self.text.as_bytes()
     }
 
     /// What kind of message it is.
@@ -199,8 +200,7 @@ impl Message {
     }
 
     fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
-        // The range was cut from valid UTF-8 at the edges of JSON values.
-        range.and_then(|r| std::str::from_utf8(&self.bytes[r.clone()]).ok())
+        range.map(|r| &self.text[r.clone()])
     }
 }
 

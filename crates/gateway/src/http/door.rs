@@ -24,6 +24,8 @@ impl Door {
     pub(crate) fn refuses(&self, authority: Option<&Authority>, headers: &HeaderMap) -> Option<String> {
         let mut hosts = headers.get_all(http::header::HOST).iter();
         let host = match (authority, hosts.next(), hosts.next()) {
+            // What nearly every client sends needs no parser.
+            (None, Some(host), None) if names_this_machine(host.as_bytes()) => return self.refuses_origin(headers),
             // Two `Host` headers are read differently by different programs (RFC 9112 section 3.2).
             (_, _, Some(_)) => return Some("more than one Host header".to_owned()),
             (Some(authority), _, _) => Some(authority.host().to_ascii_lowercase()),
@@ -37,6 +39,10 @@ impl Door {
         if !LOOPBACK.contains(&host.as_str()) && !self.hosts.contains(&host) {
             return Some(format!("the host `{host}` is not this hub's; add it to gateway.allowed_hosts if it is"));
         }
+        self.refuses_origin(headers)
+    }
+
+    fn refuses_origin(&self, headers: &HeaderMap) -> Option<String> {
         let mut origins = headers.get_all(http::header::ORIGIN).iter();
         let origin = origins.next()?;
         let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -45,6 +51,15 @@ impl Door {
         }
         Some(format!("pages of `{text}` may not use this hub; add it to gateway.allowed_origins if they may"))
     }
+}
+
+/// `localhost` or a loopback address, with or without a port of digits.
+fn names_this_machine(host: &[u8]) -> bool {
+    LOOPBACK.iter().any(|name| match host.strip_prefix(name.as_bytes()) {
+        Some([]) => true,
+        Some([b':', port @ ..]) => !port.is_empty() && port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
 }
 
 fn is_local_origin(origin: &str) -> bool {

@@ -16,6 +16,13 @@ use crate::http::body::Body;
 use crate::http::reply::{Setting, json, render, session_stream, text};
 use crate::http::shared::Shared;
 
+const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
+const MCP_METHOD: HeaderName = HeaderName::from_static(header_names::METHOD);
+const MCP_NAME: HeaderName = HeaderName::from_static(header_names::NAME);
+/// What nearly every client sends in `Accept`.
+const ACCEPT_BOTH: &[u8] = b"application/json, text/event-stream";
+
 /// Headers that a server behind the hub has to see: trace context (W3C), beside `Mcp-Param-*`.
 const FORWARDED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
@@ -93,8 +100,13 @@ async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) ->
 /// The body must be JSON, and the client able to read both kinds of answer (Streamable HTTP, "Sending Messages").
 fn wrong_media(headers: &HeaderMap) -> Option<Response<Body>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    if kind != "application/json"
+        && !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    {
         return Some(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"));
+    }
+    if headers.get(header::ACCEPT).is_some_and(|v| v.as_bytes() == ACCEPT_BOTH) {
+        return None;
     }
     let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).peekable();
     accepted.peek()?;
@@ -114,8 +126,8 @@ fn named_session(
     scope: &Scope,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Session>>, Box<Response<Body>>> {
-    let Some(id) = headers.get(header_names::SESSION_ID) else { return Ok(None) };
-    let version = headers.get(header_names::PROTOCOL_VERSION).and_then(|v| v.to_str().ok());
+    let Some(id) = headers.get(&SESSION_ID) else { return Ok(None) };
+    let version = headers.get(&PROTOCOL_VERSION).and_then(|v| v.to_str().ok());
     if version == Some(Version::V2026_07_28.as_str()) {
         return Ok(None);
     }
@@ -159,7 +171,7 @@ async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Box<Resp
 }
 
 fn client_headers(headers: &HeaderMap) -> ClientHeaders {
-    let text = |name: &str| headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).trim().to_owned());
+    let text = |name: &HeaderName| headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).trim().to_owned());
     let mut forwarded = HeaderMap::new();
     for (name, value) in headers {
         if name.as_str().starts_with(header_names::PARAM_PREFIX) || FORWARDED.contains(&name.as_str()) {
@@ -167,9 +179,9 @@ fn client_headers(headers: &HeaderMap) -> ClientHeaders {
         }
     }
     ClientHeaders {
-        version: text(header_names::PROTOCOL_VERSION),
-        method: text(header_names::METHOD),
-        name: text(header_names::NAME).map(|value| decode_value(&value).map(std::borrow::Cow::into_owned)),
+        version: text(&PROTOCOL_VERSION),
+        method: text(&MCP_METHOD),
+        name: text(&MCP_NAME).map(|value| decode_value(&value).map(std::borrow::Cow::into_owned)),
         forwarded,
     }
 }
@@ -182,7 +194,7 @@ fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Bod
     match named_session(shared, scope, headers) {
         Ok(Some(session)) => session_stream(&shared.hub, session, shared.stopping.clone()),
         // 2026-07-28 has no stream to get; `subscriptions/listen` is its way.
-        Ok(None) if headers.get(header_names::PROTOCOL_VERSION).is_some_and(|v| v == Version::LATEST.as_str()) => {
+        Ok(None) if headers.get(&PROTOCOL_VERSION).is_some_and(|v| v == Version::LATEST.as_str()) => {
             not_allowed("POST")
         }
         Ok(None) => refuse(StatusCode::BAD_REQUEST, "no session: begin with `initialize`"),

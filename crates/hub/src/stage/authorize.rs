@@ -9,7 +9,8 @@ use omni_types::{Fault, FaultKind};
 use crate::Hub;
 use crate::scope::Scope;
 use crate::stage::admit::Admitted;
-use crate::view::Found;
+use crate::stage::authenticate::Authenticated;
+use crate::view::{Found, View};
 
 /// A message that its sender may send.
 #[derive(Debug)]
@@ -60,22 +61,34 @@ pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized,
         let missing = if matches!(kind, ListKind::Tools | ListKind::Prompts) { "name" } else { "uri" };
         return Err(Fault::new(FaultKind::InvalidParams, format!("params: `{missing}` is missing")));
     };
-    let look = |view: &crate::view::View| match kind {
-        ListKind::Tools | ListKind::Prompts => view.named(scope, kind, name),
-        ListKind::Resources => view.resource(scope, name),
-        ListKind::Templates => view.template(scope, name),
+    let found = match scope {
+        Scope::One(only) => {
+            hub.snapshot().server(only.as_str()).cloned().map(|server| Found { server, name: name.to_owned() })
+        }
+        Scope::All => find(hub, &admitted, kind, name).await,
     };
-    let mut found = look(hub.view(scope, principal).as_ref());
-    if found.is_none() && hub.settle(scope, validated.version()).await {
-        // Some catalog was not known yet.
-        found = look(hub.view(scope, principal).as_ref());
-    }
     let Some(found) = found else { return Err(unknown(kind, name)) };
     let server = found.server.name().as_str();
     match hub.snapshot().policy().decide(&Access { principal, action, server, name: &found.name }) {
         Decision::Allow => Ok(Authorized { admitted, access: Some(found) }),
         Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
     }
+}
+
+/// Looks the name up in what all servers offer, and again when some had not said yet.
+async fn find(hub: &Arc<Hub>, admitted: &Admitted, kind: ListKind, name: &str) -> Option<Found> {
+    let Authenticated { validated, principal } = admitted.authenticated();
+    let scope = &validated.received().scope;
+    let look = |view: &View| match kind {
+        ListKind::Tools | ListKind::Prompts => view.named(scope, kind, name),
+        ListKind::Resources => view.resource(scope, name),
+        ListKind::Templates => view.template(scope, name),
+    };
+    let found = look(&hub.view(scope, principal));
+    if found.is_none() && Box::pin(hub.settle(scope, validated.version())).await {
+        return look(&hub.view(scope, principal));
+    }
+    found
 }
 
 fn action_of(method: &Method, has_name: bool) -> Option<(Action, ListKind)> {
