@@ -25,14 +25,10 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
             record.close(Some(&fault));
             let version = match fault.kind() {
                 FaultKind::MissingMeta | FaultKind::HeaderMismatch | FaultKind::UnsupportedVersion => Version::LATEST,
+                FaultKind::MethodNotFound => known.unwrap_or(Version::LATEST),
                 _ => known.or(says).unwrap_or(Version::LATEST_LEGACY),
             };
-            let modern = fault.kind() == FaultKind::MethodNotFound;
-            return Reply::Failed {
-                fault,
-                id: readable_id(&body),
-                version: if modern { Version::LATEST } else { version },
-            };
+            return Reply::Failed { fault, id: readable_id(&body), version };
         }
     };
     let version = validated.version();

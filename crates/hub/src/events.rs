@@ -65,6 +65,7 @@ fn shows(session: &Session, server: &ServerName) -> bool {
 
 fn hand_on(hub: &Arc<Hub>, event: &Event) {
     match event {
+        Event::Replaced => hub.everything_changed(),
         Event::ListChanged { server, kind } => {
             for session in hub.sessions().all() {
                 if shows(&session, server) {

@@ -77,7 +77,7 @@ impl Hub {
     pub fn replace(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.changes.fetch_add(1, Ordering::AcqRel);
-        self.everything_changed();
+        let _nobody_listens = self.events.send(Event::Replaced);
     }
 
     /// Tells every session that every list may have changed.

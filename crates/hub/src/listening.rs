@@ -47,9 +47,11 @@ impl ListenStream {
                         self.ready.push_back(self.changed(kind));
                     }
                 }
+                // Where something was missed it may have been any of them.
+                Ok(Event::Replaced) | Err(RecvError::Lagged(_)) => {
+                    self.ready = self.kinds.iter().map(|kind| self.changed(*kind)).collect()
+                }
                 Ok(_) => {}
-                // What was missed may have been any of them.
-                Err(RecvError::Lagged(_)) => self.ready = self.kinds.iter().map(|kind| self.changed(*kind)).collect(),
                 Err(RecvError::Closed) => return None,
             }
         }

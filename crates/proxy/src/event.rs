@@ -8,6 +8,8 @@ use omni_types::ServerName;
 /// Something that a server said without being asked.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// The configuration was replaced: every list may be another one.
+    Replaced,
     /// A list of its changed, and the new one is in the catalog.
     ListChanged {
         /// Which server.

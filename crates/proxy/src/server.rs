@@ -47,7 +47,7 @@ pub struct Server {
     pub(crate) catalog: watch::Sender<CatalogState>,
     pub(crate) store: Option<CatalogStore>,
     events: broadcast::Sender<Event>,
-    stopped: AtomicBool,
+    stopping: watch::Sender<bool>,
     pub(crate) refreshing: AtomicBool,
     pub(crate) refresh_again: AtomicBool,
     processes: AtomicU64,
@@ -90,7 +90,7 @@ impl Server {
             catalog: watch::Sender::new(state),
             store,
             events,
-            stopped: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
             refreshing: AtomicBool::new(false),
             refresh_again: AtomicBool::new(false),
             processes: AtomicU64::new(0),
@@ -128,7 +128,7 @@ impl Server {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+        *self.stopping.borrow()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LinkKey, Vec<Connecting>>> {
@@ -186,7 +186,8 @@ impl Server {
             };
             let outcome = connecting.wait_for(Option::is_some).await.map_err(|_| LinkError::Stopped)?.clone();
             match outcome {
-                Some(Ok(link)) if link.is_alive() || is_new => return Ok(link),
+                // What others waited for may have turned out to be of another era than they need.
+                Some(Ok(link)) if *link.key() == self.key(profile) && (link.is_alive() || is_new) => return Ok(link),
                 Some(Err(error)) => return Err(error),
                 _ => tokio::task::yield_now().await,
             }
@@ -197,6 +198,11 @@ impl Server {
     fn existing(&self, profile: &Profile) -> Option<Result<Arc<Link>, Connecting>> {
         let key = self.key(profile);
         let mut links = self.lock();
+        if key.session.is_none()
+            && let Some(first) = self.first_contact(&links)
+        {
+            return Some(Err(first));
+        }
         let all = links.get_mut(&key)?;
         all.retain(|c| {
             !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive())
@@ -222,6 +228,17 @@ impl Server {
         }
     }
 
+    /// While it is not known which eras a server speaks, nobody starts a second process beside the one that is asked: it
+    /// may serve both, or be the only one.
+    fn first_contact(&self, links: &HashMap<LinkKey, Vec<Connecting>>) -> Option<Connecting> {
+        let speaks = self.speaks();
+        if speaks.modern.is_some() || speaks.legacy.is_some() {
+            return None;
+        }
+        let shared = links.iter().filter(|(key, _)| key.session.is_none()).flat_map(|(_, all)| all);
+        shared.into_iter().find(|c| c.borrow().is_none() && c.has_changed().is_ok()).cloned()
+    }
+
     fn start(self: &Arc<Self>, profile: &Profile) -> Result<Connecting, LinkError> {
         let key = self.key(profile);
         let (done, connecting) = watch::channel(None);
@@ -235,17 +252,26 @@ impl Server {
         let (server, profile) = (Arc::clone(self), profile.clone());
         tokio::spawn(async move {
             let limit = server.spec.pool.connect_timeout;
-            let connected = tokio::time::timeout(limit, server.connect(&key, &profile)).await;
+            let mut stopping = server.stopping.subscribe();
+            let connected = tokio::select! {
+                connected = tokio::time::timeout(limit, server.connect(&key, &profile)) => connected,
+                _ = stopping.wait_for(|stop| *stop) => Ok(Err(LinkError::Stopped)),
+            };
             let outcome = connected.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }));
-            server.connected(&key, &outcome, connecting_of(&done));
+            let outcome = server.connected(&key, outcome, done.subscribe());
             let _nobody_waits = done.send(Some(outcome));
         });
         Ok(connecting)
     }
 
     /// Books the outcome of one attempt.
-    fn connected(self: &Arc<Self>, key: &LinkKey, outcome: &Result<Arc<Link>, LinkError>, connecting: Connecting) {
-        match outcome {
+    fn connected(
+        self: &Arc<Self>,
+        key: &LinkKey,
+        outcome: Result<Arc<Link>, LinkError>,
+        connecting: Connecting,
+    ) -> Result<Arc<Link>, LinkError> {
+        match &outcome {
             Ok(link) => {
                 {
                     let mut speaks = self.speaks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,7 +290,16 @@ impl Server {
                     // It speaks the other era than was asked for: from now on it is looked for there.
                     let mut links = self.lock();
                     forget(&mut links, key, &connecting);
-                    links.entry(link.key().clone()).or_default().push(connecting);
+                    let there = links.entry(link.key().clone()).or_default();
+                    let living = |c: &Connecting| c.borrow().as_ref()?.as_ref().ok().filter(|l| l.is_alive()).cloned();
+                    if self.spec.sharing == Sharing::Shared
+                        && let Some(other) = there.iter().find_map(living)
+                    {
+                        // One that serves that era is there already; two would keep two states.
+                        link.close();
+                        return Ok(other);
+                    }
+                    there.push(connecting);
                 }
                 self.back_off.succeeded();
                 if link.key().session.is_none() {
@@ -272,6 +307,7 @@ impl Server {
                     self.refresh();
                 }
             }
+            Err(LinkError::Stopped) => forget(&mut self.lock(), key, &connecting),
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "server cannot be reached");
                 forget(&mut self.lock(), key, &connecting);
@@ -285,6 +321,7 @@ impl Server {
                 self.changes.fetch_add(1, Ordering::AcqRel);
             }
         }
+        outcome
     }
 
     async fn connect(self: &Arc<Self>, key: &LinkKey, profile: &Profile) -> Result<Arc<Link>, LinkError> {
@@ -424,7 +461,7 @@ impl Server {
 
     /// Ends everything: links, processes. Returns when the processes are gone, or after a bounded time.
     pub async fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
         let all: Vec<Connecting> = self.lock().drain().flat_map(|(_, all)| all).collect();
         close_all(&all);
         drop(all);
@@ -452,7 +489,8 @@ impl Server {
         revisions.sort_unstable();
         revisions.dedup();
         let state = self.catalog_now();
-        let error = self.back_off.last().or(state.error);
+        // A failure that is over, while another process of it serves, is no state.
+        let error = if links > 0 { state.error } else { self.back_off.last().or(state.error) };
         let count = |kind| state.catalog.as_ref().map_or(0, |c| c.list(kind).items.len());
         let pool = self.client.as_ref().map(Client::status).unwrap_or_default();
         ServerStatus {
@@ -476,10 +514,6 @@ impl Server {
             description: self.spec.description.clone(),
         }
     }
-}
-
-fn connecting_of(done: &watch::Sender<Option<Result<Arc<Link>, LinkError>>>) -> Connecting {
-    done.subscribe()
 }
 
 fn forget(links: &mut HashMap<LinkKey, Vec<Connecting>>, key: &LinkKey, connecting: &Connecting) {

@@ -118,6 +118,14 @@ fn caller(received: &Received, message: &Message, params: &Params) -> Result<Cal
             if header.is_some() && header_version.is_none() {
                 return Err(unsupported(header.unwrap_or_default()));
             }
+            if let Some(method) = message.method().filter(|m| m.is_modern_only()) {
+                let why = format!(
+                    "`{}` came with 2026-07-28, and this session speaks {}",
+                    method.as_str(),
+                    session.version.as_str()
+                );
+                return Err(Fault::new(FaultKind::MethodNotFound, why));
+            }
             Ok(Caller::Session(Arc::clone(session)))
         }
         (None, Some(method)) if method.is_modern_only() => Err(missing_meta("_meta")),

@@ -35,10 +35,11 @@ where
     run::start_log(&settings);
     let runtime = run::runtime()?;
     let outcome = runtime.block_on(async {
+        let mut stop_signals = run::StopSignals::install()?;
         let running = run::assemble(&settings, data_dir.as_deref())?;
         let outcome = tokio::select! {
             outcome = work(&running) => outcome,
-            () = run::stop_requested() => Err(anyhow!("interrupted")),
+            () = stop_signals.next() => Err(anyhow!("interrupted")),
         };
         running.hub.stop().await;
         outcome

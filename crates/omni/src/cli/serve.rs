@@ -35,40 +35,43 @@ impl ServeArgs {
     }
 
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let (mut settings, file) = run::configuration(context)?;
+        let (as_written, file) = run::configuration(context)?;
+        let mut settings = as_written.clone();
         if let Some(listen) = self.listen {
             settings.gateway.listen = listen;
         }
         let data_dir = self.data_dir.or_else(|| config::data_dir(&settings, &context.around));
         run::start_log(&settings);
-        run::runtime()?.block_on(serve(settings, file, data_dir, context))
+        run::runtime()?.block_on(serve(settings, file.map(|file| (file, as_written)), data_dir, context))
     }
 }
 
 async fn serve(
     settings: Settings,
-    file: Option<PathBuf>,
+    file: Option<(PathBuf, Settings)>,
     data_dir: Option<PathBuf>,
     context: &Context,
 ) -> Result<ExitCode> {
+    let mut stop_signals = run::StopSignals::install()?;
     let running = run::assemble(&settings, data_dir.as_deref())?;
     let (stop, stopping) = watch::channel(false);
     let gateway = Gateway::bind(&settings.gateway, running.hub.clone(), stopping).await?;
-    say!("{}", banner(gateway.address(), &settings, file.as_deref()));
+    say!("{}", banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path())));
     running.wake_unknown();
-    if let Some(file) = file {
-        tokio::spawn(run::follow(running.clone(), file, context.around.clone(), settings));
+    if let Some((file, as_written)) = file {
+        // What the command line says goes before the file, and is no change of it.
+        tokio::spawn(run::follow(running.clone(), file, context.around.clone(), as_written));
     }
     let mut serving = tokio::spawn(gateway.serve());
     tokio::select! {
         _ = &mut serving => {}
-        () = run::stop_requested() => {
+        () = stop_signals.next() => {
             tracing::info!("stopping: calls in flight may finish");
             let _nobody_listens = stop.send(true);
             tokio::select! {
                 _ = serving => {}
                 // Asked a second time, it does not wait for them any more.
-                () = run::stop_requested() => {}
+                () = stop_signals.next() => {}
             }
         }
     }

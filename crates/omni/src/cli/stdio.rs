@@ -35,13 +35,14 @@ impl StdioArgs {
         run::start_log(&settings);
         let runtime = run::runtime()?;
         let outcome = runtime.block_on(async {
+            let mut stop_signals = run::StopSignals::install()?;
             let running = run::assemble(&settings, data_dir.as_deref())?;
             running.wake_unknown();
             let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
             let limit = settings.gateway.body_bytes_max;
             let served = tokio::select! {
                 served = omni_gateway::stdio::serve(running.hub.clone(), scope, input, output, limit) => served,
-                () = run::stop_requested() => Ok(()),
+                () = stop_signals.next() => Ok(()),
             };
             running.hub.stop().await;
             served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)

@@ -8,4 +8,4 @@ mod signals;
 pub(crate) use crate::run::assemble::{Running, assemble, runtime, start_log};
 pub(crate) use crate::run::default::configuration;
 pub(crate) use crate::run::reload::follow;
-pub(crate) use crate::run::signals::stop_requested;
+pub(crate) use crate::run::signals::StopSignals;

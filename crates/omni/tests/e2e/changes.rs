@@ -35,7 +35,6 @@ async fn tool_1_changed_lists_are_told_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a legacy client starts a second process of a stdio server that speaks 2026-07-28 alone, and the lists are read from either"]
 async fn tool_1_changed_lists_of_a_modern_stdio_server_are_told_and_shown() {
     changed_lists(everything(&["--era", "modern"])).await;
 }

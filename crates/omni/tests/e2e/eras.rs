@@ -114,7 +114,6 @@ async fn gw_1_methods_of_the_legacy_era_are_unknown_to_modern_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: within a session `server/discover` and `subscriptions/listen` are answered as to a modern client"]
 async fn gw_1_methods_of_the_modern_era_are_unknown_in_a_session() {
     let hub = Hub::with(json!({ "both": everything(&[]) }));
     for path in ["/mcp", "/mcp/both"] {

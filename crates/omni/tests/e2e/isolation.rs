@@ -202,7 +202,6 @@ async fn emg_1_a_server_that_failed_to_start_is_tried_again_with_pauses() {
 
 /// Whoever comes first: the hub, which reads the lists, or a client of the other era.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: the hub's first link and a legacy client's are made side by side, so a shared server runs twice"]
 async fn pool_1_a_shared_server_runs_once_however_it_is_woken() {
     for _ in 0..5 {
         let hub = Hub::with(json!({ "one": bad(&["crash-on-call"]) }));
@@ -214,7 +213,6 @@ async fn pool_1_a_shared_server_runs_once_however_it_is_woken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: where another process of the server lives on, a crash leaves it `failing` until the next start"]
 async fn emg_1_a_server_that_answers_again_is_told_ready() {
     for _ in 0..5 {
         let hub = Hub::with(json!({ "faulty": bad(&["crash-on-call"]) }));

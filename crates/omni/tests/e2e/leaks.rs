@@ -236,7 +236,6 @@ async fn trb_4_a_hub_that_is_killed_while_its_servers_start_leaves_no_process() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: the guard reaps its own child while it kills the others, and tells status 127 and `cannot run` for it"]
 async fn trb_4_how_a_server_with_children_ended_is_told_as_it_was() {
     let hub = Hub::with(json!({ "parent": bad(&["spawn-grandchild"]) }));
     let client = Client::open(&hub, "/mcp", Era::Modern).await;

@@ -115,7 +115,6 @@ async fn tool_1_clients_hear_that_a_server_went() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "bug: a change of the configuration is told to sessions only, not to `subscriptions/listen`"]
 async fn tool_1_modern_clients_hear_that_a_server_went() {
     let hub = Hub::with(json!({ "a": bad(&["hang"]), "b": bad(&["garbage"]) }));
     let modern = Client::open(&hub, "/mcp", Era::Modern).await;

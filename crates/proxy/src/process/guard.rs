@@ -23,6 +23,8 @@ const KILL_ROUNDS_MAX: u32 = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(5);
 /// What a shell answers where a program cannot be started.
 const EXIT_NOT_STARTED: u8 = 127;
+/// What a shell adds to the number of the signal that ended a program.
+const SIGNALLED: i32 = 128;
 
 /// Runs `command` under guard until it ends or standard input does.
 #[must_use]
@@ -37,7 +39,7 @@ pub fn run(command: &OsString, args: &[OsString]) -> ExitCode {
 }
 
 fn guard(command: &OsString, args: &[OsString]) -> io::Result<ExitCode> {
-    use std::os::unix::process::CommandExt as _;
+    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let mut child = Command::new(command).args(args).process_group(0).spawn()?;
     let pid = Pid::from_child(&child);
@@ -47,9 +49,18 @@ fn guard(command: &OsString, args: &[OsString]) -> io::Result<ExitCode> {
         signal_descendants(Signal::TERM);
         let _ended = wait_for_end(&pidfd, GRACE)?;
     }
+    // Its own status first: whoever kills the others reaps whatever has ended.
+    let status = match child.try_wait()? {
+        Some(status) => status,
+        None => {
+            child.kill()?;
+            child.wait()?
+        }
+    };
     kill_descendants();
-    let status = child.wait()?;
-    Ok(ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1)))
+    // As a shell tells the end by a signal.
+    let by_signal = status.signal().map(|signal| SIGNALLED + signal);
+    Ok(ExitCode::from(status.code().or(by_signal).and_then(|c| u8::try_from(c).ok()).unwrap_or(1)))
 }
 
 /// `true` when the server ended, `false` when the hub let go of standard input.

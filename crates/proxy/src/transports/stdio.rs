@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use omni_protocol::{ErrorCode, LineBuffer, Message, MessageKind, Method, Splice, error_response, members, response};
+use omni_protocol::{
+    ErrorCode, LineBuffer, Message, MessageKind, Method, Splice, error_response, members, notification, response,
+};
 use omni_protocol::{meta_keys, to_single_line};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -22,6 +24,10 @@ use crate::transports::bounds::MESSAGE_BYTES_MAX;
 const OUTBOX_MAX: usize = 64;
 /// For a process that closed its standard output to end, so that its exit status can be told.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
+/// For the last lines of standard error to be read after the process ended.
+const LAST_WORDS_WAIT: Duration = Duration::from_millis(200);
+/// Lines of standard error that go to the log each second; a server that floods floods its own memory of last words alone.
+const STDERR_LINES_PER_SECOND: u32 = 100;
 /// Bytes of one line of standard error that are kept.
 const STDERR_LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -95,11 +101,11 @@ impl StdioWire {
             unasked: std::sync::OnceLock::new(),
         });
         tokio::spawn(write_lines(child.stdin, queue));
-        tokio::spawn(read_stderr(server.to_owned(), child.stderr, Arc::clone(&shared)));
+        let stderr = tokio::spawn(read_stderr(server.to_owned(), child.stderr, Arc::clone(&shared)));
         let wire = Self { shared: Arc::clone(&shared), outbox: Mutex::new(Some(outbox.clone())) };
         let replies = outbox.downgrade();
         let process = child.process;
-        let reading = Reading { server: server.to_owned(), stdout: child.stdout, shared, replies };
+        let reading = Reading { server: server.to_owned(), stdout: child.stdout, shared, replies, stderr };
         tokio::spawn(run(reading, process, on_end));
         wire
     }
@@ -148,7 +154,14 @@ impl StdioWire {
     }
 
     /// Lets go of the process's standard input; its guard does the rest.
+    ///
+    /// Calls that are still open, a subscription above all, are cancelled first: some servers wait for that.
     pub(crate) fn close(&self) {
+        let open: Vec<u64> = self.shared.lock().open.keys().copied().collect();
+        for id in open {
+            let params = format!(r#"{{"requestId":{id}}}"#);
+            self.write_if_room(notification("notifications/cancelled", Some(&params)).into());
+        }
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -186,6 +199,7 @@ async fn write_lines(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Bytes>) {
 
 async fn read_stderr(server: String, stderr: ChildStderr, shared: Arc<Shared>) {
     let mut reader = tokio::io::BufReader::with_capacity(STDERR_LINE_BYTES_MAX, stderr);
+    let (mut second, mut lines) = (Instant::now(), 0u32);
     loop {
         let line = match reader.fill_buf().await {
             Ok(buffer) if !buffer.is_empty() => {
@@ -197,9 +211,19 @@ async fn read_stderr(server: String, stderr: ChildStderr, shared: Arc<Shared>) {
             }
             _ => return,
         };
-        if !line.is_empty() {
+        if line.is_empty() {
+            continue;
+        }
+        shared.tail.push(&line);
+        if second.elapsed() >= Duration::from_secs(1) {
+            if lines > STDERR_LINES_PER_SECOND {
+                tracing::info!(target: "server", server, "… and {} more lines", lines - STDERR_LINES_PER_SECOND);
+            }
+            (second, lines) = (Instant::now(), 0);
+        }
+        lines = lines.saturating_add(1);
+        if lines <= STDERR_LINES_PER_SECOND {
             tracing::info!(target: "server", server, "{line}");
-            shared.tail.push(&line);
         }
     }
 }
@@ -210,11 +234,11 @@ struct Reading {
     stdout: ChildStdout,
     shared: Arc<Shared>,
     replies: mpsc::WeakSender<Bytes>,
+    stderr: tokio::task::JoinHandle<()>,
 }
 
 async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: OnEnd) {
     let broken = read_lines(&mut reading).await;
-    let shared = &reading.shared;
     let error = match broken {
         Some(broken) => broken,
         None => {
@@ -222,10 +246,12 @@ async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: O
                 Ok(Ok(status)) => status.to_string(),
                 _ => "it closed its standard output".to_owned(),
             };
-            LinkError::Ended { how, said: shared.tail.last() }
+            // What it said last may still be on its way. A child that outlives it may keep the stream open.
+            let _said_all = tokio::time::timeout(LAST_WORDS_WAIT, &mut reading.stderr).await;
+            LinkError::Ended { how, said: reading.shared.tail.last() }
         }
     };
-    shared.end(&error);
+    reading.shared.end(&error);
     on_end(error);
     // Whoever waits for the process's end reaps it: no zombie is left, however long its guard takes.
     let _status = process.wait().await;
@@ -233,7 +259,7 @@ async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: O
 
 /// Reads until the process closes its standard output, or breaks the protocol past mending.
 async fn read_lines(reading: &mut Reading) -> Option<LinkError> {
-    let Reading { server, stdout, shared, replies } = reading;
+    let Reading { server, stdout, shared, replies, .. } = reading;
     let server = server.as_str();
     let mut lines = LineBuffer::new(MESSAGE_BYTES_MAX);
     loop {
