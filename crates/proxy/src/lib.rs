@@ -2,6 +2,7 @@
 
 mod back_off;
 mod catalog;
+mod connecting;
 mod error;
 mod event;
 mod exchange;
@@ -16,6 +17,7 @@ mod profile;
 mod refresh;
 mod server;
 pub mod settings;
+mod slots;
 mod spec;
 mod status;
 mod store;

@@ -14,43 +14,35 @@ use crate::back_off::{BackOff, PATIENCE};
 use crate::catalog::CatalogState;
 use crate::error::LinkError;
 use crate::event::Event;
-use crate::handshake::greet;
-use crate::hello::{Hello, Speaks};
+use crate::hello::Speaks;
 use crate::link::Link;
-use crate::process::{Guard, spawn};
+use crate::process::Guard;
 use crate::profile::{LinkKey, Profile};
 use crate::settings::Sharing;
+use crate::slots::{Connecting, close_all};
 use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
 use crate::store::CatalogStore;
-use crate::transports::{HttpWire, StdioWire};
-use crate::wire::Wire;
 
-/// A process that ends sooner than this after its start counts as a failed start.
-const STABLE_AFTER: Duration = Duration::from_secs(5);
-/// Links to sessions of their own, at most.
-const LINKS_MAX: usize = 20_000;
 /// For processes to end when the server is stopped.
 const STOP_WAIT: Duration = Duration::from_secs(6);
-
-type Connecting = watch::Receiver<Option<Result<Arc<Link>, LinkError>>>;
 
 /// One server behind the hub.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) spec: ServerSpec,
-    guard: Option<Guard>,
-    client: Option<Client>,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) client: Option<Client>,
     links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
-    speaks: Mutex<Speaks>,
+    pub(crate) speaks: Mutex<Speaks>,
     pub(crate) back_off: BackOff,
     pub(crate) catalog: watch::Sender<CatalogState>,
     pub(crate) store: Option<CatalogStore>,
     events: broadcast::Sender<Event>,
-    stopping: watch::Sender<bool>,
+    pub(crate) stopping: watch::Sender<bool>,
     pub(crate) refreshing: AtomicBool,
     pub(crate) refresh_again: AtomicBool,
-    processes: AtomicU64,
+    pub(crate) processes: AtomicU64,
     pub(crate) changes: Arc<AtomicU64>,
     pub(crate) woken: std::sync::OnceLock<std::time::Instant>,
 }
@@ -131,16 +123,16 @@ impl Server {
         *self.stopping.borrow()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LinkKey, Vec<Connecting>>> {
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LinkKey, Vec<Connecting>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn speaks(&self) -> Speaks {
+    pub(crate) fn speaks(&self) -> Speaks {
         *self.speaks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Under which key a client of `profile` finds its link.
-    fn key(&self, profile: &Profile) -> LinkKey {
+    pub(crate) fn key(&self, profile: &Profile) -> LinkKey {
         let speaks = self.speaks();
         let modern = match profile.version.era() {
             Era::Modern => speaks.modern != Some(false),
@@ -237,174 +229,6 @@ impl Server {
         }
         let shared = links.iter().filter(|(key, _)| key.session.is_none()).flat_map(|(_, all)| all);
         shared.into_iter().find(|c| c.borrow().is_none() && c.has_changed().is_ok()).cloned()
-    }
-
-    fn start(self: &Arc<Self>, profile: &Profile) -> Result<Connecting, LinkError> {
-        let key = self.key(profile);
-        let (done, connecting) = watch::channel(None);
-        {
-            let mut links = self.lock();
-            if links.len() >= LINKS_MAX {
-                return Err(LinkError::Overloaded);
-            }
-            links.entry(key.clone()).or_default().push(connecting.clone());
-        }
-        let (server, profile) = (Arc::clone(self), profile.clone());
-        tokio::spawn(async move {
-            let limit = server.spec.pool.connect_timeout;
-            let mut stopping = server.stopping.subscribe();
-            let connected = tokio::select! {
-                connected = tokio::time::timeout(limit, server.connect(&key, &profile)) => connected,
-                _ = stopping.wait_for(|stop| *stop) => Ok(Err(LinkError::Stopped)),
-            };
-            let outcome = connected.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }));
-            let outcome = server.connected(&key, outcome, done.subscribe());
-            let _nobody_waits = done.send(Some(outcome));
-        });
-        Ok(connecting)
-    }
-
-    /// Books the outcome of one attempt.
-    fn connected(
-        self: &Arc<Self>,
-        key: &LinkKey,
-        outcome: Result<Arc<Link>, LinkError>,
-        connecting: Connecting,
-    ) -> Result<Arc<Link>, LinkError> {
-        match &outcome {
-            Ok(link) => {
-                {
-                    let mut speaks = self.speaks.lock().unwrap_or_else(PoisonError::into_inner);
-                    let wanted = key.version.era();
-                    match (wanted, link.version().era()) {
-                        (_, Era::Modern) => speaks.modern = Some(true),
-                        (_, Era::Legacy) => speaks.legacy = Some(true),
-                    }
-                    match (wanted, link.version().era()) {
-                        (Era::Modern, Era::Legacy) => speaks.modern = Some(false),
-                        (Era::Legacy, Era::Modern) => speaks.legacy = Some(false),
-                        _ => {}
-                    }
-                }
-                if link.key() != key {
-                    // It speaks the other era than was asked for: from now on it is looked for there.
-                    let mut links = self.lock();
-                    forget(&mut links, key, &connecting);
-                    let there = links.entry(link.key().clone()).or_default();
-                    let living = |c: &Connecting| c.borrow().as_ref()?.as_ref().ok().filter(|l| l.is_alive()).cloned();
-                    if self.spec.sharing == Sharing::Shared
-                        && let Some(other) = there.iter().find_map(living)
-                    {
-                        // One that serves that era is there already; two would keep two states.
-                        link.close();
-                        return Ok(other);
-                    }
-                    there.push(connecting);
-                }
-                self.back_off.succeeded();
-                if link.key().session.is_none() {
-                    self.listen(link);
-                    self.refresh();
-                }
-            }
-            Err(LinkError::Stopped) => forget(&mut self.lock(), key, &connecting),
-            Err(error) => {
-                tracing::warn!(server = %self.spec.name, %error, "server cannot be reached");
-                forget(&mut self.lock(), key, &connecting);
-                self.back_off.failed(error);
-                self.catalog.send_if_modified(|state| {
-                    let changed = state.error.as_ref() != Some(error);
-                    state.error = Some(error.clone());
-                    state.generation += u64::from(changed);
-                    true
-                });
-                self.changes.fetch_add(1, Ordering::AcqRel);
-            }
-        }
-        outcome
-    }
-
-    async fn connect(self: &Arc<Self>, key: &LinkKey, profile: &Profile) -> Result<Arc<Link>, LinkError> {
-        let own = key.session.is_some();
-        // A process that serves everybody speaks the newest revision of its era, whoever came first.
-        let shared = if profile.version.era() == Era::Modern { Version::LATEST } else { Version::LATEST_LEGACY };
-        let profile = if own { profile.clone() } else { Profile::hub(shared) };
-        let mut next_id = 1;
-        let first = self.attempt(&profile, self.speaks(), &mut next_id).await;
-        let (wire, hello) = match first {
-            // Some servers end when the first message is none that they know.
-            Err(LinkError::Ended { .. }) if profile.version.era() == Era::Modern && self.speaks().modern.is_none() => {
-                let speaks = Speaks { modern: Some(false), legacy: None };
-                self.attempt(&profile, speaks, &mut next_id).await?
-            }
-            other => other?,
-        };
-        let version = hello.version;
-        let key = match version.era() {
-            Era::Modern => LinkKey { version, session: None },
-            Era::Legacy if own => LinkKey { version: key.version, session: key.session.clone() },
-            Era::Legacy => LinkKey { version: Version::LATEST_LEGACY, session: None },
-        };
-        let link = Link::new(&self.spec, key, hello, wire, next_id);
-        if let Wire::Stdio(wire) = link.wire() {
-            let (server, weak) = (Arc::downgrade(self), Arc::downgrade(&link));
-            wire.on_unasked(Box::new(move |message| {
-                if let (Some(server), Some(link)) = (server.upgrade(), weak.upgrade()) {
-                    server.hear(&link, message);
-                }
-            }));
-        }
-        Ok(link)
-    }
-
-    async fn attempt(
-        self: &Arc<Self>,
-        profile: &Profile,
-        speaks: Speaks,
-        next_id: &mut u64,
-    ) -> Result<(Wire, Hello), LinkError> {
-        let wire = self.wire()?;
-        match greet(&wire, profile, speaks, next_id).await {
-            Ok(hello) => Ok((wire, hello)),
-            Err(error) => {
-                match wire {
-                    Wire::Stdio(wire) => wire.close(),
-                    Wire::Http(wire) => wire.close(),
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn wire(self: &Arc<Self>) -> Result<Wire, LinkError> {
-        match (&self.spec.transport, &self.client) {
-            (Transport::Stdio(spec), _) => {
-                let child = spawn(spec, self.guard.as_ref())?;
-                self.processes.fetch_add(1, Ordering::AcqRel);
-                let (server, began) = (Arc::downgrade(self), std::time::Instant::now());
-                let on_end = Box::new(move |error: LinkError| {
-                    let Some(server) = server.upgrade() else { return };
-                    server.processes.fetch_sub(1, Ordering::AcqRel);
-                    server.process_ended(&error, began.elapsed());
-                });
-                Ok(Wire::Stdio(StdioWire::new(self.spec.name.as_str(), child, on_end)))
-            }
-            (Transport::Http(spec), Some(client)) => Ok(Wire::Http(HttpWire::new(client.clone(), spec))),
-            (Transport::Http(_), None) => Err(LinkError::Stopped),
-        }
-    }
-
-    fn process_ended(&self, error: &LinkError, age: Duration) {
-        for all in self.lock().values_mut() {
-            all.retain(|c| !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive()));
-        }
-        if self.is_stopped() {
-            return;
-        }
-        tracing::info!(server = %self.spec.name, %error, "process ended");
-        if age < STABLE_AFTER && self.back_off.wait().is_none() {
-            self.back_off.failed(error);
-        }
     }
 
     pub(crate) fn shared_link(&self) -> Option<Arc<Link>> {
@@ -512,23 +336,6 @@ impl Server {
             prompts: count(ListKind::Prompts),
             resources: count(ListKind::Resources) + count(ListKind::Templates),
             description: self.spec.description.clone(),
-        }
-    }
-}
-
-fn forget(links: &mut HashMap<LinkKey, Vec<Connecting>>, key: &LinkKey, connecting: &Connecting) {
-    if let Some(all) = links.get_mut(key) {
-        all.retain(|c| !c.same_channel(connecting));
-        if all.is_empty() {
-            links.remove(key);
-        }
-    }
-}
-
-fn close_all(links: &[Connecting]) {
-    for connecting in links {
-        if let Some(Ok(link)) = &*connecting.borrow() {
-            link.close();
         }
     }
 }

@@ -1,0 +1,32 @@
+//! The links of one server, made and being made.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::error::LinkError;
+use crate::link::Link;
+use crate::profile::LinkKey;
+
+/// A link, or one on its way; those who wait for it wait together.
+pub(crate) type Connecting = watch::Receiver<Option<Result<Arc<Link>, LinkError>>>;
+
+/// Takes one out of the table.
+pub(crate) fn forget(links: &mut HashMap<LinkKey, Vec<Connecting>>, key: &LinkKey, connecting: &Connecting) {
+    if let Some(all) = links.get_mut(key) {
+        all.retain(|c| !c.same_channel(connecting));
+        if all.is_empty() {
+            links.remove(key);
+        }
+    }
+}
+
+/// Ends those that are made.
+pub(crate) fn close_all(links: &[Connecting]) {
+    for connecting in links {
+        if let Some(Ok(link)) = &*connecting.borrow() {
+            link.close();
+        }
+    }
+}
