@@ -199,7 +199,9 @@ impl Client {
         match connection {
             Connection::Http1(mut sender) => {
                 *request.uri_mut() = target.path().clone().into();
-                request.headers_mut().insert(http::header::HOST, target.host_header().clone());
+                if !request.headers().contains_key(http::header::HOST) {
+                    request.headers_mut().insert(http::header::HOST, target.host_header().clone());
+                }
                 if sender.ready().await.is_err() {
                     return Err(not_sent(request));
                 }
@@ -215,6 +217,8 @@ impl Client {
                     return Err(Failed { error: EgressError::Address(target.authority()), unsent: None });
                 };
                 *request.uri_mut() = uri;
+                // HTTP/2 says it in `:authority`.
+                request.headers_mut().remove(http::header::HOST);
                 if sender.ready().await.is_err() {
                     return Err(not_sent(request));
                 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use omni_protocol::{Message, MessageKind};
 
 use crate::error::LinkError;
@@ -10,6 +12,9 @@ use crate::link::Link;
 use crate::outgoing::Outgoing;
 use crate::transports::{HttpAnswer, HttpMessages, StdioCall};
 use crate::wire::Wire;
+
+/// A call ends after this long, whatever progress its server tells of.
+const CALL_LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The answer, or its beginning.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub struct Exchange {
 pub struct Messages {
     source: Source,
     deadline: Duration,
+    longest: Instant,
     guard: CallGuard,
     answered: bool,
 }
@@ -130,8 +136,8 @@ impl Source {
 }
 
 impl Messages {
-    pub(crate) const fn new(source: Source, deadline: Duration, guard: CallGuard) -> Self {
-        Self { source, deadline, guard, answered: false }
+    pub(crate) fn new(source: Source, deadline: Duration, guard: CallGuard) -> Self {
+        Self { source, deadline, longest: Instant::now() + CALL_LONGEST, guard, answered: false }
     }
 
     /// The next message; `None` after the answer.
@@ -142,7 +148,9 @@ impl Messages {
         if self.answered {
             return Ok(None);
         }
-        let next = tokio::time::timeout(self.deadline, self.source.next()).await;
+        // Signs of progress put the end off, but not for ever (basic/utilities, "Timeouts").
+        let until = self.longest.min(Instant::now() + self.deadline);
+        let next = tokio::time::timeout_at(until, self.source.next()).await;
         let message = match next {
             Err(_) => return Err(LinkError::Timeout { seconds: self.deadline.as_secs() }),
             Ok(Err(error)) => {

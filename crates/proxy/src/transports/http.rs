@@ -91,6 +91,7 @@ impl HttpWire {
         let mut base = spec.headers.clone();
         base.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         base.insert(http::header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        base.insert(http::header::HOST, spec.target.host_header().clone());
         Self {
             client,
             base: ArcSwap::from_pointee(base),
@@ -143,8 +144,11 @@ impl HttpWire {
     pub(crate) async fn call(&self, outgoing: &Outgoing) -> Result<HttpAnswer, LinkError> {
         for _attempt in 0..2 {
             let base = self.base.load_full();
-            let mut headers = HeaderMap::clone(&base);
-            if is_modern(&base) {
+            let modern = is_modern(&base);
+            // A plain copy has no room for more and would have to grow at once.
+            let mut headers = HeaderMap::with_capacity(base.len() + 2 + outgoing.headers.len());
+            headers.extend(base.iter().map(|(name, value)| (name.clone(), value.clone())));
+            if modern {
                 let method = HeaderValue::from_str(outgoing.method.as_str());
                 headers.insert(MCP_METHOD, method.map_err(|e| LinkError::Broken(e.to_string()))?);
                 if let Some(name) = &outgoing.name {
