@@ -90,9 +90,10 @@ impl Server {
                     there.push(connecting);
                 }
                 self.back_off.succeeded();
-                if link.key().session.is_none() {
+                if link.key().session.is_none() && self.is_first(link.key()) {
                     self.listen(link);
                     self.refresh();
+                    self.multiply(link.key());
                 }
             }
             Err(LinkError::Stopped) => forget(&mut self.lock(), key, &connecting),
@@ -110,6 +111,24 @@ impl Server {
             }
         }
         outcome
+    }
+
+    /// Whether there is no other link under `key`, made or being made.
+    fn is_first(&self, key: &LinkKey) -> bool {
+        self.lock().get(key).is_none_or(|all| all.len() <= 1)
+    }
+
+    /// Starts the rest of the initial processes of a server that is multiplied, beside the first call.
+    fn multiply(self: &Arc<Self>, key: &LinkKey) {
+        if self.spec.sharing != Sharing::Multiplied || matches!(self.spec.transport, Transport::Http(_)) {
+            return;
+        }
+        for _ in 1..self.spec.pool.initial {
+            let started = self.start(&Profile::hub(key.version));
+            if started.is_err() {
+                return;
+            }
+        }
     }
 
     async fn connect(self: &Arc<Self>, key: &LinkKey, profile: &Profile) -> Result<Arc<Link>, LinkError> {

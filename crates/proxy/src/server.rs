@@ -24,6 +24,8 @@ use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
 use crate::store::CatalogStore;
 
+/// For a process above the working size to be idle before it is ended.
+const ABOVE_SIZE_IDLE: Duration = Duration::from_secs(5);
 /// For processes to end when the server is stopped.
 const STOP_WAIT: Duration = Duration::from_secs(6);
 
@@ -275,8 +277,10 @@ impl Server {
         let mut ended = Vec::new();
         self.lock().retain(|key, all| {
             if key.session.is_none() {
-                let idle = |c: &Connecting| matches!(&*c.borrow(), Some(Ok(link)) if link.idle_for() > limit);
-                ended.extend(all.extract_if(.., |c| idle(c)));
+                let idle = |c: &Connecting, limit| matches!(&*c.borrow(), Some(Ok(link)) if link.idle_for() > limit);
+                ended.extend(all.extract_if(.., |c| idle(c, limit)));
+                let above = all.len().saturating_sub(self.spec.pool.size);
+                ended.extend(all.extract_if(.., |c| idle(c, ABOVE_SIZE_IDLE)).take(above));
             }
             !all.is_empty()
         });

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Era, Hub, bad, everything, fixture, processes, until};
+use crate::harness::{Client, Era, HUB_ALONE, Hub, bad, everything, fixture, processes, until};
 
 /// Calls of the good server while the others misbehave.
 const CALLS: usize = 40;
@@ -226,4 +226,52 @@ async fn emg_1_a_server_that_answers_again_is_told_ready() {
         })
         .await;
     }
+}
+
+/// A server that works on one call at a time runs as often as calls need, within its pool.
+#[tokio::test(flavor = "multi_thread")]
+async fn pool_1_a_multiplied_server_runs_within_its_pool() {
+    let mut entry = bad(&["hang"]);
+    entry["sharing"] = json!("multiplied");
+    entry["pool"] = json!({ "initial": 2, "size": 2, "max": 3 });
+    let hub = Hub::with(json!({ "many": entry }));
+    let client = Client::open(&hub, "/mcp", Era::Legacy).await;
+    assert_eq!(client.text("many__echo", json!({ "text": "x" })).await, "x");
+    let running = async |wanted: usize| {
+        let servers = || hub.processes().into_iter().filter(|process| !process.command.contains("guard")).count();
+        until("processes", 30, async || if servers() == wanted { Ok(()) } else { Err(servers().to_string()) }).await;
+    };
+    running(2).await;
+    let hanging: Vec<_> = {
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            let client = Client::open(&hub, "/mcp", Era::Legacy).await;
+            all.push(tokio::spawn(async move {
+                client.error("tools/call", json!({ "name": "many__misbehave", "arguments": {} })).await
+            }));
+        }
+        all
+    };
+    running(3).await;
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    running(2).await;
+}
+
+/// What the hub was started with is not its servers' business: they get what their entry names, and a few harmless ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn trb_4_a_servers_environment_is_what_its_entry_says() {
+    let mut entry = bad(&["hang"]);
+    entry["env"]["ITS_OWN"] = json!("yes");
+    let hub = Hub::with(json!({ "one": entry }));
+    let client = Client::open(&hub, "/mcp", Era::Legacy).await;
+    assert_eq!(client.text("one__echo", json!({ "text": "x" })).await, "x");
+    let names = |pid: i32| -> Vec<String> {
+        let environ = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+        environ.split('\0').filter_map(|pair| pair.split_once('=')).map(|(name, _)| name.to_owned()).collect()
+    };
+    assert!(names(hub.pid).iter().any(|name| name == HUB_ALONE));
+    let server = hub.processes().into_iter().find(|process| !process.command.contains("guard")).unwrap();
+    let found = names(server.pid);
+    assert!(found.iter().any(|name| name == "PATH") && found.iter().any(|name| name == "ITS_OWN"), "{found:?}");
+    assert!(!found.iter().any(|name| name == HUB_ALONE), "{found:?}");
 }

@@ -16,6 +16,8 @@ use crate::harness::{http, processes, until};
 
 /// The variable that marks every process behind one hub.
 const MARK: &str = "OMNI_E2E_MARK";
+/// A variable that the hub has and its servers must not get.
+pub(crate) const HUB_ALONE: &str = "OMNI_E2E_HUB_ALONE";
 /// For a hub that is asked to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Lines of its log that are shown when a test fails.
@@ -169,6 +171,7 @@ pub(crate) fn command(home: &TempDir) -> Command {
     let log = fs::File::options().create(true).append(true).open(home.path().join("hub.log")).unwrap();
     let mut command = Command::new(OMNI);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+    command.env(HUB_ALONE, "1");
     command.env("TMPDIR", home.path().join("tmp")).current_dir(home.path()).stderr(log);
     command
 }

@@ -10,5 +10,5 @@ pub(crate) mod wait;
 
 pub(crate) use client::{Client, Era};
 pub(crate) use fixture::{HttpFixture, bad, everything};
-pub(crate) use hub::Hub;
+pub(crate) use hub::{HUB_ALONE, Hub};
 pub(crate) use wait::{in_time, until};
