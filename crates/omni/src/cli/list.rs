@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::local::{ask, settle, with_hub};
+use crate::cli::running;
 use crate::cli::say::{say, say_err};
+use crate::run;
 
 /// Characters of a description in a table.
 const DESCRIPTION_MAX: usize = 100;
@@ -38,11 +40,17 @@ pub(crate) enum Kind {
 impl ListArgs {
     pub(crate) fn run(self, kind: Kind, context: &Context) -> Result<ExitCode> {
         let (only, as_json) = (self.server, self.json);
+        if kind == Kind::Servers
+            && let Some(statuses) = running::statuses(&run::configuration(context)?.0)
+        {
+            // A hub that runs knows how its servers fare; starting them a second time would say less.
+            return servers(statuses, only.as_deref(), as_json);
+        }
         with_hub(context, async |running| {
             let hub = &running.hub;
             settle(hub, only.as_deref()).await?;
             match kind {
-                Kind::Servers => servers(hub, only.as_deref(), as_json),
+                Kind::Servers => servers(serde_json::to_value(hub.statuses(&Scope::All))?, only.as_deref(), as_json),
                 Kind::Tools => items(hub, &["tools"], only.as_deref(), as_json).await,
                 Kind::Prompts => items(hub, &["prompts"], only.as_deref(), as_json).await,
                 Kind::Resources => items(hub, &["resources", "resourceTemplates"], only.as_deref(), as_json).await,
@@ -60,25 +68,28 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn servers(hub: &Arc<Hub>, only: Option<&str>, as_json: bool) -> Result<ExitCode> {
-    let statuses: Vec<_> =
-        hub.statuses(&Scope::All).into_iter().filter(|s| only.is_none_or(|name| s.name == name)).collect();
+fn servers(mut statuses: Value, only: Option<&str>, as_json: bool) -> Result<ExitCode> {
+    if let Some(all) = statuses.as_array_mut() {
+        all.retain(|status| only.is_none_or(|name| status["name"] == name));
+    }
     if as_json {
-        say!("{:#}", serde_json::to_value(&statuses)?);
+        say!("{statuses:#}");
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["SERVER", "STATE", "VIA", "REVISION", "TOOLS", "PROMPTS", "RESOURCES", "NOTE"]);
-    for status in &statuses {
-        let state = serde_json::to_value(status.state)?;
+    for status in statuses.as_array().into_iter().flatten() {
+        let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
+        let revisions = status["revisions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let note = if status["error"].is_string() { text("error") } else { text("description") };
         rows.add_row([
-            status.name.clone(),
-            state.as_str().unwrap_or_default().to_owned(),
-            status.transport.to_owned(),
-            status.revisions.join(", "),
-            status.tools.to_string(),
-            status.prompts.to_string(),
-            status.resources.to_string(),
-            status.error.clone().or_else(|| status.description.clone()).unwrap_or_default(),
+            text("name"),
+            text("state"),
+            text("transport"),
+            revisions.collect::<Vec<_>>().join(", "),
+            status["tools"].to_string(),
+            status["prompts"].to_string(),
+            status["resources"].to_string(),
+            note,
         ]);
     }
     say!("{rows}");

@@ -16,6 +16,7 @@ mod local;
 mod own_file;
 mod places;
 mod remove;
+mod running;
 pub(crate) mod say;
 mod schema;
 mod secrets;

@@ -1,0 +1,73 @@
+//! Asking a hub that runs already how its servers fare.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::Settings;
+
+/// For the hub to answer; it is on this machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The states of the servers of the hub that listens where `settings` say, if one does and it serves the same servers.
+/// Another program, or a hub with another configuration, is none.
+pub(crate) fn statuses(settings: &Settings) -> Option<Value> {
+    let address: SocketAddr = settings.gateway.listen.parse().ok()?;
+    let answer = get(address, "/readyz")?;
+    let servers = answer.get("servers")?.as_array()?;
+    let mut running: Vec<&str> = servers.iter().filter_map(|server| server["name"].as_str()).collect();
+    let enabled = settings.servers.iter().filter(|(_, entry)| !entry.disabled);
+    let mut configured: Vec<&str> = enabled.map(|(name, _)| name.as_str()).collect();
+    running.sort_unstable();
+    configured.sort_unstable();
+    (running == configured).then(|| Value::Array(servers.clone()))
+}
+
+fn get(address: SocketAddr, path: &str) -> Option<Value> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::statuses;
+    use crate::config::Settings;
+
+    /// A program that answers one request with `body`, and settings that point to it.
+    fn listening(body: &'static str) -> Settings {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut settings = Settings::default();
+        settings.gateway.listen = listener.local_addr().unwrap().to_string();
+        settings.servers.insert("one".to_owned(), Default::default());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _request = stream.read(&mut [0; 1024]).unwrap();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        settings
+    }
+
+    #[test]
+    fn only_a_hub_with_the_same_servers_is_taken_for_ours() {
+        assert!(statuses(&listening(r#"{"servers":[{"name":"one","state":"ready"}]}"#)).is_some());
+        assert!(statuses(&listening(r#"{"servers":[{"name":"other"}]}"#)).is_none());
+        assert!(statuses(&listening("<html>")).is_none());
+        let mut nobody = Settings::default();
+        nobody.gateway.listen = "127.0.0.1:1".to_owned();
+        assert!(statuses(&nobody).is_none());
+    }
+}
