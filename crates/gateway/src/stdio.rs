@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Calls, Hub, Reply, Scope, Session, dispatch};
-use omni_protocol::{LineBuffer, to_single_line};
-use omni_types::FaultKind;
+use omni_protocol::{LineBuffer, Message, MessageKind, Method, Version, to_single_line};
+use omni_types::{Fault, FaultKind};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use crate::fault;
 
 /// Messages that may wait to be written; a client that does not read holds up only itself.
 const OUTBOX_MAX: usize = 64;
-/// Calls at a time; further ones wait unread.
+/// Calls at a time; further ones are told to come again.
 const CALLS_MAX: usize = 256;
 
 /// What the calls of one client share.
@@ -72,13 +72,21 @@ async fn take_lines(
 ) -> Result<(), omni_protocol::LineTooLong> {
     while let Some(line) = lines.next_line()? {
         while running.try_join_next().is_some() {}
-        while running.len() >= CALLS_MAX {
-            running.join_next().await;
-        }
         let this = Arc::clone(connection);
-        // `initialize` opens the session that the next line is in, and notifications keep their order.
-        if this.must_come_first(&line) {
-            this.take(line, running).await;
+        let message = Message::parse(line.clone()).ok();
+        let kind = message.as_ref().map_or(MessageKind::Request, Message::kind);
+        if kind == MessageKind::Notification {
+            // Cancellations are read however many calls wait, and before what comes after them.
+            this.answer(line).await;
+        } else if kind == MessageKind::Response {
+            // As many as servers may ask, which is bounded; whoever asked may be slow to read.
+            running.spawn(async move { this.answer(line).await });
+        } else if message.as_ref().is_some_and(|m| m.method() == Some(&Method::Initialize)) {
+            // It opens the session that the next line is in.
+            this.open(line, message.as_ref().and_then(Message::id), running).await;
+        } else if running.len() >= CALLS_MAX {
+            let why = format!("{CALLS_MAX} calls are in flight, which is all one client may have; try again");
+            this.refuse(FaultKind::Busy, &why, message.as_ref().and_then(Message::id)).await;
         } else {
             running.spawn(async move { this.answer(line).await });
         }
@@ -105,11 +113,6 @@ impl Connection {
         self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    fn must_come_first(&self, line: &[u8]) -> bool {
-        let text = std::str::from_utf8(line).unwrap_or_default();
-        text.contains("\"initialize\"") || text.contains("\"notifications/")
-    }
-
     async fn say(&self, message: Bytes) {
         let _client_gone = self.out.send(message).await;
     }
@@ -126,8 +129,16 @@ impl Connection {
         dispatch(&self.hub, received).await
     }
 
-    /// Takes a line whose effect the next one may need.
-    async fn take(self: &Arc<Self>, line: Bytes, running: &mut JoinSet<()>) {
+    async fn refuse(&self, kind: FaultKind, why: &str, id: Option<&str>) {
+        let fault = Fault::new(kind, why);
+        self.say(fault::body(&fault, id, Version::LATEST_LEGACY).into()).await;
+    }
+
+    /// Opens the one session of this connection.
+    async fn open(self: &Arc<Self>, line: Bytes, id: Option<&str>, running: &mut JoinSet<()>) {
+        if self.session().is_some() {
+            return self.refuse(FaultKind::InvalidRequest, "this connection has its session already", id).await;
+        }
         match self.dispatch(line).await {
             Reply::Opened { session, body } => {
                 *self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(&session));

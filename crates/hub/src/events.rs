@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_protocol::{ListKind, Message, Method, Splice, members, notification};
+use omni_protocol::{ErrorCode, ListKind, Message, Method, Splice, error_response, members, notification};
 use omni_proxy::Event;
 use omni_types::ServerName;
 use tokio::sync::broadcast;
@@ -32,6 +32,7 @@ impl Hub {
                     }
                 }
                 for server in hub.servers(&Scope::All) {
+                    server.end_sessions_but(|id| hub.sessions().find(id).is_some());
                     server.prune();
                 }
             }
@@ -129,7 +130,11 @@ fn ask(hub: &Arc<Hub>, server: &ServerName, session: &Arc<str>, message: &Messag
     };
     let snapshot = hub.snapshot();
     let link = snapshot.server(server.as_str()).and_then(|server| server.session_link(session.version, session.id()));
-    let Some(number) = link.and_then(|link| session.ask(&link, id)) else { return };
+    let Some(link) = link else { return };
+    let Some(number) = session.ask(&link, id) else {
+        let why = "too many requests wait for this client";
+        return link.send_if_room(error_response(Some(id), ErrorCode::INTERNAL, why, None).into());
+    };
     let mut splice = Splice::new();
     splice.replace(range, number.to_string().into_bytes());
     session.outbox.push(splice.apply(message.bytes()).into());

@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 
 /// Messages that wait; the oldest gives way.
 const MESSAGES_MAX: usize = 256;
+/// Their bytes.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A bounded queue that forgets the oldest and never holds the same message twice in a row.
 #[derive(Debug, Default)]
@@ -23,10 +25,12 @@ impl Outbox {
         if messages.contains(&message) {
             return;
         }
-        if messages.len() >= MESSAGES_MAX {
-            messages.pop_front();
+        let mut bytes: usize = messages.iter().map(Bytes::len).sum::<usize>() + message.len();
+        while messages.len() >= MESSAGES_MAX || (bytes > BYTES_MAX && !messages.is_empty()) {
+            bytes -= messages.pop_front().map_or(0, |oldest| oldest.len());
         }
-        messages.push_back(message);
+        // A copy of its own: a piece of a large read would keep the whole of it.
+        messages.push_back(Bytes::copy_from_slice(&message));
         drop(messages);
         self.arrived.notify_one();
     }

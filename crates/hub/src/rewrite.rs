@@ -5,6 +5,9 @@ use omni_protocol::{Method, Splice};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// URIs of one result that are looked up; further ones stay as they are.
+const URIS_MAX: usize = 1_000;
+
 /// What one URI is replaced by, if by anything.
 pub(crate) type Shown<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -53,7 +56,7 @@ pub(crate) fn rewrite_uris(method: &Method, result: &str, shown: Shown<'_>) -> O
         _ => {}
     }
     let mut splice = Splice::new();
-    for raw in uris {
+    for raw in uris.into_iter().take(URIS_MAX) {
         let uri: String = serde_json::from_str(raw.get()).ok()?;
         if let Some(other) = shown(&uri) {
             let start = raw.get().as_ptr() as usize - result.as_ptr() as usize;

@@ -1,7 +1,7 @@
 //! Sessions of clients that began with `initialize`: what each said of itself, and what waits for it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use crate::chance::{NoRandomness, random};
 use crate::outbox::Outbox;
 use crate::scope::Scope;
 
-/// Requests of servers that wait for one client's answers.
-const QUESTIONS_MAX: usize = 256;
+/// Requests of one server that wait for one client's answers.
+const QUESTIONS_MAX: usize = 32;
 /// Resources that one client may be subscribed to.
 const SUBSCRIPTIONS_MAX: usize = 4_096;
 /// Random bytes of a session id.
@@ -44,6 +44,7 @@ pub struct Session {
     streams: AtomicUsize,
     began: Instant,
     last_seen_ms: AtomicU64,
+    ended: AtomicBool,
 }
 
 /// A server's request that waits for the client's answer.
@@ -74,6 +75,7 @@ impl Session {
             streams: AtomicUsize::new(0),
             began: Instant::now(),
             last_seen_ms: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -81,6 +83,16 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.profile.id
+    }
+
+    /// Whether it was ended. A request that was on its way then is refused like any later one.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
     }
 
     /// The client was heard of.
@@ -134,7 +146,8 @@ impl Session {
     pub fn ask(&self, link: &Arc<Link>, id: &str) -> Option<u64> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         questions.retain(|_, question| question.link.strong_count() > 0);
-        if questions.len() >= QUESTIONS_MAX {
+        let of_server = |q: &&Question| q.link.upgrade().is_some_and(|l| l.server() == link.server());
+        if questions.values().filter(of_server).count() >= QUESTIONS_MAX {
             return None;
         }
         let number = self.next_question.fetch_add(1, Ordering::Relaxed);
@@ -211,13 +224,15 @@ impl Sessions {
 
     /// Ends the session `id`.
     pub fn remove(&self, id: &str) -> Option<Arc<Session>> {
-        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+        let removed = self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        removed.inspect(|session| session.end())
     }
 
     /// Takes out the sessions that were idle for too long.
     pub fn expired(&self) -> Vec<Arc<Session>> {
         let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        all.extract_if(|_, session| session.idle_for() > self.idle_timeout).map(|(_, session)| session).collect()
+        let expired = all.extract_if(|_, session| session.idle_for() > self.idle_timeout);
+        expired.map(|(_, session)| session).inspect(|session| session.end()).collect()
     }
 
     /// All sessions at this moment.

@@ -1,6 +1,6 @@
 //! What one endpoint shows one principal: the merged lists as ready bytes, and the index that leads back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use omni_auth::{Access, Action, Decision, Policy};
@@ -15,6 +15,10 @@ use crate::template::Template;
 /// Items of one page of a merged list.
 pub(crate) const PAGE_ITEMS: usize = 1_000;
 
+/// Templates by which resources are found that no list knows; further ones are listed, and their resources found by their
+/// scheme alone.
+const TEMPLATES_MATCHED_MAX: usize = 2_000;
+
 /// What one endpoint shows one principal at one generation of the catalogs.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -24,6 +28,7 @@ pub(crate) struct View {
     names: [HashMap<String, Place>; 2],
     uris: HashMap<String, Place>,
     templates: Vec<(Template, Place)>,
+    template_keys: HashSet<String>,
     schemes: HashMap<String, Vec<usize>>,
     servers: Vec<Arc<Server>>,
     /// Servers whose offers are unknown, and why.
@@ -75,6 +80,7 @@ impl View {
             names: Default::default(),
             uris: HashMap::new(),
             templates: Vec::new(),
+            template_keys: HashSet::new(),
             schemes: HashMap::new(),
             absent: Vec::new(),
             servers,
@@ -141,9 +147,7 @@ impl View {
             (Scope::All, ListKind::Tools | ListKind::Prompts) => qualified_name(server, key),
             // URIs are shown as they are unless an earlier server has the same.
             (Scope::All, ListKind::Resources) if self.uris.contains_key(key) => hub_uri(server, key),
-            (Scope::All, ListKind::Templates) if self.lists[index(kind)].keys.iter().any(|k| k == key) => {
-                hub_uri(server, key)
-            }
+            (Scope::All, ListKind::Templates) if self.template_keys.contains(key) => hub_uri(server, key),
             (Scope::All, _) => key.to_owned(),
         }
     }
@@ -162,7 +166,11 @@ impl View {
             ListKind::Prompts => &mut self.names[1],
             ListKind::Resources => &mut self.uris,
             ListKind::Templates => {
-                self.templates.push((Template::parse(shown), place));
+                self.template_keys.insert(shown.to_owned());
+                // Each of them is tried for each URI that no list knows.
+                if self.templates.len() < TEMPLATES_MATCHED_MAX {
+                    self.templates.push((Template::parse(shown), place));
+                }
                 return true;
             }
         };

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::message::{Message, present, range_of};
 use crate::meta::RequestMeta;
+use crate::method::Method;
 use crate::params_error::{ParamsError, without_position};
 
 /// What the hub reads of a request's `params`.
@@ -61,6 +62,8 @@ struct Raw<'a> {
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
 struct Reference<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     name: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -78,12 +81,14 @@ impl Params {
         let wrong = |e: serde_json::Error| ParamsError(format!("params: {}", without_position(&e)));
         let raw: Raw<'_> = serde_json::from_str(text).map_err(wrong)?;
         let mut params = Self::default();
-        let (mut name, mut uri) = (raw.name, raw.uri);
-        if let Some(reference) = raw.reference {
-            let inner: Reference<'_> = serde_json::from_str(reference.get()).map_err(wrong)?;
-            name = name.or(inner.name);
-            uri = uri.or(inner.uri);
-        }
+        // Each method has one place for the name it calls, and only that place is read, judged and rewritten: a server that
+        // looks elsewhere finds nothing that policy did not see.
+        let (name, uri) = match message.method() {
+            Some(Method::ToolsCall | Method::PromptsGet) => (raw.name, None),
+            Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe) => (None, raw.uri),
+            Some(Method::Complete) => reference(raw.reference, raw.name.is_some() || raw.uri.is_some())?,
+            _ => (None, None),
+        };
         if let Some(value) = name {
             params.name = Some(string(value, "params.name")?);
             params.name_range = Some(range_of(whole, value.get()));
@@ -102,6 +107,24 @@ impl Params {
     }
 }
 
+/// What a completion is about: a prompt by its name, or a template by its URI, never both.
+fn reference(value: Option<&RawValue>, beside: bool) -> Result<(Option<&RawValue>, Option<&RawValue>), ParamsError> {
+    let wrong = |why: &str| Err(ParamsError(format!("params.ref: {why}")));
+    let Some(value) = value else { return wrong("is missing") };
+    if beside {
+        return wrong("only the reference may hold `name` or `uri`");
+    }
+    let inner: Reference<'_> =
+        serde_json::from_str(value.get()).map_err(|e| ParamsError(format!("params.ref: {}", without_position(&e))))?;
+    match (inner.kind.as_deref(), inner.name, inner.uri) {
+        (Some("ref/prompt"), Some(name), None) => Ok((Some(name), None)),
+        (Some("ref/resource"), None, Some(uri)) => Ok((None, Some(uri))),
+        _ => {
+            wrong("must be of type `ref/prompt` with a `name`, or `ref/resource` with a `uri`, and hold only that one")
+        }
+    }
+}
+
 fn string(value: &RawValue, what: &str) -> Result<String, ParamsError> {
     serde_json::from_str(value.get()).map_err(|_| ParamsError(format!("{what} must be a string")))
 }
@@ -112,11 +135,15 @@ mod tests {
     use bytes::Bytes;
 
     use super::Params;
-    use crate::Message;
+    use crate::{Message, ParamsError};
 
-    fn params(text: &'static str) -> Result<Params, super::ParamsError> {
-        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{text}}}"#);
+    fn of(method: &str, text: &str) -> Result<Params, ParamsError> {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{text}}}"#);
         Params::parse(&Message::parse(Bytes::from(body)).unwrap())
+    }
+
+    fn params(text: &str) -> Result<Params, ParamsError> {
+        of("tools/call", text)
     }
 
     #[test]
@@ -124,11 +151,33 @@ mod tests {
         let found = params(r#"{"name":"a\u0062","arguments":{"x":1},"other":null}"#).unwrap();
         assert_eq!(found.name.as_deref(), Some("ab"));
         assert!(found.arguments_range.is_some());
-        assert_eq!(params(r#"{"ref":{"type":"ref/prompt","name":"p"}}"#).unwrap().name.as_deref(), Some("p"));
         let meta = params(r#"{"_meta":{"progressToken":7,"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#);
         let meta = meta.unwrap().meta.unwrap();
         assert_eq!(meta.progress_token.as_deref(), Some("7"));
         assert_eq!(meta.protocol_version.as_deref(), Some("2026-07-28"));
+    }
+
+    /// TOOL-2: what is judged is what is forwarded, so there is one place for the name and no second one beside it.
+    #[test]
+    fn one_place_for_the_name() {
+        let prompt = of("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p"}}"#).unwrap();
+        assert_eq!((prompt.name.as_deref(), prompt.uri), (Some("p"), None));
+        let template = of("completion/complete", r#"{"ref":{"type":"ref/resource","uri":"u:x"}}"#).unwrap();
+        assert_eq!((template.name, template.uri.as_deref()), (None, Some("u:x")));
+        for text in [
+            r#"{"name":"ok","ref":{"type":"ref/prompt","name":"secret"}}"#,
+            r#"{"uri":"ok","ref":{"type":"ref/resource","uri":"secret"}}"#,
+            r#"{"ref":{"type":"ref/resource","uri":"e://denied","name":"ok"}}"#,
+            r#"{"ref":{"type":"ref/prompt","uri":"e://x"}}"#,
+            r#"{"ref":{"name":"p"}}"#,
+            r#"{}"#,
+        ] {
+            assert!(of("completion/complete", text).is_err(), "{text}");
+        }
+        let call = params(r#"{"ref":{"type":"ref/prompt","name":"x"},"uri":"u:x","name":"t"}"#).unwrap();
+        assert_eq!((call.name.as_deref(), call.uri), (Some("t"), None));
+        let read = of("resources/read", r#"{"name":"x","uri":"u:x"}"#).unwrap();
+        assert_eq!((read.name, read.uri.as_deref()), (None, Some("u:x")));
     }
 
     /// VAL-1: a name that stands there twice could be judged by one and forwarded by the other.

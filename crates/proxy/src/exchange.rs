@@ -32,6 +32,8 @@ pub struct Exchange {
 pub struct Messages {
     source: Source,
     deadline: Duration,
+    /// When it is too late, and when it is too late whatever progress is told.
+    until: Instant,
     longest: Instant,
     guard: CallGuard,
     answered: bool,
@@ -137,7 +139,8 @@ impl Source {
 
 impl Messages {
     pub(crate) fn new(source: Source, deadline: Duration, guard: CallGuard) -> Self {
-        Self { source, deadline, longest: Instant::now() + CALL_LONGEST, guard, answered: false }
+        let now = Instant::now();
+        Self { source, deadline, until: now + deadline, longest: now + CALL_LONGEST, guard, answered: false }
     }
 
     /// The next message; `None` after the answer.
@@ -149,8 +152,7 @@ impl Messages {
             return Ok(None);
         }
         // Signs of progress put the end off, but not for ever (basic/utilities, "Timeouts").
-        let until = self.longest.min(Instant::now() + self.deadline);
-        let next = tokio::time::timeout_at(until, self.source.next()).await;
+        let next = tokio::time::timeout_at(self.until.min(self.longest), self.source.next()).await;
         let message = match next {
             Err(_) => return Err(LinkError::Timeout { seconds: self.deadline.as_secs() }),
             Ok(Err(error)) => {
@@ -160,6 +162,7 @@ impl Messages {
             }
             Ok(Ok(message)) => message,
         };
+        self.until = Instant::now() + self.deadline;
         if message.kind() == MessageKind::Response {
             if message.id_number() != Some(self.guard.id) {
                 return Err(LinkError::Broken("it answered a request that was not asked".to_owned()));

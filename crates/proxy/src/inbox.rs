@@ -10,6 +10,8 @@ use crate::error::LinkError;
 
 /// Notifications that may wait for a slow client; further ones are dropped, answers never are.
 const NOTIFICATIONS_MAX: usize = 256;
+/// Their bytes.
+const NOTIFICATION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages of one call, in their order.
 #[derive(Debug, Default)]
@@ -32,7 +34,9 @@ impl Inbox {
     /// Adds a notification or request; `false` when the inbox is full and it was dropped.
     pub(crate) fn push(&self, message: Message) -> bool {
         let mut state = self.lock();
-        if state.messages.len() >= NOTIFICATIONS_MAX {
+        let bytes: usize = state.messages.iter().map(|waiting| waiting.bytes().len()).sum();
+        let too_many_bytes = bytes > 0 && bytes + message.bytes().len() > NOTIFICATION_BYTES_MAX;
+        if state.messages.len() >= NOTIFICATIONS_MAX || too_many_bytes {
             return false;
         }
         state.messages.push_back(message);

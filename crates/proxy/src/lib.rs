@@ -12,6 +12,7 @@ mod hello;
 mod inbox;
 mod link;
 mod outgoing;
+mod pace;
 pub mod process;
 mod profile;
 mod refresh;

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use omni_protocol::{Version, notification};
 use omni_types::ServerName;
+use tokio::sync::Semaphore;
 
 use crate::error::LinkError;
 use crate::hello::Hello;
 use crate::profile::LinkKey;
 use crate::spec::ServerSpec;
 use crate::wire::Wire;
+
+/// Messages to a server behind HTTP that nobody waits for, at a time.
+const ASIDES_MAX: usize = 64;
 
 /// One conversation with a server.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Link {
     /// Milliseconds from `began` to the end of the last call.
     last_used_ms: AtomicU64,
     streaming: AtomicBool,
+    /// Messages on their way that nobody waits for.
+    asides: Arc<Semaphore>,
 }
 
 impl Link {
@@ -43,6 +49,7 @@ impl Link {
             began: Instant::now(),
             last_used_ms: AtomicU64::new(0),
             streaming: AtomicBool::new(false),
+            asides: Arc::new(Semaphore::new(ASIDES_MAX)),
         })
     }
 
@@ -127,10 +134,33 @@ impl Link {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn send(&self, message: Bytes) -> Result<(), LinkError> {
-        match &self.wire {
-            Wire::Stdio(wire) => wire.write(message).await,
-            Wire::Http(wire) => wire.send(message).await,
+        let sending = async {
+            match &self.wire {
+                Wire::Stdio(wire) => wire.write(message).await,
+                Wire::Http(wire) => wire.send(message).await,
+            }
+        };
+        let late = LinkError::Timeout { seconds: self.timeout.as_secs() };
+        tokio::time::timeout(self.timeout, sending).await.unwrap_or(Err(late))
+    }
+
+    /// Sends an answer that nobody waits for, in the background; it is dropped when too many are on their way.
+    pub fn send_if_room(self: &Arc<Self>, message: Bytes) {
+        if let Wire::Stdio(wire) = &self.wire {
+            return wire.write_if_room(message);
         }
+        let (Ok(slot), Ok(runtime)) =
+            (Arc::clone(&self.asides).try_acquire_owned(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        let link = Arc::clone(self);
+        runtime.spawn(async move {
+            if let Err(error) = link.send(message).await {
+                tracing::debug!(server = %link.server, %error, "an answer to the server was not delivered");
+            }
+            drop(slot);
+        });
     }
 
     pub(crate) fn cancel(self: &Arc<Self>, id: u64) {
@@ -140,14 +170,7 @@ impl Link {
             Wire::Stdio(wire) => wire.write_if_room(message),
             // Over HTTP the closed stream says it to a server of 2026-07-28; an earlier one has to be told.
             Wire::Http(_) if self.version() == Version::V2026_07_28 => {}
-            Wire::Http(_) => {
-                let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-                let link = Arc::clone(self);
-                runtime.spawn(async move {
-                    let limit = link.timeout;
-                    let _best_effort = tokio::time::timeout(limit, link.send(message)).await;
-                });
-            }
+            Wire::Http(_) => self.send_if_room(message),
         }
     }
 

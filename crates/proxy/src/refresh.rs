@@ -36,6 +36,7 @@ impl Server {
         let server = Arc::clone(self);
         tokio::spawn(async move {
             while server.refresh_again.swap(false, Ordering::AcqRel) && !server.is_stopped() {
+                tokio::time::sleep(server.pace.next()).await;
                 server.refresh_once(version).await;
             }
             server.refreshing.store(false, Ordering::Release);

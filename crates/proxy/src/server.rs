@@ -16,6 +16,7 @@ use crate::error::LinkError;
 use crate::event::Event;
 use crate::hello::Speaks;
 use crate::link::Link;
+use crate::pace::Pace;
 use crate::process::Guard;
 use crate::profile::{LinkKey, Profile};
 use crate::settings::Sharing;
@@ -44,6 +45,7 @@ pub struct Server {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) refreshing: AtomicBool,
     pub(crate) refresh_again: AtomicBool,
+    pub(crate) pace: Pace,
     pub(crate) processes: AtomicU64,
     pub(crate) changes: Arc<AtomicU64>,
     pub(crate) woken: std::sync::OnceLock<std::time::Instant>,
@@ -87,6 +89,7 @@ impl Server {
             stopping: watch::Sender::new(false),
             refreshing: AtomicBool::new(false),
             refresh_again: AtomicBool::new(false),
+            pace: Pace::default(),
             processes: AtomicU64::new(0),
             changes,
             woken: std::sync::OnceLock::new(),
@@ -263,6 +266,19 @@ impl Server {
                 ended.append(all);
             }
             !own
+        });
+        close_all(&ended);
+    }
+
+    /// Ends the links of sessions that are not there any more, should one have been made while its session ended.
+    pub fn end_sessions_but(&self, alive: impl Fn(&str) -> bool) {
+        let mut ended = Vec::new();
+        self.lock().retain(|key, all| {
+            let gone = key.session.as_deref().is_some_and(|id| !alive(id));
+            if gone {
+                ended.append(all);
+            }
+            !gone
         });
         close_all(&ended);
     }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response};
 
-use crate::error::LinkError;
 use crate::event::Event;
 use crate::hello::HUB_INFO;
 use crate::link::Link;
@@ -15,6 +14,10 @@ use crate::outgoing::Outgoing;
 use crate::server::Server;
 use crate::wire::Wire;
 
+/// Bytes of a message that belongs to no call: many of them may wait for many clients.
+const UNASKED_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of the id of a server's request.
+const ID_BYTES_MAX: usize = 256;
 /// Between two attempts to open a stream that broke off.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// At most.
@@ -44,6 +47,10 @@ impl Server {
     /// A message that belongs to no call.
     pub(crate) fn hear(self: &Arc<Self>, link: &Arc<Link>, message: Message) {
         let name = link.server().clone();
+        if message.bytes().len() > UNASKED_BYTES_MAX || message.id().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+            tracing::warn!(server = %name, bytes = message.bytes().len(), "a message that nobody asked for is too large");
+            return;
+        }
         match (message.kind(), message.method()) {
             (MessageKind::Notification, Some(Method::ListChanged(_))) => self.refresh(),
             (MessageKind::Notification, Some(Method::ResourceUpdated | Method::LogMessage)) => {
@@ -60,13 +67,7 @@ impl Server {
                     }
                     _ => refuse(&id, method),
                 };
-                let link = Arc::clone(link);
-                tokio::spawn(async move {
-                    let sent: Result<(), LinkError> = link.send(reply.into()).await;
-                    if let Err(error) = sent {
-                        tracing::debug!(%error, "a server's request could not be answered");
-                    }
-                });
+                link.send_if_room(reply.into());
             }
             _ => {}
         }

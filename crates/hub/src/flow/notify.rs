@@ -23,10 +23,8 @@ pub(crate) async fn notify(hub: &Arc<Hub>, validated: Validated) -> Result<Reply
         Some(Method::RootsListChanged) => {
             if let Caller::Session(session) = validated.caller() {
                 for server in hub.servers(&session.scope) {
-                    if let Some(link) = server.session_link(session.version, session.id())
-                        && let Err(error) = link.send(validated.message().bytes().clone()).await
-                    {
-                        tracing::debug!(server = %server.name(), %error, "roots/list_changed was not delivered");
+                    if let Some(link) = server.session_link(session.version, session.id()) {
+                        link.send_if_room(validated.message().bytes().clone());
                     }
                 }
             }

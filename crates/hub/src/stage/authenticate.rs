@@ -31,7 +31,7 @@ impl Authenticated {
 pub fn authenticate(hub: &Hub, validated: Validated) -> Result<Authenticated, Fault> {
     let principal = hub.local_principal().clone();
     if let Caller::Session(session) = &validated.caller {
-        if session.principal != principal || session.scope != validated.received.scope {
+        if session.has_ended() || session.principal != principal || session.scope != validated.received.scope {
             return Err(Fault::new(FaultKind::SessionNotFound, "there is no such session at this endpoint"));
         }
         session.touch();

@@ -28,20 +28,20 @@ pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault>
     let validated = &authorized.admitted.authenticated.validated;
     let calls = validated.received().calls.as_ref();
     let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
-    let cancel = async {
-        match &booked {
-            Some(booked) => booked.cancelled().await,
-            None => std::future::pending().await,
-        }
-    };
-    let exchange = tokio::select! {
-        exchange = link.exchange(outgoing) => exchange,
-        () = cancel => return Err(cancelled()),
-    };
-    let exchange = exchange.map_err(|e| e.fault(link.server()))?;
+    let server = link.server();
+    let exchanging = async { link.exchange(outgoing).await.map_err(|e| e.fault(server)) };
+    let exchange = unless_cancelled(booked.as_ref(), exchanging).await?;
     Ok(Answered { authorized, link, exchange, booked })
 }
 
-pub(super) fn cancelled() -> Fault {
-    Fault::new(FaultKind::Cancelled, "the client cancelled the call")
+/// Does `work` unless the client cancels the call before.
+pub(super) async fn unless_cancelled<T>(
+    booked: Option<&Booked>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let Some(booked) = booked else { return work.await };
+    tokio::select! {
+        done = work => done,
+        () = booked.cancelled() => Err(Fault::new(FaultKind::Cancelled, "the client cancelled the call")),
+    }
 }

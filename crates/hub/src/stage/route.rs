@@ -33,6 +33,11 @@ pub async fn route(_hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fa
     let profile = profile(validated);
     let link = found.server.link(&profile).await.map_err(|e| e.fault(found.server.name()))?;
     if let Caller::Session(session) = &validated.caller {
+        if session.has_ended() {
+            // It ended while the link was made: nobody else would end that.
+            found.server.end_session(session.id());
+            return Err(Fault::new(FaultKind::SessionNotFound, "the session ended in the meantime"));
+        }
         attach(session, &found.server, &link).await;
     }
     let outgoing = outgoing(validated, &found.name, &link)?;

@@ -12,7 +12,7 @@ use crate::Hub;
 use crate::calls::Booked;
 use crate::rewrite::rewrite_uris;
 use crate::scope::Scope;
-use crate::stage::forward::{Answered, cancelled};
+use crate::stage::forward::{Answered, unless_cancelled};
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::Caller;
 
@@ -88,7 +88,7 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
     let Some(messages) = exchange.rest else {
         return Ok(Sanitized { first: passage.answer(&exchange.first)?, rest: None, status });
     };
-    let first = passage.carry(exchange.first).await?;
+    let first = unless_cancelled(booked.as_ref(), passage.carry(exchange.first)).await?;
     let mut stream = SanitizedStream { passage, messages, booked, _permit: admitted.permit };
     let first = match first {
         Some(first) => first,
@@ -108,22 +108,20 @@ impl SanitizedStream {
     /// # Errors
     /// When the server fails, or the client cancels the call.
     pub async fn next(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
-        loop {
-            let next = match &self.booked {
-                None => self.messages.next().await,
-                Some(booked) => tokio::select! {
-                    next = self.messages.next() => next,
-                    () = booked.cancelled() => return Err(cancelled()),
-                },
-            };
-            let Some(message) = next.map_err(|e| e.fault(self.passage.link.server()))? else { return Ok(None) };
-            if message.kind() == MessageKind::Response {
-                return Ok(Some((self.passage.answer(&message)?, true)));
+        let Self { passage, messages, booked, .. } = self;
+        unless_cancelled(booked.as_ref(), async {
+            loop {
+                let next = messages.next().await.map_err(|e| e.fault(passage.link.server()))?;
+                let Some(message) = next else { return Ok(None) };
+                if message.kind() == MessageKind::Response {
+                    return Ok(Some((passage.answer(&message)?, true)));
+                }
+                if let Some(bytes) = passage.carry(message).await? {
+                    return Ok(Some((bytes, false)));
+                }
             }
-            if let Some(bytes) = self.passage.carry(message).await? {
-                return Ok(Some((bytes, false)));
-            }
-        }
+        })
+        .await
     }
 
     /// JSON text of the id of the call that is answered.

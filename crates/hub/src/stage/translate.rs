@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_protocol::{
-    CacheHint, Era, ErrorCode, Method, Params, legacy_request, legacy_result, members, modern_request, modern_result,
+    CacheHint, Era, ErrorCode, Method, Splice, legacy_request, legacy_result, members, modern_request, modern_result,
     object_with, without_members,
 };
 use omni_proxy::Link;
@@ -22,7 +22,7 @@ pub(super) fn request_params(
     let internal = |e: serde_json::Error| Fault::new(FaultKind::InvalidParams, format!("params: {e}"));
     let own = validated.message().params().unwrap_or("{}");
     let renamed = match name {
-        Some(name) => rename(own, validated.params(), name).map_err(internal)?,
+        Some(name) => rename(validated, own, name),
         None => own.to_owned(),
     };
     let translated = match (link.version().era(), &validated.caller) {
@@ -40,22 +40,18 @@ pub(super) fn request_params(
     }
 }
 
-fn rename(text: &str, params: &Params, name: &str) -> Result<String, serde_json::Error> {
-    let (key, current) = match (&params.name, &params.uri) {
-        (Some(current), _) => ("name", current),
-        (None, Some(current)) => ("uri", current),
-        (None, None) => return Ok(text.to_owned()),
-    };
-    if current == name {
-        return Ok(text.to_owned());
-    }
-    let own = format!("\"{key}\":{}", serde_json::Value::from(name));
-    let found = members(text)?;
-    if let Some((_, reference)) = found.iter().find(|(k, _)| k == "ref") {
-        let inner = object_with(&without_members(reference.get(), |k| k == key)?, &own);
-        return Ok(object_with(&without_members(text, |k| k == "ref")?, &format!("\"ref\":{inner}")));
-    }
-    Ok(object_with(&without_members(text, |k| k == key)?, &own))
+/// The parameters with the name, where it was read and judged, replaced by what the server calls the thing.
+fn rename(validated: &Validated, own: &str, name: &str) -> String {
+    let params = validated.params();
+    let range = params.name_range.as_ref().or(params.uri_range.as_ref());
+    let (Some(range), Some(whole)) = (range, validated.message().params_range()) else { return own.to_owned() };
+    let mut splice = Splice::new();
+    splice.replace(
+        range.start - whole.start..range.end - whole.start,
+        serde_json::Value::from(name).to_string().into_bytes(),
+    );
+    // Cut at the edges of a JSON string in valid UTF-8.
+    String::from_utf8(splice.apply(own.as_bytes())).unwrap_or_else(|_| own.to_owned())
 }
 
 fn with_progress_token(params: &str, token: u64) -> Result<String, serde_json::Error> {

@@ -12,7 +12,7 @@ use omni_protocol::{
 use omni_protocol::{meta_keys, to_single_line};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::error::LinkError;
 use crate::inbox::Inbox;
@@ -24,8 +24,12 @@ use crate::transports::bounds::MESSAGE_BYTES_MAX;
 const OUTBOX_MAX: usize = 64;
 /// For a process that closed its standard output to end, so that its exit status can be told.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
+/// For what was put in line before the process was let go to be written.
+const LAST_WRITES_WAIT: Duration = Duration::from_millis(200);
 /// For the last lines of standard error to be read after the process ended.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(200);
+/// Bytes of the id of a request of the server's.
+const SERVER_ID_BYTES_MAX: usize = 256;
 /// Lines of standard error that go to the log each second; a server that floods floods its own memory of last words alone.
 const STDERR_LINES_PER_SECOND: u32 = 100;
 /// Bytes of one line of standard error that are kept.
@@ -48,6 +52,8 @@ struct Shared {
     alive: AtomicBool,
     tail: Tail,
     unasked: std::sync::OnceLock<Unasked>,
+    /// Set when the process is to be let go: a write that it does not read must not hold its standard input open.
+    closing: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -99,8 +105,9 @@ impl StdioWire {
             alive: AtomicBool::new(true),
             tail: Tail::default(),
             unasked: std::sync::OnceLock::new(),
+            closing: watch::Sender::new(false),
         });
-        tokio::spawn(write_lines(child.stdin, queue));
+        tokio::spawn(write_lines(child.stdin, queue, shared.closing.subscribe()));
         let stderr = tokio::spawn(read_stderr(server.to_owned(), child.stderr, Arc::clone(&shared)));
         let wire = Self { shared: Arc::clone(&shared), outbox: Mutex::new(Some(outbox.clone())) };
         let replies = outbox.downgrade();
@@ -163,6 +170,7 @@ impl StdioWire {
             self.write_if_room(notification("notifications/cancelled", Some(&params)).into());
         }
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.closing.send_replace(true);
     }
 
     fn outbox(&self) -> Option<mpsc::Sender<Bytes>> {
@@ -177,6 +185,7 @@ impl Shared {
 
     fn end(&self, why: &LinkError) {
         self.alive.store(false, Ordering::Release);
+        self.closing.send_replace(true);
         let mut calls = self.lock();
         calls.end.get_or_insert_with(|| why.clone());
         for (_, call) in calls.open.drain() {
@@ -185,15 +194,27 @@ impl Shared {
     }
 }
 
-async fn write_lines(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Bytes>) {
-    while let Some(message) = queue.recv().await {
-        let line = to_single_line(&message);
-        let mut whole = Vec::with_capacity(line.len() + 1);
-        whole.extend_from_slice(&line);
-        whole.push(b'\n');
-        if stdin.write_all(&whole).await.is_err() || stdin.flush().await.is_err() {
-            return;
+async fn write_lines(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Bytes>, mut closing: watch::Receiver<bool>) {
+    let writing = async {
+        while let Some(message) = queue.recv().await {
+            let line = to_single_line(&message);
+            let mut whole = Vec::with_capacity(line.len() + 1);
+            whole.extend_from_slice(&line);
+            whole.push(b'\n');
+            if stdin.write_all(&whole).await.is_err() || stdin.flush().await.is_err() {
+                return;
+            }
         }
+    };
+    let let_go = async {
+        // Whether it was told or its sender is gone, the end is the same.
+        drop(closing.wait_for(|close| *close).await);
+        // What was put in line before may still go out, to a process that reads.
+        tokio::time::sleep(LAST_WRITES_WAIT).await;
+    };
+    tokio::select! {
+        () = writing => {}
+        () = let_go => {}
     }
 }
 
@@ -360,6 +381,9 @@ fn by_subscription(message: Message, shared: &Arc<Shared>) -> Option<Message> {
 
 fn asked(message: Message, shared: &Arc<Shared>, replies: &mpsc::WeakSender<Bytes>) {
     let id = message.id().unwrap_or("null").to_owned();
+    if id.len() > SERVER_ID_BYTES_MAX {
+        return;
+    }
     let reply = match message.method() {
         Some(Method::Ping) => response(&id, "{}"),
         _ => match shared.unasked.get() {
