@@ -35,6 +35,14 @@ async fn tool_2_what_is_denied_is_hidden_and_cannot_be_called_by_any_name() {
         assert!(!prompts.contains(&"s__test_simple_prompt".to_owned()), "{prompts:?}");
         let answer = client.ask("prompts/get", json!({ "name": "s__test_simple_prompt" })).await;
         assert_eq!(answer.json()["error"]["code"], 403, "{answer:?}");
+        // Nor is a second name beside the one that is judged.
+        let argument = json!({ "name": "arg1", "value": "" });
+        let both = json!({
+            "name": "s__test_prompt_with_arguments",
+            "ref": { "type": "ref/prompt", "name": "s__test_simple_prompt" },
+            "argument": argument,
+        });
+        assert_eq!(client.error("completion/complete", both).await["code"], -32602);
         // The endpoint of one server is no way around.
         let alone = Client::open(&hub, "/mcp/s", era).await;
         assert!(!alone.tools().await.contains(&"test_simple_text".to_owned()));

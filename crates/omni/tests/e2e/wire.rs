@@ -369,3 +369,53 @@ async fn gw_1_other_methods_of_http_are_refused() {
         assert_eq!(answer.headers["allow"], "GET, POST, DELETE");
     }
 }
+
+/// TRB-4: a request whose body comes when its session has ended is refused, and no link is made for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn trb_4_a_session_that_ended_while_a_body_was_on_its_way_stays_ended() {
+    use std::io::{Read as _, Write as _};
+    let mut entry = crate::harness::bad(&["hang"]);
+    entry["sharing"] = json!("session");
+    let hub = Hub::with(json!({ "own": entry }));
+    hub.awake().await;
+    let (before, address) = (hub.processes().len(), hub.address);
+    let conversation = move || {
+        let exchange = |head: &str, body: &str, late: bool| -> String {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let whole = format!(
+                "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+                 Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(whole.as_bytes()).unwrap();
+            let (first, rest) = body.split_at(body.len() / 2);
+            stream.write_all(first.as_bytes()).unwrap();
+            if late {
+                // The head has been read when this one, on another connection, is answered.
+                let session = head.split("Mcp-Session-Id: ").nth(1).unwrap();
+                let mut other = std::net::TcpStream::connect(address).unwrap();
+                let delete = format!(
+                    "DELETE /mcp HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nMcp-Session-Id: {session}\r\n\r\n"
+                );
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                other.write_all(delete.as_bytes()).unwrap();
+                let mut answer = String::new();
+                other.read_to_string(&mut answer).unwrap();
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+            stream.write_all(rest.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        };
+        let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+        let opened = exchange("POST /mcp HTTP/1.1", initialize, false);
+        let session = opened.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
+        let call =
+            r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"own__echo","arguments":{"text":"x"}}}"#;
+        exchange(&format!("POST /mcp HTTP/1.1\r\nMcp-Session-Id: {session}"), call, true)
+    };
+    let answer = tokio::task::spawn_blocking(conversation).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert_eq!(hub.processes().len(), before);
+}
