@@ -107,7 +107,8 @@ fn environment(name: &str, pins: &Path, target: &Path) -> Result<()> {
 
 /// Runs `work` unless the stamp says that just these pins are installed.
 fn install(what: &str, pins: &[PathBuf], stamp: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let mut wanted = format!("recipe {RECIPE}\n");
+    // A Python environment knows its own folder: moved elsewhere, it has to be made anew.
+    let mut wanted = format!("recipe {RECIPE} in {}\n", stamp.display());
     for pin in pins {
         wanted.push_str(&fs::read_to_string(pin).with_context(|| format!("cannot read {}", pin.display()))?);
     }
