@@ -71,11 +71,7 @@ where
         .handshake(io)
         .await
         .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection to a server ended");
-        }
-    });
+    drive(connection);
     Ok(Connection::Http1(sender))
 }
 
@@ -89,12 +85,17 @@ where
         .handshake(io)
         .await
         .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;
+    drive(connection);
+    Ok(Connection::Http2(sender))
+}
+
+/// Runs a connection until it ends.
+fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "connection to a server ended");
         }
     });
-    Ok(Connection::Http2(sender))
 }
 
 /// TLS with the system's root certificates, made at first use: most hubs at home never need it.

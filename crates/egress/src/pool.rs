@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
+use hyper::client::conn::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
@@ -196,6 +197,10 @@ impl Client {
         let broken = |e: &hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(e) };
         let not_sent =
             |unsent| Failed { error: EgressError::NotSent(target.authority()), unsent: Some(Box::new(unsent)) };
+        let failed = |mut e: TrySendError<Request<Full<Bytes>>>| match e.take_message() {
+            Some(unsent) => not_sent(unsent),
+            None => Failed { error: broken(e.error()), unsent: None },
+        };
         match connection {
             Connection::Http1(mut sender) => {
                 *request.uri_mut() = target.path().clone().into();
@@ -205,10 +210,7 @@ impl Client {
                 if sender.ready().await.is_err() {
                     return Err(not_sent(request));
                 }
-                let answer = sender.try_send_request(request).await.map_err(|mut e| match e.take_message() {
-                    Some(unsent) => not_sent(unsent),
-                    None => Failed { error: broken(e.error()), unsent: None },
-                })?;
+                let answer = sender.try_send_request(request).await.map_err(failed)?;
                 let lease = Lease { shared: Arc::clone(&self.shared), sender: Some(sender), _slot: slot };
                 Ok(answer.map(|incoming| Body::new(incoming, lease)))
             }
@@ -222,10 +224,7 @@ impl Client {
                 if sender.ready().await.is_err() {
                     return Err(not_sent(request));
                 }
-                let answer = sender.try_send_request(request).await.map_err(|mut e| match e.take_message() {
-                    Some(unsent) => not_sent(unsent),
-                    None => Failed { error: broken(e.error()), unsent: None },
-                })?;
+                let answer = sender.try_send_request(request).await.map_err(failed)?;
                 let lease = Lease { shared: Arc::clone(&self.shared), sender: None, _slot: slot };
                 Ok(answer.map(|incoming| Body::new(incoming, lease)))
             }

@@ -113,7 +113,7 @@ impl View {
         let server = self.servers[at].name().clone();
         for (kind, texts) in ListKind::ALL.into_iter().zip(texts) {
             let list = catalog.list(kind);
-            let merged = &mut self.lists[index(kind)];
+            let merged = &mut self.lists[kind.index()];
             merged.hint = merge_hints(merged.hint, list.hint.unwrap_or(CacheHint::NONE));
             for item in &list.items {
                 let access = Access { principal, action: action(kind), server: server.as_str(), name: &item.key };
@@ -136,7 +136,7 @@ impl View {
                     );
                     String::from_utf8(splice.apply(item.text.as_bytes())).unwrap_or_default()
                 });
-                self.lists[index(kind)].keys.push(shown);
+                self.lists[kind.index()].keys.push(shown);
             }
         }
     }
@@ -183,7 +183,7 @@ impl View {
 
     /// One merged list.
     pub(crate) fn list(&self, kind: ListKind) -> &ViewList {
-        &self.lists[index(kind)]
+        &self.lists[kind.index()]
     }
 
     /// The servers it is made of.
@@ -241,8 +241,8 @@ impl View {
         if let Scope::One(_) = scope {
             return self.found(0, template);
         }
-        let at = self.lists[index(ListKind::Templates)].keys.iter().position(|key| key == template);
-        if let Some(shown) = at.map(|at| &self.lists[index(ListKind::Templates)].keys[at]) {
+        let at = self.lists[ListKind::Templates.index()].keys.iter().position(|key| key == template);
+        if let Some(shown) = at.map(|at| &self.lists[ListKind::Templates.index()].keys[at]) {
             let parsed = Template::parse(shown);
             let place = self.templates.iter().find(|(t, _)| *t == parsed).map(|(_, place)| place)?;
             return self.found(place.server, &place.name);
@@ -259,15 +259,6 @@ impl View {
             Some(found) if std::ptr::eq(Arc::as_ptr(&found.server), server) => None,
             _ => Some(hub_uri(server.name().as_str(), uri)),
         }
-    }
-}
-
-fn index(kind: ListKind) -> usize {
-    match kind {
-        ListKind::Tools => 0,
-        ListKind::Prompts => 1,
-        ListKind::Resources => 2,
-        ListKind::Templates => 3,
     }
 }
 

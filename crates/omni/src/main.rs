@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Small pieces that come and go on several threads are this allocator's strength: a call through the hub cost a tenth less
-/// CPU with it than with glibc's (measured with `omni-bench`).
+/// Small pieces that come and go on several threads are this allocator's strength, by what gateways like this one publish. How
+/// it compares with glibc's here was not measured.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -70,6 +70,17 @@ impl ListKind {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
 
+    /// Its place in [`ListKind::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Tools => 0,
+            Self::Prompts => 1,
+            Self::Resources => 2,
+            Self::Templates => 3,
+        }
+    }
+
     /// The member of the result that holds the items.
     #[must_use]
     pub const fn member(self) -> &'static str {
@@ -215,7 +226,14 @@ impl Method {
 
 #[cfg(test)]
 mod tests {
-    use super::Method;
+    use super::{ListKind, Method};
+
+    #[test]
+    fn every_list_has_its_place() {
+        for (at, kind) in ListKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), at);
+        }
+    }
 
     #[test]
     fn every_name_comes_back() {

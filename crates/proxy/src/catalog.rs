@@ -46,7 +46,7 @@ impl Catalog {
     /// One list.
     #[must_use]
     pub fn list(&self, kind: ListKind) -> &Arc<List> {
-        &self.lists[index(kind)]
+        &self.lists[kind.index()]
     }
 
     /// The kinds of list in which `self` differs from `other`.
@@ -60,15 +60,6 @@ impl Catalog {
     pub fn capability(&self, name: &str) -> Option<String> {
         let found = omni_protocol::members(&self.hello.capabilities).ok()?;
         found.into_iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned())
-    }
-}
-
-fn index(kind: ListKind) -> usize {
-    match kind {
-        ListKind::Tools => 0,
-        ListKind::Prompts => 1,
-        ListKind::Resources => 2,
-        ListKind::Templates => 3,
     }
 }
 

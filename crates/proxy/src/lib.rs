@@ -35,6 +35,6 @@ pub use link::Link;
 pub use outgoing::Outgoing;
 pub use profile::{LinkKey, Profile, SessionProfile};
 pub use server::Server;
-pub use spec::{ServerSpec, SpecError, Transport};
+pub use spec::{OWN_HEADERS, ServerSpec, SpecError, Transport};
 pub use status::{ServerState, ServerStatus};
 pub use store::CatalogStore;

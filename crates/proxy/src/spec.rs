@@ -147,8 +147,8 @@ fn pool(settings: &PoolSettings) -> Result<PoolLimits, String> {
     })
 }
 
-/// Headers that belong to the transport and cannot be set by an entry.
-const OWN_HEADERS: [&str; 8] = [
+/// Headers that belong to the transport and cannot be set by an entry, in lower case.
+pub const OWN_HEADERS: [&str; 8] = [
     "host",
     "content-length",
     "content-type",

@@ -8,7 +8,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
@@ -64,13 +66,7 @@ async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()
         .header_read_timeout(shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let mut stopping = shared.stopping.clone();
-    tokio::select! {
-        done = connection.as_mut() => return done,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-    }
-    connection.await
+    until_stopped(connection, shared.stopping.clone()).await
 }
 
 async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
@@ -82,8 +78,15 @@ async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(stream), service);
+    until_stopped(connection, shared.stopping.clone()).await
+}
+
+/// Serves until the client leaves, or the hub is asked to stop: then what is in flight may finish.
+async fn until_stopped(
+    connection: impl GracefulConnection<Error = hyper::Error>,
+    mut stopping: watch::Receiver<bool>,
+) -> hyper::Result<()> {
     let mut connection = std::pin::pin!(connection);
-    let mut stopping = shared.stopping.clone();
     tokio::select! {
         done = connection.as_mut() => return done,
         _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),

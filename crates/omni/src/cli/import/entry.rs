@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use omni_proxy::OWN_HEADERS;
 use serde_json::{Map, Value};
 
 use crate::cli::import::found::{Found, Outcome};
@@ -27,18 +28,6 @@ const KNOWN: [&str; 16] = [
     "disabled",
     "enabled",
     "name",
-];
-
-/// Headers that the hub sets itself and refuses in an entry; clients' files often repeat them.
-const HUB_HEADERS: [&str; 8] = [
-    "host",
-    "content-length",
-    "content-type",
-    "accept",
-    "transfer-encoding",
-    "connection",
-    "mcp-session-id",
-    "mcp-protocol-version",
 ];
 
 /// Reads the entries of an object of servers.
@@ -131,7 +120,7 @@ impl Entry<'_> {
             server.headers = self.texts("headers", map.get("headers"));
             let (ours, theirs) = std::mem::take(&mut server.headers)
                 .into_iter()
-                .partition(|(name, _)| HUB_HEADERS.contains(&name.to_ascii_lowercase().as_str()));
+                .partition(|(name, _)| OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()));
             server.headers = theirs;
             let ours: BTreeMap<String, String> = ours;
             self.notes
