@@ -110,7 +110,7 @@ fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message:
     let shown =
         uri_of(message).filter(|_| message.method() == Some(&Method::ResourceUpdated)).and_then(|(uri, range)| {
             let snapshot = hub.snapshot();
-            let shown = hub.view(&session.scope, &session.principal).shown_uri(
+            let shown = hub.view(&session.scope, &session.principal, &session.link_profile()).shown_uri(
                 &session.scope,
                 snapshot.server(server.as_str())?,
                 &uri,

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use omni_auth::Policy;
-use omni_protocol::{ListKind, Version, notification};
-use omni_proxy::{Event, Server, ServerStatus};
+use omni_protocol::{Era, ListKind, notification};
+use omni_proxy::{Capabilities, Event, Profile, Server, ServerStatus};
 use omni_types::Principal;
 use tokio::sync::{Semaphore, broadcast};
 
@@ -23,6 +23,9 @@ const EVENTS_MAX: usize = 1_024;
 /// Views kept; one for each endpoint and principal.
 const VIEWS_MAX: usize = 1_024;
 
+/// Whom a view is for: what they may see, and what servers show clients of their abilities.
+type ViewKey = (Scope, Principal, Era, Capabilities);
+
 /// The hub.
 #[derive(Debug)]
 pub struct Hub {
@@ -34,7 +37,7 @@ pub struct Hub {
     seal: Seal,
     events: broadcast::Sender<Event>,
     changes: Arc<AtomicU64>,
-    views: Mutex<HashMap<(Scope, Principal), Arc<View>>>,
+    views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
 
 /// Why a hub cannot be made.
@@ -121,10 +124,10 @@ impl Hub {
         &self.seal
     }
 
-    /// What `scope` shows `principal` at this moment.
-    pub(crate) fn view(&self, scope: &Scope, principal: &Principal) -> Arc<View> {
+    /// What `scope` shows `principal`, as a client of `profile`, at this moment.
+    pub(crate) fn view(&self, scope: &Scope, principal: &Principal, profile: &Profile) -> Arc<View> {
         let generation = self.changes.load(Ordering::Acquire);
-        let key = (scope.clone(), principal.clone());
+        let key = (scope.clone(), principal.clone(), profile.version.era(), profile.capabilities.clone());
         {
             let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(view) = views.get(&key).filter(|view| view.generation == generation) {
@@ -132,7 +135,7 @@ impl Hub {
             }
         }
         // Two callers may make the same view at the same time: cheaper than to make others wait behind a lock.
-        let view = Arc::new(View::build(&self.snapshot.load(), scope, principal, generation));
+        let view = Arc::new(View::build(&self.snapshot.load(), scope, principal, profile, generation));
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if views.len() >= VIEWS_MAX {
             views.clear();
@@ -156,10 +159,10 @@ impl Hub {
         self.servers(scope).iter().map(|server| server.status()).collect()
     }
 
-    /// Wakes the servers of `scope` that were not asked for their catalogs yet, as for a client of `version`.
-    pub(crate) fn wake(&self, scope: &Scope, version: Version) {
+    /// Wakes the servers of `scope` that were not asked for their catalogs yet, as for a client of `profile`.
+    pub(crate) fn wake(&self, scope: &Scope, profile: &Profile) {
         for server in self.servers(scope) {
-            server.wake(version);
+            server.wake(profile);
         }
     }
 
@@ -167,18 +170,10 @@ impl Hub {
     /// the time it was woken, so that a server that hangs holds up the first list and no later one.
     ///
     /// `true` when there was something to wait for.
-    pub(crate) async fn settle(&self, scope: &Scope, version: Version) -> bool {
+    pub(crate) async fn settle(&self, scope: &Scope, profile: &Profile) -> bool {
         let mut waited = false;
         for server in self.servers(scope) {
-            let woken = server.wake(version);
-            let mut catalog = server.catalog();
-            if catalog.borrow().is_settled() {
-                continue;
-            }
-            waited = true;
-            let deadline = tokio::time::Instant::from_std(woken + self.limits.settle_wait);
-            let settled = catalog.wait_for(omni_proxy::CatalogState::is_settled);
-            let _settled_or_not = tokio::time::timeout_at(deadline, settled).await;
+            waited |= server.settle(profile, self.limits.settle_wait).await;
         }
         waited
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use omni_protocol::Version;
-use omni_proxy::{Link, SessionProfile};
+use omni_proxy::{Capabilities, Link, Profile, SessionProfile};
 use omni_types::{Principal, ServerName};
 
 use crate::calls::Calls;
@@ -36,6 +36,7 @@ pub struct Session {
     pub outbox: Outbox,
     /// Calls in flight.
     pub calls: Arc<Calls>,
+    capabilities: Capabilities,
     log_level: Mutex<Option<String>>,
     level_told: Mutex<HashSet<ServerName>>,
     questions: Mutex<HashMap<u64, Question>>,
@@ -61,6 +62,7 @@ impl Session {
     #[must_use]
     pub fn new(principal: Principal, version: Version, scope: Scope, profile: SessionProfile) -> Self {
         Self {
+            capabilities: Capabilities::of(&profile.capabilities),
             principal,
             version,
             scope,
@@ -83,6 +85,16 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.profile.id
+    }
+
+    /// For whom links of this session are wanted.
+    #[must_use]
+    pub fn link_profile(&self) -> Profile {
+        Profile {
+            version: self.version,
+            session: Some(Arc::clone(&self.profile)),
+            capabilities: self.capabilities.clone(),
+        }
     }
 
     /// Whether it was ended. A request that was on its way then is refused like any later one.

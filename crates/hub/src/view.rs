@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use omni_auth::{Access, Action, Decision, Policy};
 use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, qualified_name, split_hub_uri, split_qualified};
-use omni_proxy::{Catalog, Server};
+use omni_proxy::{Catalog, Profile, Server};
 use omni_types::Principal;
 
 use crate::scope::Scope;
@@ -69,7 +69,13 @@ struct Reader<'a> {
 
 impl View {
     /// Makes the view. Items that policy would refuse are left out: listing equals calling.
-    pub(crate) fn build(snapshot: &Snapshot, scope: &Scope, principal: &Principal, generation: u64) -> Self {
+    pub(crate) fn build(
+        snapshot: &Snapshot,
+        scope: &Scope,
+        principal: &Principal,
+        profile: &Profile,
+        generation: u64,
+    ) -> Self {
         let servers: Vec<Arc<Server>> = match scope {
             Scope::All => snapshot.servers().to_vec(),
             Scope::One(name) => snapshot.server(name.as_str()).cloned().into_iter().collect(),
@@ -88,7 +94,7 @@ impl View {
         let mut texts: [Vec<String>; 4] = Default::default();
         let reader = Reader { policy: snapshot.policy(), scope, principal };
         for at in 0..view.servers.len() {
-            let state = view.servers[at].catalog_now();
+            let state = view.servers[at].catalog_now(profile);
             let name = view.servers[at].name().clone();
             match (&state.catalog, &state.error) {
                 (Some(catalog), error) => {

@@ -77,6 +77,12 @@ pub struct CatalogState {
 }
 
 impl CatalogState {
+    /// Whether the server was asked since the hub started, however it answered.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.fresh || self.error.is_some()
+    }
+
     /// Whether something is known: what it offers, or why that is not known.
     #[must_use]
     pub const fn is_settled(&self) -> bool {

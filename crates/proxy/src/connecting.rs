@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use omni_protocol::{Era, Version};
+use omni_protocol::Era;
 use tokio::sync::watch;
 
 use crate::error::LinkError;
@@ -92,7 +92,7 @@ impl Server {
                 self.back_off.succeeded();
                 if link.key().session.is_none() && self.is_first(link.key()) {
                     self.listen(link);
-                    self.refresh();
+                    self.refresh_link(link);
                     self.multiply(link.key());
                 }
             }
@@ -101,13 +101,7 @@ impl Server {
                 tracing::warn!(server = %self.spec.name, %error, "server cannot be reached");
                 forget(&mut self.lock(), key, &connecting);
                 self.back_off.failed(error);
-                self.catalog.send_if_modified(|state| {
-                    let changed = state.error.as_ref() != Some(error);
-                    state.error = Some(error.clone());
-                    state.generation += u64::from(changed);
-                    true
-                });
-                self.changes.fetch_add(1, Ordering::AcqRel);
+                self.unreadable(&self.shelf_for(&key.capabilities), error);
             }
         }
         outcome
@@ -124,7 +118,7 @@ impl Server {
             return;
         }
         for _ in 1..self.spec.pool.initial {
-            let started = self.start(&Profile::hub(key.version));
+            let started = self.start(&Profile::new(key.version, key.capabilities.clone()));
             if started.is_err() {
                 return;
             }
@@ -133,9 +127,7 @@ impl Server {
 
     async fn connect(self: &Arc<Self>, key: &LinkKey, profile: &Profile) -> Result<Arc<Link>, LinkError> {
         let own = key.session.is_some();
-        // A process that serves everybody speaks the newest revision of its era, whoever came first.
-        let shared = if profile.version.era() == Era::Modern { Version::LATEST } else { Version::LATEST_LEGACY };
-        let profile = if own { profile.clone() } else { Profile::hub(shared) };
+        let profile = if own { profile.clone() } else { profile.among_others() };
         let mut next_id = 1;
         let first = self.attempt(&profile, self.speaks(), &mut next_id).await;
         let (wire, hello) = match first {
@@ -148,9 +140,9 @@ impl Server {
         };
         let version = hello.version;
         let key = match version.era() {
-            Era::Modern => LinkKey { version, session: None },
-            Era::Legacy if own => LinkKey { version: key.version, session: key.session.clone() },
-            Era::Legacy => LinkKey { version: Version::LATEST_LEGACY, session: None },
+            Era::Modern => LinkKey::modern(),
+            Era::Legacy if own => key.clone(),
+            Era::Legacy => LinkKey::shared(profile.capabilities.clone()),
         };
         let link = Link::new(&self.spec, key, hello, wire, next_id);
         if let Wire::Stdio(wire) = link.wire() {

@@ -84,7 +84,7 @@ async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result
     let version = if profile.version == Version::V2026_07_28 { Version::LATEST_LEGACY } else { profile.version };
     let (capabilities, info) = match &profile.session {
         Some(session) => (session.capabilities.as_str(), session.client_info.as_str()),
-        None => ("{}", HUB_INFO),
+        None => (profile.capabilities.text(), HUB_INFO),
     };
     let params =
         format!(r#"{{"protocolVersion":"{}","capabilities":{capabilities},"clientInfo":{info}}}"#, version.as_str());

@@ -1,6 +1,7 @@
 //! The MCP Proxy: connections, processes and catalogs of the servers behind the hub.
 
 mod back_off;
+mod capabilities;
 mod catalog;
 mod connecting;
 mod error;
@@ -18,6 +19,7 @@ mod profile;
 mod refresh;
 mod server;
 pub mod settings;
+mod shelf;
 mod slots;
 mod spec;
 mod status;
@@ -26,6 +28,7 @@ mod transports;
 mod watch;
 mod wire;
 
+pub use capabilities::{Capabilities, can_be_asked};
 pub use catalog::{Catalog, CatalogState, Item};
 pub use error::LinkError;
 pub use event::Event;

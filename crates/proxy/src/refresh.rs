@@ -1,80 +1,131 @@
-//! Asking a server for its catalog, and telling what changed.
+//! Asking a server for its catalogs, and telling what changed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use omni_protocol::{ListKind, Version};
 
 use crate::catalog::Catalog;
+use crate::error::LinkError;
 use crate::event::Event;
 use crate::fetch::fetch;
+use crate::link::Link;
 use crate::profile::Profile;
 use crate::server::Server;
+use crate::shelf::Shelf;
 
 impl Server {
-    /// Asks for the catalog if that was not done since the hub started; the time of the first such request.
-    pub fn wake(self: &Arc<Self>, version: Version) -> std::time::Instant {
-        if !self.catalog.borrow().fresh {
-            self.refresh_as(version);
+    /// Asks for the catalog that clients of `profile` are shown, if that was not done since the hub started; the time of
+    /// the first such request. A server that is asleep is woken as by that client, so that the process which answers is
+    /// the one that serves it next.
+    pub fn wake(self: &Arc<Self>, profile: &Profile) -> Instant {
+        let shelf = self.shelf(profile);
+        if !shelf.catalog.borrow().fresh {
+            self.refresh_shelf(&shelf, profile);
         }
-        *self.woken.get_or_init(std::time::Instant::now)
+        *shelf.woken.get_or_init(Instant::now)
     }
 
-    /// Asks the server for everything it offers, in the background. Requests that come while it is being asked are
-    /// answered by one more round.
+    /// Waits until it is known what clients of `profile` are shown, or why it is not, for `patience` from the time it was
+    /// first asked. `true` when there was something to wait for.
+    pub async fn settle(self: &Arc<Self>, profile: &Profile, patience: Duration) -> bool {
+        let mut waited = false;
+        loop {
+            let woken = self.wake(profile);
+            // Which shelf it is may turn out while waiting: not before the server has said which era it speaks.
+            let mut catalog = self.shelf(profile).catalog.subscribe();
+            if catalog.borrow_and_update().is_settled() {
+                return waited;
+            }
+            waited = true;
+            let deadline = tokio::time::Instant::from_std(woken + patience);
+            if !matches!(tokio::time::timeout_at(deadline, catalog.changed()).await, Ok(Ok(()))) {
+                return true;
+            }
+        }
+    }
+
+    /// Asks the server again for everything that it was asked for before, in the background.
     pub fn refresh(self: &Arc<Self>) {
-        self.refresh_as(Version::LATEST);
+        for shelf in self.shelves.all() {
+            let asked = shelf.catalog.borrow().is_asked();
+            if asked {
+                self.refresh_shelf(&shelf, &Profile::new(Version::LATEST, shelf.capabilities.clone()));
+            }
+        }
     }
 
-    /// As [`Server::refresh`]; a server that is asleep is woken as by a client of `version`, so that the process which
-    /// answers is the one that serves that client next.
-    pub fn refresh_as(self: &Arc<Self>, version: Version) {
-        self.refresh_again.store(true, Ordering::Release);
-        if self.refreshing.swap(true, Ordering::AcqRel) {
+    /// A link was made: what is offered on it goes to its shelf.
+    pub(crate) fn refresh_link(self: &Arc<Self>, link: &Link) {
+        let shelf = self.shelf_of(link);
+        self.refresh_shelf(&shelf, &Profile::new(link.version(), shelf.capabilities.clone()));
+    }
+
+    /// Requests that come while the server is being asked are answered by one more round.
+    fn refresh_shelf(self: &Arc<Self>, shelf: &Arc<Shelf>, profile: &Profile) {
+        shelf.refresh_again.store(true, Ordering::Release);
+        if shelf.refreshing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let server = Arc::clone(self);
+        let (server, shelf, profile) = (Arc::clone(self), Arc::clone(shelf), profile.clone());
         tokio::spawn(async move {
-            while server.refresh_again.swap(false, Ordering::AcqRel) && !server.is_stopped() {
-                tokio::time::sleep(server.pace.next()).await;
-                server.refresh_once(version).await;
+            while shelf.refresh_again.swap(false, Ordering::AcqRel) && !server.is_stopped() {
+                tokio::time::sleep(shelf.pace.next()).await;
+                server.refresh_once(&shelf, &profile).await;
             }
-            server.refreshing.store(false, Ordering::Release);
+            shelf.refreshing.store(false, Ordering::Release);
             // A request that came between the last look and the line above would be lost.
-            if server.refresh_again.load(Ordering::Acquire) && !server.is_stopped() {
-                server.refresh_as(version);
+            if shelf.refresh_again.load(Ordering::Acquire) && !server.is_stopped() {
+                server.refresh_shelf(&shelf, &profile);
             }
         });
     }
 
-    async fn refresh_once(self: &Arc<Self>, version: Version) {
-        let link = match self.shared_link() {
+    async fn refresh_once(self: &Arc<Self>, shelf: &Arc<Shelf>, profile: &Profile) {
+        let link = match self.shared_link(&shelf.capabilities) {
             Some(link) => Ok(link),
             // Connecting asks for the catalog itself, once the link is there; this round is that one.
-            None => self.link(&Profile::hub(version)).await,
+            None => self.link(&Profile { session: None, ..profile.clone() }).await,
         };
-        self.refresh_again.store(false, Ordering::Release);
+        if let Ok(link) = &link {
+            let there = self.shelf_of(link);
+            if !Arc::ptr_eq(&there, shelf) {
+                // It speaks another era than was thought: who waits here has to look there.
+                if !there.catalog.borrow().fresh {
+                    self.refresh_link(link);
+                }
+                shelf.catalog.send_modify(|_| ());
+                return;
+            }
+        }
+        shelf.refresh_again.store(false, Ordering::Release);
         let outcome = match &link {
             Ok(link) => fetch(link).await,
             Err(error) => Err(error.clone()),
         };
         match outcome {
-            Ok(catalog) => self.publish(catalog).await,
+            Ok(catalog) => self.publish(shelf, catalog).await,
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "the lists cannot be read");
-                self.catalog.send_modify(|state| {
-                    state.generation += u64::from(state.error.as_ref() != Some(&error));
-                    state.error = Some(error);
-                });
-                self.changes.fetch_add(1, Ordering::AcqRel);
+                self.unreadable(shelf, &error);
             }
         }
     }
 
-    async fn publish(self: &Arc<Self>, catalog: Catalog) {
+    /// The lists could not be read; what was known of them is kept.
+    pub(crate) fn unreadable(&self, shelf: &Shelf, error: &LinkError) {
+        shelf.catalog.send_modify(|state| {
+            state.generation += u64::from(state.error.as_ref() != Some(error));
+            state.error = Some(error.clone());
+        });
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    async fn publish(self: &Arc<Self>, shelf: &Shelf, catalog: Catalog) {
         let catalog = Arc::new(catalog);
         let mut changed = Vec::new();
-        self.catalog.send_modify(|state| {
+        shelf.catalog.send_modify(|state| {
             changed = match &state.catalog {
                 Some(old) => catalog.differs_from(old),
                 None => ListKind::ALL.to_vec(),
@@ -92,8 +143,8 @@ impl Server {
             self.say(Event::ListChanged { server: self.spec.name.clone(), kind: ListKind::Resources });
         }
         if let Some(store) = self.store.clone().filter(|_| !changed.is_empty()) {
-            let spec = self.spec.clone();
-            let _saved = tokio::task::spawn_blocking(move || store.save(&spec, &catalog)).await;
+            let (spec, capabilities) = (self.spec.clone(), shelf.capabilities.clone());
+            let _saved = tokio::task::spawn_blocking(move || store.save(&spec, &capabilities, &catalog)).await;
         }
     }
 }

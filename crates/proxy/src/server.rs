@@ -1,7 +1,7 @@
 //! One server behind the hub: its links, its catalog, and how it fares. Whatever happens to it stays with it (EMG-1).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use omni_types::ServerName;
 use tokio::sync::{broadcast, watch};
 
 use crate::back_off::{BackOff, PATIENCE};
+use crate::capabilities::Capabilities;
 use crate::catalog::CatalogState;
 use crate::error::LinkError;
 use crate::event::Event;
 use crate::hello::Speaks;
 use crate::link::Link;
-use crate::pace::Pace;
 use crate::process::Guard;
 use crate::profile::{LinkKey, Profile};
 use crate::settings::Sharing;
+use crate::shelf::{Shelf, Shelves};
 use crate::slots::{Connecting, close_all};
 use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
@@ -39,16 +40,12 @@ pub struct Server {
     links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
     pub(crate) speaks: Mutex<Speaks>,
     pub(crate) back_off: BackOff,
-    pub(crate) catalog: watch::Sender<CatalogState>,
+    pub(crate) shelves: Shelves,
     pub(crate) store: Option<CatalogStore>,
     events: broadcast::Sender<Event>,
     pub(crate) stopping: watch::Sender<bool>,
-    pub(crate) refreshing: AtomicBool,
-    pub(crate) refresh_again: AtomicBool,
-    pub(crate) pace: Pace,
     pub(crate) processes: AtomicU64,
     pub(crate) changes: Arc<AtomicU64>,
-    pub(crate) woken: std::sync::OnceLock<std::time::Instant>,
 }
 
 impl Server {
@@ -66,7 +63,7 @@ impl Server {
             Transport::Http(http) => Some(Client::new(http.target.clone(), spec.pool)),
             Transport::Stdio(_) => None,
         };
-        let kept = store.as_ref().and_then(|store| store.load(&spec));
+        let kept = store.as_ref().and_then(|store| store.load(&spec, &Capabilities::default()));
         let mut speaks = Speaks::default();
         if let Some(catalog) = &kept {
             match catalog.hello.version.era() {
@@ -83,16 +80,12 @@ impl Server {
             links: Mutex::default(),
             speaks: Mutex::new(speaks),
             back_off: BackOff::default(),
-            catalog: watch::Sender::new(state),
+            shelves: Shelves::new(state),
             store,
             events,
             stopping: watch::Sender::new(false),
-            refreshing: AtomicBool::new(false),
-            refresh_again: AtomicBool::new(false),
-            pace: Pace::default(),
             processes: AtomicU64::new(0),
             changes,
-            woken: std::sync::OnceLock::new(),
         })
     }
 
@@ -108,16 +101,44 @@ impl Server {
         &self.spec.name
     }
 
-    /// What it offers, and every change of that.
+    /// What it offers at this moment to clients of `profile`.
     #[must_use]
-    pub fn catalog(&self) -> watch::Receiver<CatalogState> {
-        self.catalog.subscribe()
+    pub fn catalog_now(&self, profile: &Profile) -> CatalogState {
+        self.shelf(profile).catalog.borrow().clone()
     }
 
-    /// What it offers at this moment.
+    /// What was last known of it, whoever asked.
     #[must_use]
-    pub fn catalog_now(&self) -> CatalogState {
-        self.catalog.borrow().clone()
+    pub fn last_catalog(&self) -> CatalogState {
+        let states = self.shelves.all().into_iter().map(|shelf| shelf.catalog.borrow().clone());
+        states.max_by_key(|state| (state.catalog.is_some(), state.fresh, state.error.is_some())).unwrap_or_default()
+    }
+
+    /// Whether a client of `profile` is served in 2026-07-28, as far as is known.
+    fn serves_modern(&self, profile: &Profile) -> bool {
+        let speaks = self.speaks();
+        match profile.version.era() {
+            Era::Modern => speaks.modern != Some(false),
+            Era::Legacy => speaks.legacy == Some(false),
+        }
+    }
+
+    /// The catalog that clients of `profile` are shown. In 2026-07-28 a server has one for all.
+    pub(crate) fn shelf(&self, profile: &Profile) -> Arc<Shelf> {
+        if self.serves_modern(profile) { Arc::clone(&self.shelves.base) } else { self.shelf_for(&profile.capabilities) }
+    }
+
+    /// The catalog that is read on `link`.
+    pub(crate) fn shelf_of(&self, link: &Link) -> Arc<Shelf> {
+        self.shelf_for(&link.key().capabilities)
+    }
+
+    pub(crate) fn shelf_for(&self, capabilities: &Capabilities) -> Arc<Shelf> {
+        let in_use = |kept: &Capabilities| self.lock().keys().any(|key| key.capabilities == *kept);
+        self.shelves.of(capabilities, in_use, || {
+            let kept = self.store.as_ref().and_then(|store| store.load(&self.spec, capabilities));
+            CatalogState { catalog: kept.map(Arc::new), ..CatalogState::default() }
+        })
     }
 
     pub(crate) fn say(&self, event: Event) {
@@ -138,13 +159,8 @@ impl Server {
 
     /// Under which key a client of `profile` finds its link.
     pub(crate) fn key(&self, profile: &Profile) -> LinkKey {
-        let speaks = self.speaks();
-        let modern = match profile.version.era() {
-            Era::Modern => speaks.modern != Some(false),
-            Era::Legacy => speaks.legacy == Some(false),
-        };
-        if modern {
-            return LinkKey { version: Version::V2026_07_28, session: None };
+        if self.serves_modern(profile) {
+            return LinkKey::modern();
         }
         let own = match &self.spec.transport {
             // A session costs an HTTP server little, and keeps what it says to one client from another.
@@ -152,8 +168,12 @@ impl Server {
             Transport::Stdio(_) => self.spec.sharing == Sharing::Session,
         };
         match profile.session.as_ref().filter(|_| own) {
-            Some(session) => LinkKey { version: profile.version, session: Some(Arc::clone(&session.id)) },
-            None => LinkKey { version: Version::LATEST_LEGACY, session: None },
+            Some(session) => LinkKey {
+                version: profile.version,
+                session: Some(Arc::clone(&session.id)),
+                capabilities: Capabilities::default(),
+            },
+            None => LinkKey::shared(self.shelf_for(&profile.capabilities).capabilities.clone()),
         }
     }
 
@@ -236,16 +256,18 @@ impl Server {
         shared.into_iter().find(|c| c.borrow().is_none() && c.has_changed().is_ok()).cloned()
     }
 
-    pub(crate) fn shared_link(&self) -> Option<Arc<Link>> {
+    /// A living link on which a catalog can be asked for as a client of `capabilities` sees it.
+    pub(crate) fn shared_link(&self, capabilities: &Capabilities) -> Option<Arc<Link>> {
         let links = self.lock();
-        let shared = links.iter().filter(|(key, _)| key.session.is_none()).flat_map(|(_, all)| all);
+        let fits = |key: &LinkKey| key.session.is_none() && key.capabilities == *capabilities;
+        let shared = links.iter().filter(|(key, _)| fits(key)).flat_map(|(_, all)| all);
         shared.filter_map(|c| c.borrow().as_ref().and_then(|r| r.as_ref().ok().cloned())).find(|l| l.is_alive())
     }
 
     /// The link that belongs to `session` alone, if there is one.
     #[must_use]
     pub fn session_link(&self, version: Version, session: &Arc<str>) -> Option<Arc<Link>> {
-        let key = LinkKey { version, session: Some(Arc::clone(session)) };
+        let key = LinkKey { version, session: Some(Arc::clone(session)), capabilities: Capabilities::default() };
         let links = self.lock();
         links.get(&key)?.iter().find_map(|c| c.borrow().as_ref().and_then(|r| r.as_ref().ok().cloned()))
     }
@@ -332,7 +354,7 @@ impl Server {
         }
         revisions.sort_unstable();
         revisions.dedup();
-        let state = self.catalog_now();
+        let state = self.last_catalog();
         // A failure that is over, while another process of it serves, is no state.
         let error = if links > 0 { state.error } else { self.back_off.last().or(state.error) };
         let count = |kind| state.catalog.as_ref().map_or(0, |c| c.list(kind).items.len());

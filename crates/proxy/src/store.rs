@@ -8,6 +8,7 @@ use omni_protocol::{CacheHint, ListKind, Version, parse_list_page};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::capabilities::Capabilities;
 use crate::catalog::{Catalog, Item, List};
 use crate::hello::Hello;
 use crate::spec::{ServerSpec, Transport};
@@ -49,7 +50,7 @@ impl CatalogStore {
 
     /// The file of one server. It is named after what the server is, so that another one under the same name does not
     /// find it.
-    fn file(&self, spec: &ServerSpec) -> PathBuf {
+    fn file(&self, spec: &ServerSpec, capabilities: &Capabilities) -> PathBuf {
         let mut context = digest::Context::new(&digest::SHA256);
         let mut add = |part: &str| {
             context.update(&(part.len() as u64).to_be_bytes());
@@ -75,14 +76,17 @@ impl CatalogStore {
                 }
             }
         }
+        if !capabilities.is_empty() {
+            add(capabilities.text());
+        }
         let hash: String = context.finish().as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();
         self.folder.join(format!("{}-{hash}.json", spec.name))
     }
 
-    /// The catalog kept of `spec`, if there is one that can be read.
+    /// The catalog kept of `spec` as clients of `capabilities` see it, if there is one that can be read.
     #[must_use]
-    pub fn load(&self, spec: &ServerSpec) -> Option<Catalog> {
-        let path = self.file(spec);
+    pub fn load(&self, spec: &ServerSpec, capabilities: &Capabilities) -> Option<Catalog> {
+        let path = self.file(spec, capabilities);
         if path.metadata().ok()?.len() > FILE_BYTES_MAX {
             return None;
         }
@@ -95,8 +99,8 @@ impl CatalogStore {
     }
 
     /// Keeps `catalog`. A failure costs only the quick start next time, so it is told and not passed on.
-    pub fn save(&self, spec: &ServerSpec, catalog: &Catalog) {
-        let path = self.file(spec);
+    pub fn save(&self, spec: &ServerSpec, capabilities: &Capabilities, catalog: &Catalog) {
+        let path = self.file(spec, capabilities);
         if let Err(error) = self.write(&path, catalog) {
             tracing::warn!(file = %path.display(), %error, "the catalog cannot be kept on disk");
         }
@@ -170,6 +174,7 @@ mod tests {
     use omni_protocol::{CacheHint, ListKind, Version, parse_list_page};
 
     use super::{CatalogStore, decode, encode};
+    use crate::capabilities::Capabilities;
     use crate::catalog::{Catalog, Item, List};
     use crate::hello::Hello;
     use crate::settings::ServerSettings;
@@ -203,8 +208,10 @@ mod tests {
             let settings = ServerSettings { command: Some(command.into()), ..Default::default() };
             ServerSpec::build("s", &settings, Path::new("omni")).unwrap()
         };
-        store.save(&spec("one"), &catalog());
-        assert_eq!(store.load(&spec("one")), Some(catalog()));
-        assert_eq!(store.load(&spec("two")), None);
+        let (none, some) = (Capabilities::default(), Capabilities::of(r#"{"roots":{}}"#));
+        store.save(&spec("one"), &none, &catalog());
+        assert_eq!(store.load(&spec("one"), &none), Some(catalog()));
+        assert_eq!(store.load(&spec("one"), &some), None);
+        assert_eq!(store.load(&spec("two"), &none), None);
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::Version;
-use omni_proxy::{Catalog, Server};
+use omni_proxy::{Catalog, Profile, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -23,20 +22,20 @@ pub(crate) struct SelfDescription {
     pub(crate) instructions: Option<String>,
 }
 
-/// What `scope` says of itself to a client of `version`.
-pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, version: Version) -> Result<SelfDescription, Fault> {
+/// What `scope` says of itself to a client of `profile`.
+pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -> Result<SelfDescription, Fault> {
     match scope {
         Scope::All => {
-            hub.wake(scope, version);
-            Ok(of_all(&hub.servers(scope)))
+            hub.wake(scope, profile);
+            Ok(of_all(&hub.servers(scope), profile))
         }
         Scope::One(name) => {
-            hub.settle(scope, version).await;
+            hub.settle(scope, profile).await;
             let snapshot = hub.snapshot();
             let server = snapshot.server(name.as_str());
             let server =
                 server.ok_or_else(|| Fault::new(FaultKind::SessionNotFound, format!("there is no server `{name}`")))?;
-            let state = server.catalog_now();
+            let state = server.catalog_now(profile);
             match (&state.catalog, &state.error) {
                 (Some(catalog), _) => Ok(of_one(catalog)),
                 (None, Some(error)) => Err(error.fault(name)),
@@ -58,8 +57,8 @@ fn of_one(catalog: &Catalog) -> SelfDescription {
 }
 
 /// What any server has, as far as is known; where a server has not said yet, what the hub could carry for it.
-fn of_all(servers: &[Arc<Server>]) -> SelfDescription {
-    let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now())).collect();
+fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
+    let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now(profile))).collect();
     let unknown = states.iter().any(|(_, state)| state.catalog.is_none());
     let has = |name: &str| {
         unknown || states.iter().any(|(_, s)| s.catalog.as_ref().is_some_and(|c| c.capability(name).is_some()))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use omni_protocol::{Version, response};
-use omni_proxy::SessionProfile;
+use omni_proxy::{Capabilities, Profile, SessionProfile};
 use omni_types::{Fault, FaultKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -46,7 +46,7 @@ pub(crate) async fn initialize(hub: &Arc<Hub>, validated: Validated) -> Result<R
     }
     let version = Version::negotiate(&wanted.protocol_version);
     let scope = validated.received().scope.clone();
-    let about = describe(hub, &scope, version).await?;
+    let about = describe(hub, &scope, &Profile::new(version, Capabilities::of(capabilities))).await?;
     let profile = SessionProfile {
         id: Sessions::fresh_id().map_err(|_| Fault::new(FaultKind::Internal, "no randomness"))?,
         capabilities: capabilities.to_owned(),

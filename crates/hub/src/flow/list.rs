@@ -20,8 +20,8 @@ pub(crate) async fn list(hub: &Arc<Hub>, validated: Validated, kind: ListKind) -
     let authenticated = admitted.authenticated();
     let validated = authenticated.validated();
     let scope = &validated.received().scope;
-    hub.settle(scope, validated.version()).await;
-    let view = hub.view(scope, authenticated.principal());
+    hub.settle(scope, validated.profile()).await;
+    let view = hub.view(scope, authenticated.principal(), validated.profile());
     if let (Scope::One(name), true, [(_, why)]) = (scope, view.list(kind).keys.is_empty(), view.absent.as_slice()) {
         return Err(Fault::new(FaultKind::ServerUnavailable, format!("server `{name}`: {why}")));
     }
@@ -56,7 +56,7 @@ pub(crate) async fn list(hub: &Arc<Hub>, validated: Validated, kind: ListKind) -
 fn server_info(view: &View, scope: &Scope) -> String {
     let own = match scope {
         Scope::All => None,
-        Scope::One(_) => view.servers().first().and_then(|s| s.catalog_now().catalog?.hello.server_info.clone()),
+        Scope::One(_) => view.servers().first().and_then(|s| s.last_catalog().catalog?.hello.server_info.clone()),
     };
     own.unwrap_or_else(|| HUB_INFO.to_owned())
 }

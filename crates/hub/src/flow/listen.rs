@@ -33,7 +33,7 @@ pub(crate) fn listen(hub: &Arc<Hub>, validated: Validated) -> Result<Reply, Faul
         .map_err(|e| Fault::new(FaultKind::InvalidParams, format!("params.notifications: {e}")))?;
     let scope = validated.received().scope.clone();
     let events = hub.events().subscribe();
-    hub.wake(&scope, validated.version());
+    hub.wake(&scope, validated.profile());
     let mut kinds = Vec::new();
     let mut honoured = Vec::new();
     for (wanted, kind, name) in [

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use omni_proxy::Profile;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -25,8 +24,8 @@ pub(crate) async fn set_level(hub: &Arc<Hub>, validated: Validated) -> Result<Sa
     if let Caller::Session(session) = validated.caller() {
         session.set_log_level(level);
         for server in hub.servers(&session.scope) {
-            let logs = server.catalog_now().catalog.is_some_and(|c| c.capability("logging").is_some());
-            let profile = Profile { version: session.version, session: Some(Arc::clone(&session.profile)) };
+            let profile = session.link_profile();
+            let logs = server.catalog_now(&profile).catalog.is_some_and(|c| c.capability("logging").is_some());
             let link = match (&session.scope, server.session_link(session.version, session.id())) {
                 (_, Some(link)) => Some(link),
                 (Scope::One(_), None) if logs => server.link(&profile).await.ok(),

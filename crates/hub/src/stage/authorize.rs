@@ -84,9 +84,9 @@ async fn find(hub: &Arc<Hub>, admitted: &Admitted, kind: ListKind, name: &str) -
         ListKind::Resources => view.resource(scope, name),
         ListKind::Templates => view.template(scope, name),
     };
-    let found = look(&hub.view(scope, principal));
-    if found.is_none() && Box::pin(hub.settle(scope, validated.version())).await {
-        return look(&hub.view(scope, principal));
+    let found = look(&hub.view(scope, principal, validated.profile()));
+    if found.is_none() && Box::pin(hub.settle(scope, validated.profile())).await {
+        return look(&hub.view(scope, principal, validated.profile()));
     }
     found
 }

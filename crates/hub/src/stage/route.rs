@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, Splice};
-use omni_proxy::{Link, Outgoing, Profile, Server};
+use omni_proxy::{Link, Outgoing, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -30,8 +30,7 @@ pub async fn route(_hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fa
     let Some(found) = authorized.found() else {
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
-    let profile = profile(validated);
-    let link = found.server.link(&profile).await.map_err(|e| e.fault(found.server.name()))?;
+    let link = found.server.link(validated.profile()).await.map_err(|e| e.fault(found.server.name()))?;
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() {
             // It ended while the link was made: nobody else would end that.
@@ -54,13 +53,6 @@ async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) 
     }
     if session.log_level().is_some() {
         Box::pin(replay(session, link)).await;
-    }
-}
-
-fn profile(validated: &Validated) -> Profile {
-    match &validated.caller {
-        Caller::Session(session) => Profile { version: session.version, session: Some(Arc::clone(&session.profile)) },
-        _ => Profile::hub(validated.version()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, response};
-use omni_proxy::{Link, Messages};
+use omni_proxy::{Link, Messages, Profile};
 use omni_types::{Fault, FaultKind, Principal};
 
 use crate::Hub;
@@ -43,6 +43,7 @@ struct Passage {
     version: Version,
     scope: Scope,
     principal: Principal,
+    profile: Profile,
     link: Arc<Link>,
 }
 
@@ -75,6 +76,7 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
         version: validated.version(),
         scope: validated.received().scope.clone(),
         caller: validated.caller.clone(),
+        profile: validated.profile().clone(),
         principal: authenticated.principal,
         link,
     };
@@ -172,7 +174,7 @@ impl Passage {
         if self.scope != Scope::All || !result.contains("\"uri\"") {
             return None;
         }
-        let view = self.hub.view(&self.scope, &self.principal);
+        let view = self.hub.view(&self.scope, &self.principal, &self.profile);
         if view.servers().len() < 2 {
             return None;
         }

@@ -1,8 +1,9 @@
 //! `Received → Validated`: a well-formed message of a known revision, within bounds (rows VAL-1 and VAL-3).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use omni_protocol::{Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan};
+use omni_proxy::{Capabilities, Profile};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -34,6 +35,7 @@ pub struct Parts {
     pub(super) message: Message,
     pub(super) params: Params,
     pub(super) caller: Caller,
+    profile: OnceLock<Profile>,
 }
 
 impl std::ops::Deref for Validated {
@@ -66,6 +68,15 @@ impl Parts {
         self.message.method()
     }
 
+    /// For whom links are wanted and catalogs shown.
+    pub(crate) fn profile(&self) -> &Profile {
+        self.profile.get_or_init(|| match &self.caller {
+            Caller::Modern(meta) => Profile::new(Version::LATEST, Capabilities::of(&meta.client_capabilities)),
+            Caller::Session(session) => session.link_profile(),
+            Caller::Handshake => Profile::hub(Version::LATEST_LEGACY),
+        })
+    }
+
     /// The revision that the client speaks.
     pub(crate) fn version(&self) -> Version {
         match &self.caller {
@@ -91,7 +102,7 @@ pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
     }
     let params = Params::parse(&message).map_err(|e| Fault::new(FaultKind::InvalidParams, e.to_string()))?;
     let caller = caller(&received, &message, &params)?;
-    Ok(Validated(Box::new(Parts { received, message, params, caller })))
+    Ok(Validated(Box::new(Parts { received, message, params, caller, profile: OnceLock::new() })))
 }
 
 fn unparsable(error: &MessageError) -> Fault {

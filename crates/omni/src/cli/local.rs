@@ -9,6 +9,7 @@ use bytes::Bytes;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Hub, Reply, Scope, dispatch};
 use omni_protocol::{Version, modern_request, request};
+use omni_proxy::Profile;
 use serde_json::Value;
 
 use crate::cli::context::Context;
@@ -53,8 +54,9 @@ pub(crate) async fn settle(hub: &Arc<Hub>, only: Option<&str>) -> Result<()> {
     let snapshot = hub.snapshot();
     let servers: Vec<_> =
         snapshot.servers().iter().filter(|s| only.is_none_or(|name| s.name().as_str() == name)).cloned().collect();
+    let profile = Profile::hub(Version::LATEST);
     for server in &servers {
-        server.wake(Version::LATEST);
+        server.wake(&profile);
     }
     let until = tokio::time::Instant::now() + PATIENCE;
     let shows = std::io::stderr().is_terminal();
@@ -63,7 +65,7 @@ pub(crate) async fn settle(hub: &Arc<Hub>, only: Option<&str>) -> Result<()> {
         let waiting: Vec<&str> = servers
             .iter()
             .filter(|s| {
-                let state = s.catalog_now();
+                let state = s.catalog_now(&profile);
                 !state.fresh && state.error.is_none()
             })
             .map(|s| s.name().as_str())

@@ -9,7 +9,7 @@ use omni_auth::{Policy, local_user};
 use omni_hub::{Hub, Limits, Snapshot};
 use omni_protocol::Version;
 use omni_proxy::process::Guard;
-use omni_proxy::{CatalogStore, Server, ServerSpec};
+use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
 
 use crate::config::Settings;
 
@@ -89,8 +89,8 @@ impl Running {
     /// Starts, side by side, the servers of which nothing is known yet; the others wait for their first call.
     pub(crate) fn wake_unknown(&self) {
         for server in self.hub.snapshot().servers() {
-            if server.catalog_now().catalog.is_none() {
-                server.wake(Version::LATEST);
+            if server.last_catalog().catalog.is_none() {
+                server.wake(&Profile::hub(Version::LATEST));
             }
         }
     }
