@@ -1,5 +1,6 @@
 //! What is spoken: the Model Context Protocol's messages as bytes, parsed only as far as the hub must know them.
 
+mod batch;
 mod caching;
 mod cursor_text;
 mod error_code;
@@ -20,6 +21,7 @@ mod uri;
 mod version;
 mod write;
 
+pub use batch::{BatchError, is_batch, split_batch};
 pub use caching::CacheHint;
 pub use cursor_text::{decode_cursor, encode_cursor};
 pub use error_code::ErrorCode;

@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::settings::Sharing;
 use crate::slots::{Connecting, forget};
 use crate::spec::Transport;
-use crate::transports::{HttpWire, StdioWire};
+use crate::transports::{HttpWire, stdio};
 use crate::wire::Wire;
 
 /// A process that ends sooner than this after its start counts as a failed start.
@@ -145,9 +145,9 @@ impl Server {
             Era::Legacy => LinkKey::shared(profile.capabilities.clone()),
         };
         let link = Link::new(&self.spec, key, hello, wire, next_id);
-        if let Wire::Stdio(wire) = link.wire() {
+        if let Wire::Channel(channel) = link.wire() {
             let (server, weak) = (Arc::downgrade(self), Arc::downgrade(&link));
-            wire.on_unasked(Box::new(move |message| {
+            channel.on_unasked(Box::new(move |message| {
                 if let (Some(server), Some(link)) = (server.upgrade(), weak.upgrade()) {
                     server.hear(&link, message);
                 }
@@ -166,10 +166,7 @@ impl Server {
         match greet(&wire, profile, speaks, next_id).await {
             Ok(hello) => Ok((wire, hello)),
             Err(error) => {
-                match wire {
-                    Wire::Stdio(wire) => wire.close(),
-                    Wire::Http(wire) => wire.close(),
-                }
+                wire.close();
                 Err(error)
             }
         }
@@ -186,7 +183,7 @@ impl Server {
                     server.processes.fetch_sub(1, Ordering::AcqRel);
                     server.process_ended(&error, began.elapsed());
                 });
-                Ok(Wire::Stdio(StdioWire::new(self.spec.name.as_str(), child, on_end)))
+                Ok(Wire::Channel(stdio::open(self.spec.name.as_str(), child, on_end)))
             }
             (Transport::Http(spec), Some(client)) => Ok(Wire::Http(HttpWire::new(client.clone(), spec))),
             (Transport::Http(_), None) => Err(LinkError::Stopped),

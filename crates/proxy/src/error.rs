@@ -22,6 +22,12 @@ pub enum LinkError {
         /// Its last line on standard error.
         said: Option<String>,
     },
+    /// The connection to it ended.
+    #[error("its connection ended: {why}")]
+    Disconnected {
+        /// Who ended it, and what they said.
+        why: String,
+    },
     /// It wrote something that is no message.
     #[error("it broke the protocol: {0}")]
     Broken(String),
@@ -92,6 +98,7 @@ impl LinkError {
         match self {
             Self::NotStarted { .. } => "not-started",
             Self::Ended { .. } => "ended",
+            Self::Disconnected { .. } => "disconnected",
             Self::Broken(_) => "broken",
             Self::Timeout { .. } => "timeout",
             Self::Handshake(_) => "handshake",

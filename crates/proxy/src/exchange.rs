@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use omni_protocol::{Message, MessageKind};
 
+use crate::channel::ChannelCall;
 use crate::error::LinkError;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
-use crate::transports::{HttpAnswer, HttpMessages, StdioCall};
+use crate::transports::{HttpAnswer, HttpMessages};
 use crate::wire::Wire;
 
 /// A call ends after this long, whatever progress its server tells of.
@@ -42,7 +43,7 @@ pub struct Messages {
 #[derive(Debug)]
 pub(crate) enum Source {
     Http(Box<HttpMessages>),
-    Stdio(StdioCall),
+    Channel(ChannelCall),
 }
 
 /// Cancels a call that is let go before its answer came (row TOOL-3).
@@ -95,7 +96,7 @@ impl Link {
     ) -> Result<(Message, Option<Source>, u16), LinkError> {
         let id = outgoing.id;
         let (mut source, status) = match self.wire() {
-            Wire::Stdio(wire) => (Source::Stdio(wire.call(outgoing).await?), 200),
+            Wire::Channel(channel) => (Source::Channel(channel.call(outgoing).await?), 200),
             Wire::Http(wire) => match wire.call(&outgoing).await {
                 Ok(HttpAnswer::One(message, status)) => {
                     guard.disarm();
@@ -132,7 +133,7 @@ impl Source {
     pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
         match self {
             Self::Http(messages) => messages.next().await,
-            Self::Stdio(call) => call.next().await,
+            Self::Channel(call) => call.next().await,
         }
     }
 }

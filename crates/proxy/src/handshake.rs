@@ -92,7 +92,7 @@ async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result
     let initialized = Bytes::from(notification("notifications/initialized", None));
     let answer = match wire {
         Wire::Http(http) => http.initialize(body, initialized.clone()).await.map(|(message, _)| message),
-        Wire::Stdio(_) => ask(wire, id, Method::Initialize, body).await,
+        Wire::Channel(_) => ask(wire, id, Method::Initialize, body).await,
     };
     let message = match answer {
         Err(error) => return refused_or(error),
@@ -116,7 +116,7 @@ async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result
             http.set_version(agreed);
             http.send(initialized).await?;
         }
-        Wire::Stdio(stdio) => stdio.write(initialized).await?,
+        Wire::Channel(channel) => channel.write(initialized).await?,
     }
     Ok(Outcome::Agreed(Hello {
         version: agreed,
@@ -139,8 +139,8 @@ fn refused_or(error: LinkError) -> Result<Outcome, LinkError> {
 async fn ask(wire: &Wire, id: u64, method: Method, body: Bytes) -> Result<Message, LinkError> {
     let outgoing = Outgoing { body, id, method, name: None, headers: HeaderMap::new(), progress_token: None };
     match wire {
-        Wire::Stdio(stdio) => {
-            let call = stdio.call(outgoing).await?;
+        Wire::Channel(channel) => {
+            let call = channel.call(outgoing).await?;
             loop {
                 let message = call.next().await?;
                 if message.kind() == omni_protocol::MessageKind::Response {

@@ -1,9 +1,12 @@
 //! The MCP Proxy: connections, processes and catalogs of the servers behind the hub.
 
 mod back_off;
+mod calls;
 mod capabilities;
 mod catalog;
+mod channel;
 mod connecting;
+mod demux;
 mod error;
 mod event;
 mod exchange;

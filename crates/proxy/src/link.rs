@@ -86,7 +86,7 @@ impl Link {
     /// Whether calls of several clients run side by side on one channel, so that progress tokens could meet.
     #[must_use]
     pub const fn shares_channel(&self) -> bool {
-        matches!(self.wire, Wire::Stdio(_))
+        matches!(self.wire, Wire::Channel(_))
     }
 
     /// Calls in flight.
@@ -99,7 +99,7 @@ impl Link {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         match &self.wire {
-            Wire::Stdio(wire) => wire.is_alive(),
+            Wire::Channel(channel) => channel.is_alive(),
             Wire::Http(_) => true,
         }
     }
@@ -136,7 +136,7 @@ impl Link {
     pub async fn send(&self, message: Bytes) -> Result<(), LinkError> {
         let sending = async {
             match &self.wire {
-                Wire::Stdio(wire) => wire.write(message).await,
+                Wire::Channel(channel) => channel.write(message).await,
                 Wire::Http(wire) => wire.send(message).await,
             }
         };
@@ -146,8 +146,8 @@ impl Link {
 
     /// Sends an answer that nobody waits for, in the background; it is dropped when too many are on their way.
     pub fn send_if_room(self: &Arc<Self>, message: Bytes) {
-        if let Wire::Stdio(wire) = &self.wire {
-            return wire.write_if_room(message);
+        if let Wire::Channel(channel) = &self.wire {
+            return channel.write_if_room(message);
         }
         let (Ok(slot), Ok(runtime)) =
             (Arc::clone(&self.asides).try_acquire_owned(), tokio::runtime::Handle::try_current())
@@ -167,7 +167,7 @@ impl Link {
         let params = format!(r#"{{"requestId":{id},"reason":"the client let go of the call"}}"#);
         let message = Bytes::from(notification("notifications/cancelled", Some(&params)));
         match &self.wire {
-            Wire::Stdio(wire) => wire.write_if_room(message),
+            Wire::Channel(channel) => channel.write_if_room(message),
             // Over HTTP the closed stream says it to a server of 2026-07-28; an earlier one has to be told.
             Wire::Http(_) if self.version() == Version::V2026_07_28 => {}
             Wire::Http(_) => self.send_if_room(message),
@@ -190,9 +190,6 @@ impl Link {
 
     /// Ends the conversation: closes a process's standard input, tells an HTTP server that its session is over.
     pub(crate) fn close(&self) {
-        match &self.wire {
-            Wire::Stdio(wire) => wire.close(),
-            Wire::Http(wire) => wire.close(),
-        }
+        self.wire.close();
     }
 }

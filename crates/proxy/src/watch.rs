@@ -30,7 +30,7 @@ impl Server {
             return;
         }
         let needs_listen = link.version().era() == Era::Modern;
-        if matches!(link.wire(), Wire::Stdio(_)) && !needs_listen {
+        if matches!(link.wire(), Wire::Channel(_)) && !needs_listen {
             return;
         }
         let (server, link) = (Arc::downgrade(self), Arc::downgrade(link));
@@ -135,10 +135,10 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
                 }
             }
         }
-        Wire::Stdio(stdio) => {
+        Wire::Channel(channel) => {
             let headers = HeaderMap::new();
             let outgoing = Outgoing { body, id, method: Method::Listen, name: None, headers, progress_token: None };
-            let call = stdio.call(outgoing).await.ok()?;
+            let call = channel.call(outgoing).await.ok()?;
             let weak = Arc::downgrade(link);
             loop {
                 match call.next().await {

@@ -2,7 +2,6 @@
 
 mod bounds;
 mod http;
-mod stdio;
+pub(crate) mod stdio;
 
 pub(crate) use http::{HttpAnswer, HttpMessages, HttpWire};
-pub(crate) use stdio::{StdioCall, StdioWire};
