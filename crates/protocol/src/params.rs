@@ -32,6 +32,14 @@ pub struct Params {
     pub arguments_range: Option<Range<usize>>,
     /// Where `notifications`, the filter of `subscriptions/listen`, lies in the message.
     pub notifications_range: Option<Range<usize>>,
+    /// `requestState` of a call that is made again (2026-07-28).
+    pub request_state: Option<String>,
+    /// Where `inputResponses`, the answers to what the server asked, lie in the message (2026-07-28).
+    pub input_responses_range: Option<Range<usize>>,
+    /// `taskId` of a request about a task.
+    pub task_id: Option<String>,
+    /// Where the JSON text of that id lies in the message.
+    pub task_id_range: Option<Range<usize>>,
     /// `_meta`.
     pub meta: Option<RequestMeta>,
 }
@@ -55,6 +63,12 @@ struct Raw<'a> {
     arguments: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     notifications: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "requestState")]
+    request_state: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "inputResponses", deserialize_with = "present")]
+    input_responses: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "taskId")]
+    task_id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "_meta", deserialize_with = "present")]
     meta: Option<&'a RawValue>,
 }
@@ -102,6 +116,12 @@ impl Params {
         params.request_id = raw.request_id.map(|v| v.get().to_owned());
         params.arguments_range = raw.arguments.map(|v| range_of(whole, v.get()));
         params.notifications_range = raw.notifications.map(|v| range_of(whole, v.get()));
+        params.request_state = raw.request_state.map(Cow::into_owned);
+        params.input_responses_range = raw.input_responses.map(|v| range_of(whole, v.get()));
+        if let Some(value) = raw.task_id {
+            params.task_id = Some(string(value, "params.taskId")?);
+            params.task_id_range = Some(range_of(whole, value.get()));
+        }
         params.meta = raw.meta.map(|v| RequestMeta::parse(whole, v)).transpose()?;
         Ok(params)
     }
