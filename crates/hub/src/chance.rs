@@ -8,7 +8,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 /// The system has no randomness to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the system has no randomness to give")]
-pub(crate) struct NoRandomness;
+pub struct NoRandomness;
 
 /// Random bytes.
 ///

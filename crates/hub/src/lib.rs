@@ -23,6 +23,7 @@ mod template;
 mod view;
 
 pub use calls::{Booked, Calls};
+pub use chance::NoRandomness;
 pub use dispatch::dispatch;
 pub use hub::{Hub, HubError};
 pub use limits::Limits;

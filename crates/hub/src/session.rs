@@ -214,7 +214,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub(crate) fn fresh_id() -> Result<Arc<str>, NoRandomness> {
+    pub fn fresh_id() -> Result<Arc<str>, NoRandomness> {
         Ok(random::<ID_BYTES>()?.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
     }
 

@@ -1,15 +1,21 @@
 // Drives an MCP server with the TypeScript SDK 1.x (legacy eras), and prints what it saw as one line of JSON.
-// node ts_v1.mjs URL [--call NAME JSON] | node ts_v1.mjs [--call NAME JSON] -- COMMAND [ARGUMENT...]
+// node ts_v1.mjs URL [--call NAME JSON] (a path that begins with /sse: HTTP+SSE; ws: WebSocket) | node ts_v1.mjs [--call NAME JSON] -- COMMAND [ARGUMENT...]
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import { drive, parse } from './drive.mjs';
 
 const wanted = parse(process.argv.slice(2), []);
 const client = new Client({ name: 'omni-peer-ts-v1', version: '1.0.0' }, { capabilities: {} });
+function over(url) {
+  if (url.protocol === 'ws:') return new WebSocketClientTransport(url);
+  return url.pathname.startsWith('/sse') ? new SSEClientTransport(url) : new StreamableHTTPClientTransport(url);
+}
 const transport = wanted.command
   ? new StdioClientTransport({ command: wanted.command[0], args: wanted.command.slice(1), stderr: 'inherit' })
-  : new StreamableHTTPClientTransport(new URL(wanted.url));
+  : over(new URL(wanted.url));
 // This generation tells the negotiated version to the transport alone.
 let negotiated = null;
 const setOnTransport = transport.setProtocolVersion?.bind(transport);

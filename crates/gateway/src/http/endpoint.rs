@@ -1,20 +1,21 @@
-//! The paths: `/mcp` and `/mcp/{server}` for clients, `/healthz` and `/readyz` for whoever watches over the hub.
+//! The paths: `/mcp`, `/sse` and each with `/{server}` for clients, `/healthz` and `/readyz` for whoever watches over
+//! the hub.
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Reply, Scope, Session, dispatch};
 use omni_protocol::{Version, decode_value, header_names};
-use omni_types::{Fault, FaultKind, ServerName};
+use omni_types::ServerName;
 
 use crate::health;
 use crate::http::body::Body;
-use crate::http::reply::{Setting, json, render, session_stream, text};
+use crate::http::incoming;
+use crate::http::reply::{Setting, json, not_allowed, refuse, render, session_stream, text};
 use crate::http::shared::Shared;
+use crate::http::sse;
 
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
@@ -39,15 +40,18 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
         }
         _ => {}
     }
-    let scope = match path.strip_prefix("/mcp") {
-        Some("" | "/") => Scope::All,
-        Some(rest) => match rest.strip_prefix('/').map(|name| ServerName::parse(name.trim_end_matches('/'))) {
-            Some(Ok(name)) if shared.hub.snapshot().server(name.as_str()).is_some() => Scope::One(name),
-            _ => return refuse(StatusCode::NOT_FOUND, "there is no server of that name; all of them are at /mcp"),
-        },
-        None => return refuse(StatusCode::NOT_FOUND, "nothing is here; the MCP endpoint is /mcp"),
+    let (is_sse, rest) = match (path.strip_prefix("/mcp"), path.strip_prefix("/sse")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => return refuse(StatusCode::NOT_FOUND, "nothing is here; the MCP endpoint is /mcp"),
+    };
+    let Some(scope) = scope_of(shared, rest) else {
+        return refuse(StatusCode::NOT_FOUND, "there is no server of that name; all of them are at /mcp");
     };
     match *request.method() {
+        Method::GET if is_sse => sse::open(shared, scope, request.headers()),
+        Method::POST if is_sse => sse::take(shared, &scope, request).await,
+        _ if is_sse => not_allowed("GET, POST"),
         Method::POST => post(shared, scope, request).await,
         Method::GET => get(shared, &scope, request.headers()),
         Method::DELETE => delete(shared, &scope, request.headers()),
@@ -55,20 +59,17 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
     }
 }
 
+/// The servers that the rest of a path names.
+fn scope_of(shared: &Shared, rest: &str) -> Option<Scope> {
+    if matches!(rest, "" | "/") {
+        return Some(Scope::All);
+    }
+    let name = ServerName::parse(rest.strip_prefix('/')?.trim_end_matches('/')).ok()?;
+    shared.hub.snapshot().server(name.as_str()).is_some().then_some(Scope::One(name))
+}
+
 fn probe(method: &Method, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
     if matches!(*method, Method::GET | Method::HEAD) { answer() } else { not_allowed("GET, HEAD") }
-}
-
-fn not_allowed(methods: &'static str) -> Response<Body> {
-    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path");
-    response.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static(methods));
-    response
-}
-
-/// A refusal before anything was read: a JSON-RPC error without an id.
-fn refuse(status: StatusCode, why: &str) -> Response<Body> {
-    let fault = Fault::new(FaultKind::InvalidRequest, why);
-    json(status, crate::fault::body(&fault, None, Version::LATEST_LEGACY).into())
 }
 
 async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) -> Response<Body> {
@@ -80,15 +81,9 @@ async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) ->
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
-    let limits = &shared.limits;
-    let body = match tokio::time::timeout(limits.body_timeout, collect(body, limits.body_bytes_max)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(refusal)) => return *refusal,
-        Err(_) => {
-            let mut response = refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
-            return response;
-        }
+    let body = match incoming::read(body, &shared.limits).await {
+        Ok(body) => body,
+        Err(refusal) => return *refusal,
     };
     let calls = session.as_ref().map(|session| Arc::clone(&session.calls));
     let headers = client_headers(&head.headers);
@@ -99,10 +94,7 @@ async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) ->
 
 /// The body must be JSON, and the client able to read both kinds of answer (Streamable HTTP, "Sending Messages").
 fn wrong_media(headers: &HeaderMap) -> Option<Response<Body>> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if kind != "application/json"
-        && !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-    {
+    if !incoming::is_json(headers) {
         return Some(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"));
     }
     if headers.get(header::ACCEPT).is_some_and(|v| v.as_bytes() == ACCEPT_BOTH) {
@@ -141,35 +133,6 @@ fn named_session(
     }
 }
 
-async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Box<Response<Body>>> {
-    let too_large = || {
-        let why = format!("a body has at most {bytes_max} bytes (gateway.body_bytes_max)");
-        Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &why))
-    };
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(too_large());
-    }
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Box::new(refuse(StatusCode::BAD_REQUEST, "the body broke off")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.as_ref().map_or(0, Bytes::len).max(rest.len()) + data.len() > bytes_max {
-            return Err(too_large());
-        }
-        match &first {
-            None => first = Some(data),
-            Some(one) => {
-                if rest.is_empty() {
-                    rest.extend_from_slice(one);
-                }
-                rest.extend_from_slice(&data);
-            }
-        }
-    }
-    Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
-}
-
 fn client_headers(headers: &HeaderMap) -> ClientHeaders {
     let text = |name: &HeaderName| headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).trim().to_owned());
     let mut forwarded = HeaderMap::new();
@@ -187,8 +150,7 @@ fn client_headers(headers: &HeaderMap) -> ClientHeaders {
 }
 
 fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Body> {
-    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok());
-    if !accepts.flat_map(|v| v.split(',')).any(|range| range.trim().starts_with("text/event-stream")) {
+    if !incoming::accepts_events(headers) {
         return refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
     }
     match named_session(shared, scope, headers) {

@@ -8,6 +8,7 @@ use omni_hub::Hub;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::http::channels::Channels;
 use crate::http::connection::serve;
 use crate::http::door::Door;
 use crate::http::shared::{GatewayLimits, Shared};
@@ -74,7 +75,11 @@ impl Gateway {
         let address = listener.local_addr().map_err(bind)?;
         let limits = GatewayLimits::build(settings);
         let door = Door::new(&settings.allowed_hosts, &settings.allowed_origins);
-        Ok(Self { listener, address, shared: Arc::new(Shared { hub, door, limits, stopping }) })
+        Ok(Self {
+            listener,
+            address,
+            shared: Arc::new(Shared { hub, door, limits, stopping, channels: Channels::default() }),
+        })
     }
 
     /// Where it listens.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use omni_hub::stage::SanitizedStream;
 use omni_hub::{Hub, ListenStream, Reply, Session};
-use omni_protocol::{header_names, write_event};
-use omni_types::FaultKind;
+use omni_protocol::{Version, header_names, write_event};
+use omni_types::{Fault, FaultKind};
 use tokio::sync::watch;
 
 use crate::fault;
@@ -17,7 +17,7 @@ use crate::http::body::{Body, Next, Source};
 
 /// On a quiet stream a comment is sent this often, so that nothing in between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const COMMENT: &[u8] = b":\n\n";
+pub(crate) const COMMENT: &[u8] = b":\n\n";
 
 /// What a reply needs to know besides itself.
 pub(crate) struct Setting {
@@ -83,7 +83,19 @@ pub(crate) fn text(status: StatusCode, body: &str) -> Response<Body> {
     response
 }
 
-fn events(source: Box<dyn Source>) -> Response<Body> {
+pub(crate) fn not_allowed(methods: &'static str) -> Response<Body> {
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// A refusal before anything was read: a JSON-RPC error without an id.
+pub(crate) fn refuse(status: StatusCode, why: &str) -> Response<Body> {
+    let fault = Fault::new(FaultKind::InvalidRequest, why);
+    json(status, fault::body(&fault, None, Version::LATEST_LEGACY).into())
+}
+
+pub(crate) fn events(source: Box<dyn Source>) -> Response<Body> {
     let mut response = plain(StatusCode::OK, Body::stream(source));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -92,14 +104,14 @@ fn events(source: Box<dyn Source>) -> Response<Body> {
     response
 }
 
-fn event(message: &[u8]) -> Bytes {
+pub(crate) fn event(message: &[u8]) -> Bytes {
     let mut out = Vec::new();
     write_event(&mut out, message);
     out.into()
 }
 
 /// `None` when it took longer than the keep-alive allows.
-async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(KEEP_ALIVE, work).await.ok()
 }
 

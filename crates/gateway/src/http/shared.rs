@@ -6,6 +6,7 @@ use std::time::Duration;
 use omni_hub::Hub;
 use tokio::sync::watch;
 
+use crate::http::channels::Channels;
 use crate::http::door::Door;
 use crate::settings::GatewaySettings;
 
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) limits: GatewayLimits,
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Open channels of the HTTP+SSE transport.
+    pub(crate) channels: Channels,
 }
 
 impl GatewayLimits {

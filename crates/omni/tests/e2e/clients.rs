@@ -98,7 +98,7 @@ async fn gw_2_rmcp_over_stdio() {
 }
 
 /// Runs a driver (see `tests/peers/README.md`) and checks what it saw.
-async fn drive(program: &Path, script: &Path, arguments: &[String], hub: &Hub, expected: Option<&str>) {
+pub(crate) async fn drive(program: &Path, script: &Path, arguments: &[String], hub: &Hub, expected: Option<&str>) {
     let mut command = Command::new(program);
     command.arg(script).args(arguments).env("HOME", hub.home.path()).kill_on_drop(true);
     let what = format!("{} {}", script.display(), arguments.join(" "));

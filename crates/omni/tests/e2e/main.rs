@@ -13,4 +13,5 @@ mod leaks;
 mod policy;
 mod real_servers;
 mod reload;
+mod transports_down;
 mod wire;

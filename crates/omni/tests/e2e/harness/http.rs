@@ -29,7 +29,8 @@ impl Answer {
     pub(crate) fn messages(&self) -> Vec<String> {
         if is_stream(&self.headers) {
             let mut buffer = BytesMut::from(&self.body[..]);
-            return std::iter::from_fn(|| take_event(&mut buffer)).collect();
+            let events = std::iter::from_fn(|| take_event(&mut buffer));
+            return events.map(|event| event.data).filter(|data| !data.is_empty()).collect();
         }
         if self.body.is_empty() { Vec::new() } else { vec![String::from_utf8(self.body.to_vec()).unwrap()] }
     }
@@ -92,8 +93,18 @@ impl Events {
         Self { body: response.into_body(), buffer: BytesMut::new() }
     }
 
-    /// The data of the next event; `None` when the stream ended.
+    /// The data of the next event that has any; `None` when the stream ended.
     pub(crate) async fn next(&mut self) -> Option<String> {
+        loop {
+            let event = self.event().await?;
+            if !event.data.is_empty() {
+                return Some(event.data);
+            }
+        }
+    }
+
+    /// The next event, comments aside; `None` when the stream ended.
+    pub(crate) async fn event(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = take_event(&mut self.buffer) {
                 return Some(event);
@@ -103,6 +114,12 @@ impl Events {
                 Some(Err(_)) | None => return None,
             }
         }
+    }
+
+    /// The next event with data: its type, if it says one, and its data.
+    pub(crate) async fn typed(&mut self) -> Option<(Option<String>, String)> {
+        let event = self.event().await?;
+        Some((event.kind, event.data))
     }
 
     /// The next event's message.
@@ -115,19 +132,27 @@ fn is_stream(headers: &HeaderMap) -> bool {
     headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// Takes one event with data from the front of `buffer`, once it is whole.
-fn take_event(buffer: &mut BytesMut) -> Option<String> {
+/// One event.
+#[derive(Debug, Default)]
+pub(crate) struct Event {
+    pub(crate) kind: Option<String>,
+    pub(crate) data: String,
+}
+
+/// Takes one event from the front of `buffer`, once it is whole.
+fn take_event(buffer: &mut BytesMut) -> Option<Event> {
     loop {
         let end = buffer.windows(2).position(|two| two == b"\n\n")?;
-        let event = buffer.split_to(end + 2);
-        let text = std::str::from_utf8(&event).unwrap();
-        let data: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("data:"))
-            .map(|data| data.strip_prefix(' ').unwrap_or(data))
-            .collect();
-        if !data.concat().is_empty() {
-            return Some(data.join("\n"));
+        let taken = buffer.split_to(end + 2);
+        let text = std::str::from_utf8(&taken).unwrap();
+        let field = |name: &str| {
+            let values = text.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(':'));
+            let values: Vec<&str> = values.map(|value| value.strip_prefix(' ').unwrap_or(value)).collect();
+            (!values.is_empty()).then(|| values.join("\n"))
+        };
+        let event = Event { kind: field("event"), data: field("data").unwrap_or_default() };
+        if !event.data.is_empty() {
+            return Some(event);
         }
     }
 }

@@ -1,0 +1,224 @@
+//! One client on one channel (stdio, WebSocket, HTTP+SSE): its messages in, ours out, in any revision.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use omni_hub::stage::{Channel, ClientHeaders, Received};
+use omni_hub::{Booked, Calls, Hub, Reply, Scope, Session, dispatch};
+use omni_protocol::{Message, MessageKind, Method, Version};
+use omni_types::{Fault, FaultKind};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::batch::{self, Answers, Batch, Origin};
+use crate::fault;
+use crate::speech::Speech;
+
+/// Messages that may wait to be written; a client that does not read holds up only itself.
+const OUTBOX_MAX: usize = 64;
+/// Calls at a time; further ones are told to come again.
+const CALLS_MAX: usize = 256;
+
+/// Between two looks at what still runs.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// A conversation with one client. Let go, it cancels the calls that run and ends the session.
+pub(crate) struct Conversation {
+    line: Arc<Line>,
+    running: JoinSet<()>,
+}
+
+/// What the calls of one client share.
+struct Line {
+    hub: Arc<Hub>,
+    scope: Scope,
+    calls: Arc<Calls>,
+    session: Mutex<Option<Arc<Session>>>,
+    out: mpsc::Sender<Bytes>,
+    /// Tasks that end with the conversation and not before.
+    standing: AtomicUsize,
+}
+
+impl Conversation {
+    /// Begins one; what is to be said to the client comes out of the queue.
+    pub(crate) fn begin(hub: Arc<Hub>, scope: Scope) -> (Self, mpsc::Receiver<Bytes>) {
+        let (out, queue) = mpsc::channel(OUTBOX_MAX);
+        let line = Arc::new(Line {
+            hub,
+            scope,
+            calls: Arc::default(),
+            session: Mutex::default(),
+            out,
+            standing: AtomicUsize::new(0),
+        });
+        (Self { line, running: JoinSet::new() }, queue)
+    }
+
+    /// Returns when every call has its answer. What stands open by its nature (the session's own messages,
+    /// subscriptions) is not waited for.
+    pub(crate) async fn drained(&mut self) {
+        while self.running.len() > self.line.standing.load(Ordering::Relaxed) {
+            let _look = tokio::time::timeout(DRAIN_LOOK, self.running.join_next()).await;
+        }
+    }
+
+    /// Takes one message of the client, or a batch of them.
+    pub(crate) async fn hear(&mut self, text: Bytes) {
+        while self.running.try_join_next().is_some() {}
+        if batch::is_batch(&text) {
+            return self.hear_batch(text).await;
+        }
+        let line = Arc::clone(&self.line);
+        let message = Message::parse(text.clone()).ok();
+        let kind = message.as_ref().map_or(MessageKind::Request, Message::kind);
+        if kind == MessageKind::Notification {
+            // Cancellations are read however many calls wait, and before what comes after them.
+            line.answer(text).await;
+        } else if kind == MessageKind::Response {
+            // As many as servers may ask, which is bounded; whoever asked may be slow to read.
+            self.running.spawn(async move { line.answer(text).await });
+        } else if message.as_ref().is_some_and(|m| m.method() == Some(&Method::Initialize)) {
+            // It opens the session that the next line is in.
+            self.open(text, message.as_ref().and_then(Message::id)).await;
+        } else if self.running.len() >= CALLS_MAX {
+            line.refuse_busy(message.as_ref().and_then(Message::id)).await;
+        } else {
+            self.running.spawn(async move { line.answer(text).await });
+        }
+    }
+
+    async fn hear_batch(&mut self, text: Bytes) {
+        let line = Arc::clone(&self.line);
+        let session = line.session();
+        let version = session.as_ref().map(|session| session.version);
+        let (members, session) = match (batch::split(&text, version), session) {
+            (Ok(members), Some(session)) => (members, session),
+            (Err(fault), _) => return line.say(batch::refusal(&fault, version)).await,
+            (Ok(_), None) => return,
+        };
+        if self.running.len() >= CALLS_MAX {
+            return line.refuse_busy(None).await;
+        }
+        self.running.spawn(async move {
+            let mut batch = Batch::start(line.origin(session), members);
+            let mut answers = Answers::default();
+            while let Some((message, is_answer)) = batch.next().await {
+                if is_answer { answers.add(message) } else { line.say(message).await }
+            }
+            if let Some(array) = answers.into_array() {
+                line.say(array).await;
+            }
+        });
+    }
+
+    /// Opens the one session of this conversation.
+    async fn open(&mut self, text: Bytes, id: Option<&str>) {
+        let line = Arc::clone(&self.line);
+        if line.session().is_some() {
+            let why = Fault::new(FaultKind::InvalidRequest, "this connection has its session already");
+            return line.say(fault::body(&why, id, Version::LATEST_LEGACY).into()).await;
+        }
+        match line.dispatch(text).await {
+            Reply::Opened { session, body } => {
+                *line.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
+                line.say(body).await;
+                line.hub.stream_opened(&session);
+                line.standing.fetch_add(1, Ordering::Relaxed);
+                self.running.spawn(async move {
+                    loop {
+                        let message = session.outbox.next().await;
+                        line.say(message).await;
+                    }
+                });
+            }
+            reply => line.reply(reply).await,
+        }
+    }
+
+    /// Ends it: what the client did not wait for is cancelled, and gone when this returns.
+    pub(crate) async fn end(mut self) {
+        self.running.shutdown().await;
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if let Some(session) = self.line.session.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.line.hub.end_session(session.id());
+        }
+    }
+}
+
+impl Line {
+    fn session(&self) -> Option<Arc<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn origin(&self, session: Arc<Session>) -> Origin {
+        Origin {
+            hub: Arc::clone(&self.hub),
+            scope: self.scope.clone(),
+            channel: Channel::Stdio,
+            session,
+            calls: Arc::clone(&self.calls),
+            version_header: None,
+            forwarded: http::HeaderMap::new(),
+        }
+    }
+
+    async fn say(&self, message: Bytes) {
+        let _client_gone = self.out.send(message).await;
+    }
+
+    async fn refuse_busy(&self, id: Option<&str>) {
+        let why = format!("{CALLS_MAX} calls are in flight, which is all one client may have; try again");
+        self.say(fault::body(&Fault::new(FaultKind::Busy, why), id, Version::LATEST_LEGACY).into()).await;
+    }
+
+    async fn dispatch(&self, text: Bytes) -> Reply {
+        let received = Received {
+            body: text,
+            scope: self.scope.clone(),
+            channel: Channel::Stdio,
+            session: self.session(),
+            calls: Some(Arc::clone(&self.calls)),
+            headers: ClientHeaders::default(),
+        };
+        dispatch(&self.hub, received).await
+    }
+
+    async fn answer(&self, text: Bytes) {
+        let reply = self.dispatch(text).await;
+        self.reply(reply).await;
+    }
+
+    async fn reply(&self, reply: Reply) {
+        // A subscription is cancelled by the client like any call (stdio of 2026-07-28).
+        let booked = match &reply {
+            Reply::Listening(listen) => Some(self.calls.book(listen.id())),
+            _ => None,
+        };
+        let stands = usize::from(booked.is_some());
+        self.standing.fetch_add(stands, Ordering::Relaxed);
+        self.speak(Speech::of(reply), booked).await;
+        self.standing.fetch_sub(stands, Ordering::Relaxed);
+    }
+
+    async fn speak(&self, mut speech: Speech, booked: Option<Booked>) {
+        loop {
+            let next = match &booked {
+                None => speech.next().await,
+                Some(booked) => tokio::select! {
+                    next = speech.next() => next,
+                    () = booked.cancelled() => None,
+                },
+            };
+            match next {
+                Some((message, _)) => self.say(message).await,
+                None => return,
+            }
+        }
+    }
+}
