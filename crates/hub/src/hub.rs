@@ -159,6 +159,13 @@ impl Hub {
         self.servers(scope).iter().map(|server| server.status()).collect()
     }
 
+    /// Tells the calls in flight that they are over: their time to finish is.
+    pub fn end_calls(&self) {
+        for server in self.snapshot.load().servers() {
+            server.end_calls();
+        }
+    }
+
     /// Wakes the servers of `scope` that were not asked for their catalogs yet, as for a client of `profile`.
     pub(crate) fn wake(&self, scope: &Scope, profile: &Profile) {
         for server in self.servers(scope) {

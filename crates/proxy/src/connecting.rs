@@ -89,7 +89,7 @@ impl Server {
                     }
                     there.push(connecting);
                 }
-                self.back_off.succeeded();
+                self.health.back_off.succeeded();
                 if link.key().session.is_none() && self.is_first(link.key()) {
                     self.listen(link);
                     self.refresh_link(link);
@@ -100,7 +100,7 @@ impl Server {
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "server cannot be reached");
                 forget(&mut self.lock(), key, &connecting);
-                self.back_off.failed(error);
+                self.health.back_off.failed(error);
                 self.unreadable(&self.shelf_for(&key.capabilities), error);
             }
         }
@@ -144,7 +144,7 @@ impl Server {
             Era::Legacy if own => key.clone(),
             Era::Legacy => LinkKey::shared(profile.capabilities.clone()),
         };
-        let link = Link::new(&self.spec, key, hello, wire, next_id);
+        let link = Link::new((&self.spec, &self.health), key, hello, wire, next_id);
         if let Wire::Channel(channel) = link.wire() {
             let (server, weak) = (Arc::downgrade(self), Arc::downgrade(&link));
             channel.on_unasked(Box::new(move |message| {
@@ -198,8 +198,8 @@ impl Server {
             return;
         }
         tracing::info!(server = %self.spec.name, %error, "process ended");
-        if age < STABLE_AFTER && self.back_off.wait().is_none() {
-            self.back_off.failed(error);
+        if age < STABLE_AFTER && self.health.back_off.wait().is_none() {
+            self.health.back_off.failed(error);
         }
     }
 }

@@ -37,6 +37,12 @@ pub enum LinkError {
         /// The bound.
         seconds: u64,
     },
+    /// It told of progress, but not of an end.
+    #[error("no answer within {seconds} s, the longest that a call may last")]
+    TooLong {
+        /// The bound.
+        seconds: u64,
+    },
     /// It does not speak any revision that the hub speaks, or refused the handshake.
     #[error("it refused the handshake: {0}")]
     Handshake(String),
@@ -64,12 +70,36 @@ pub enum LinkError {
         /// The last failure.
         why: String,
     },
+    /// Its calls failed again and again: its breaker is open.
+    #[error("{failures} of its calls failed in a row, last: {why}; the breaker is open, next attempt in {seconds} s")]
+    Open {
+        /// Failures in a row.
+        failures: usize,
+        /// Seconds until the next attempt.
+        seconds: u64,
+        /// The last failure.
+        why: String,
+    },
+    /// It holds as many calls as it may.
+    #[error("{calls} calls are in flight, which is all it may have, and {waiting} waited already{}", waited(*seconds))]
+    Full {
+        /// Calls in flight.
+        calls: usize,
+        /// Calls that waited before this one.
+        waiting: usize,
+        /// Seconds that this one waited.
+        seconds: u64,
+    },
     /// Too many calls wait for it.
     #[error("too many calls wait for it")]
     Overloaded,
     /// The hub is stopping, or the server was removed from the configuration.
-    #[error("it was stopped")]
+    #[error("it was stopped: the hub stops, or its entry was removed or changed")]
     Stopped,
+}
+
+fn waited(seconds: u64) -> String {
+    if seconds == 0 { String::new() } else { format!("; none ended within {seconds} s") }
 }
 
 fn last_words(said: &Option<String>) -> String {
@@ -81,11 +111,11 @@ impl LinkError {
     #[must_use]
     pub fn fault(&self, server: &ServerName) -> Fault {
         let kind = match self {
-            Self::Timeout { .. } => FaultKind::ServerTimeout,
+            Self::Timeout { .. } | Self::TooLong { .. } => FaultKind::ServerTimeout,
             Self::Broken(_) | Self::Status { .. } | Self::Egress(EgressError::BodyTooLarge { .. }) => {
                 FaultKind::ServerBroken
             }
-            Self::Overloaded => FaultKind::Busy,
+            Self::Overloaded | Self::Full { .. } => FaultKind::Busy,
             _ => FaultKind::ServerUnavailable,
         };
         Fault::new(kind, format!("server `{server}`: {self}"))
@@ -100,13 +130,14 @@ impl LinkError {
             Self::Ended { .. } => "ended",
             Self::Disconnected { .. } => "disconnected",
             Self::Broken(_) => "broken",
-            Self::Timeout { .. } => "timeout",
+            Self::Timeout { .. } | Self::TooLong { .. } => "timeout",
             Self::Handshake(_) => "handshake",
             Self::Egress(_) => "unreachable",
             Self::Status { .. } => "status",
             Self::SessionLost => "session-lost",
             Self::BackingOff { .. } => "backing-off",
-            Self::Overloaded => "overloaded",
+            Self::Open { .. } => "open",
+            Self::Overloaded | Self::Full { .. } => "overloaded",
             Self::Stopped => "stopped",
         }
     }

@@ -14,9 +14,6 @@ use crate::outgoing::Outgoing;
 use crate::transports::{HttpAnswer, HttpMessages};
 use crate::wire::Wire;
 
-/// A call ends after this long, whatever progress its server tells of.
-const CALL_LONGEST: Duration = Duration::from_secs(24 * 3600);
-
 /// The answer, or its beginning.
 #[derive(Debug)]
 pub struct Exchange {
@@ -52,12 +49,14 @@ pub(crate) struct CallGuard {
     link: Arc<Link>,
     id: u64,
     armed: bool,
+    /// The breaker's, when the call began.
+    epoch: u64,
 }
 
 impl CallGuard {
     pub(crate) fn new(link: &Arc<Link>, id: u64) -> Self {
         link.call_begins();
-        Self { link: Arc::clone(link), id, armed: true }
+        Self { link: Arc::clone(link), id, armed: true, epoch: link.health.breaker.epoch() }
     }
 
     /// The answer came, or the server is gone: there is nothing to cancel.
@@ -82,9 +81,17 @@ impl Link {
     /// When the server is gone, silent past the deadline, or breaks the protocol.
     pub async fn exchange(self: &Arc<Self>, outgoing: Outgoing) -> Result<Exchange, LinkError> {
         let mut guard = CallGuard::new(self, outgoing.id);
-        let limit = self.timeout();
-        let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
-        let (first, source, status) = done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))?;
+        let limit = self.timeout().min(self.longest());
+        let done = self.health.unless_ended(async {
+            let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
+            done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))
+        });
+        let done = done.await;
+        // What comes before the answer settles nothing: the answer may never come.
+        if !matches!(done, Ok((_, Some(_), _))) {
+            self.settle(guard.epoch, &done);
+        }
+        let (first, source, status) = done?;
         let rest = source.map(|source| Messages::new(source, limit, guard));
         Ok(Exchange { first, rest, status })
     }
@@ -141,7 +148,7 @@ impl Source {
 impl Messages {
     pub(crate) fn new(source: Source, deadline: Duration, guard: CallGuard) -> Self {
         let now = Instant::now();
-        Self { source, deadline, until: now + deadline, longest: now + CALL_LONGEST, guard, answered: false }
+        Self { source, deadline, until: now + deadline, longest: now + guard.link.longest(), guard, answered: false }
     }
 
     /// The next message; `None` after the answer.
@@ -152,9 +159,21 @@ impl Messages {
         if self.answered {
             return Ok(None);
         }
+        let health = Arc::clone(&self.guard.link.health);
+        let outcome = health.unless_ended(self.following()).await;
+        if !matches!(&outcome, Ok(message) if message.kind() != MessageKind::Response) {
+            self.guard.link.settle(self.guard.epoch, &outcome);
+        }
+        outcome.map(Some)
+    }
+
+    async fn following(&mut self) -> Result<Message, LinkError> {
         // Signs of progress put the end off, but not for ever (basic/utilities, "Timeouts").
         let next = tokio::time::timeout_at(self.until.min(self.longest), self.source.next()).await;
         let message = match next {
+            Err(_) if self.longest <= self.until => {
+                return Err(LinkError::TooLong { seconds: self.guard.link.longest().as_secs() });
+            }
             Err(_) => return Err(LinkError::Timeout { seconds: self.deadline.as_secs() }),
             Ok(Err(error)) => {
                 self.answered = true;
@@ -171,7 +190,7 @@ impl Messages {
             self.answered = true;
             self.guard.disarm();
         }
-        Ok(Some(message))
+        Ok(message)
     }
 
     /// The link it runs on, for answers to what the server asks in between.

@@ -1,6 +1,8 @@
 //! The MCP Proxy: connections, processes and catalogs of the servers behind the hub.
 
 mod back_off;
+mod breaker;
+mod bulkhead;
 mod calls;
 mod capabilities;
 mod catalog;
@@ -12,6 +14,7 @@ mod event;
 mod exchange;
 mod fetch;
 mod handshake;
+mod health;
 mod hello;
 mod inbox;
 mod link;
@@ -20,6 +23,7 @@ mod pace;
 pub mod process;
 mod profile;
 mod refresh;
+mod resilience;
 mod server;
 pub mod settings;
 mod shelf;
@@ -31,6 +35,8 @@ mod transports;
 mod watch;
 mod wire;
 
+pub use breaker::{BreakerState, BreakerStatus};
+pub use bulkhead::Place;
 pub use capabilities::{Capabilities, can_be_asked};
 pub use catalog::{Catalog, CatalogState, Item};
 pub use error::LinkError;

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use omni_protocol::{Version, notification};
-use omni_types::ServerName;
+use omni_types::{Fault, ServerName};
 use tokio::sync::Semaphore;
 
 use crate::error::LinkError;
+use crate::health::{Health, is_failure};
 use crate::hello::Hello;
 use crate::profile::LinkKey;
+use crate::resilience::Resilience;
 use crate::spec::ServerSpec;
 use crate::wire::Wire;
 
@@ -25,7 +27,10 @@ pub struct Link {
     key: LinkKey,
     hello: Hello,
     wire: Wire,
-    timeout: Duration,
+    resilience: Resilience,
+    pub(crate) health: Arc<Health>,
+    /// Whether its end was told to the breaker: one end, however many calls it ends.
+    end_counted: AtomicBool,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
     began: Instant,
@@ -37,13 +42,22 @@ pub struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(spec: &ServerSpec, key: LinkKey, hello: Hello, wire: Wire, first_id: u64) -> Arc<Self> {
+    pub(crate) fn new(
+        of: (&ServerSpec, &Arc<Health>),
+        key: LinkKey,
+        hello: Hello,
+        wire: Wire,
+        first_id: u64,
+    ) -> Arc<Self> {
+        let (spec, health) = of;
         Arc::new(Self {
             server: spec.name.clone(),
             key,
             hello,
             wire,
-            timeout: spec.timeout,
+            resilience: spec.resilience,
+            health: Arc::clone(health),
+            end_counted: AtomicBool::new(false),
             next_id: AtomicU64::new(first_id),
             in_flight: AtomicUsize::new(0),
             began: Instant::now(),
@@ -140,8 +154,8 @@ impl Link {
                 Wire::Http(wire) => wire.send(message).await,
             }
         };
-        let late = LinkError::Timeout { seconds: self.timeout.as_secs() };
-        tokio::time::timeout(self.timeout, sending).await.unwrap_or(Err(late))
+        let late = LinkError::Timeout { seconds: self.timeout().as_secs() };
+        tokio::time::timeout(self.timeout(), sending).await.unwrap_or(Err(late))
     }
 
     /// Sends an answer that nobody waits for, in the background; it is dropped when too many are on their way.
@@ -176,7 +190,35 @@ impl Link {
 
     /// How long a call may stay without an answer or a sign of progress.
     pub(crate) const fn timeout(&self) -> Duration {
-        self.timeout
+        self.resilience.timeout
+    }
+
+    /// How long a call may last, whatever progress its server tells of.
+    pub(crate) const fn longest(&self) -> Duration {
+        self.resilience.longest
+    }
+
+    /// The fault of a call on it that failed with `error`.
+    #[must_use]
+    pub fn fault(&self, error: &LinkError) -> Fault {
+        self.health.fault(&self.server, error)
+    }
+
+    /// Tells the breaker what became of a call that began in `epoch`.
+    pub(crate) fn settle<T>(&self, epoch: u64, outcome: &Result<T, LinkError>) {
+        match outcome {
+            Ok(_) => self.health.breaker.succeeded(epoch),
+            Err(error) if is_failure(error) => {
+                let by_its_end = matches!(error, LinkError::Ended { .. });
+                if by_its_end && self.end_counted.swap(true, Ordering::AcqRel) {
+                    return;
+                }
+                if self.health.breaker.failed(epoch, error) {
+                    tracing::warn!(server = %self.server, %error, "its calls keep failing: the breaker is open");
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// `true` the first time it is asked: whoever asked opens the stream of what the server says on its own.

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use omni_egress::Client;
 use omni_protocol::{Era, ListKind, Version};
-use omni_types::ServerName;
+use omni_types::{Fault, ServerName};
 use tokio::sync::{broadcast, watch};
 
-use crate::back_off::{BackOff, PATIENCE};
+use crate::back_off::PATIENCE;
+use crate::breaker::millis;
+use crate::bulkhead::Place;
 use crate::capabilities::Capabilities;
 use crate::catalog::CatalogState;
 use crate::error::LinkError;
 use crate::event::Event;
+use crate::health::Health;
 use crate::hello::Speaks;
 use crate::link::Link;
 use crate::process::Guard;
@@ -28,6 +31,8 @@ use crate::store::CatalogStore;
 
 /// For a process above the working size to be idle before it is ended.
 const ABOVE_SIZE_IDLE: Duration = Duration::from_secs(5);
+/// Between two looks whether a server that is to go still has calls.
+const RETIRE_LOOK: Duration = Duration::from_millis(20);
 /// For processes to end when the server is stopped.
 const STOP_WAIT: Duration = Duration::from_secs(6);
 
@@ -39,7 +44,7 @@ pub struct Server {
     pub(crate) client: Option<Client>,
     links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
     pub(crate) speaks: Mutex<Speaks>,
-    pub(crate) back_off: BackOff,
+    pub(crate) health: Arc<Health>,
     pub(crate) shelves: Shelves,
     pub(crate) store: Option<CatalogStore>,
     events: broadcast::Sender<Event>,
@@ -73,13 +78,14 @@ impl Server {
             }
         }
         let state = CatalogState { catalog: kept.map(Arc::new), ..CatalogState::default() };
+        let health = Arc::new(Health::new(&spec.resilience));
         Arc::new(Self {
             spec,
             guard,
             client,
             links: Mutex::default(),
             speaks: Mutex::new(speaks),
-            back_off: BackOff::default(),
+            health,
             shelves: Shelves::new(state),
             store,
             events,
@@ -177,6 +183,20 @@ impl Server {
         }
     }
 
+    /// A place for one call, which it keeps until its end: at once, or after a bounded wait.
+    ///
+    /// # Errors
+    /// When the breaker is open, the places are taken and the queue is full, or the server was stopped.
+    pub async fn enter(&self) -> Result<Place, LinkError> {
+        self.health.enter().await
+    }
+
+    /// The fault of a call that failed with `error`: why, how the server fares, and when it is tried again.
+    #[must_use]
+    pub fn fault(&self, error: &LinkError) -> Fault {
+        self.health.fault(&self.spec.name, error)
+    }
+
     /// A link for a client of `profile`: one that is there, or a new one. Callers that wait for the same one wait
     /// together, and learn the same reason when it fails.
     ///
@@ -191,9 +211,9 @@ impl Server {
                 Some(Ok(link)) => return Ok(link),
                 Some(Err(connecting)) => (connecting, false),
                 None => {
-                    if let Some(wait) = self.back_off.wait() {
+                    if let Some(wait) = self.health.back_off.wait() {
                         if wait > PATIENCE {
-                            return Err(self.back_off.error().unwrap_or(LinkError::Stopped));
+                            return Err(self.health.back_off.error().unwrap_or(LinkError::Stopped));
                         }
                         tokio::time::sleep(wait).await;
                         continue;
@@ -325,9 +345,24 @@ impl Server {
         close_all(&ended);
     }
 
+    /// Ends it when the calls that it holds have ended, or after `limit`: those that are left are told.
+    pub async fn retire(&self, limit: Duration) {
+        let until = tokio::time::Instant::now() + limit;
+        while self.health.is_busy() && tokio::time::Instant::now() < until {
+            tokio::time::sleep(RETIRE_LOOK).await;
+        }
+        self.stop().await;
+    }
+
+    /// Tells the calls in flight that they are over, and takes no others.
+    pub fn end_calls(&self) {
+        self.health.end_calls();
+    }
+
     /// Ends everything: links, processes. Returns when the processes are gone, or after a bounded time.
     pub async fn stop(&self) {
         self.stopping.send_replace(true);
+        self.health.end_calls();
         let all: Vec<Connecting> = self.lock().drain().flat_map(|(_, all)| all).collect();
         close_all(&all);
         drop(all);
@@ -356,7 +391,9 @@ impl Server {
         revisions.dedup();
         let state = self.last_catalog();
         // A failure that is over, while another process of it serves, is no state.
-        let error = if links > 0 { state.error } else { self.back_off.last().or(state.error) };
+        let error = if links > 0 { state.error } else { self.health.back_off.last().or(state.error) };
+        let breaker = self.health.breaker.status();
+        let error = error.or(self.health.breaker.why());
         let count = |kind| state.catalog.as_ref().map_or(0, |c| c.list(kind).items.len());
         let pool = self.client.as_ref().map(Client::status).unwrap_or_default();
         ServerStatus {
@@ -372,6 +409,9 @@ impl Server {
             revisions,
             links,
             calls,
+            calls_waiting: self.health.bulkhead.waiting(),
+            breaker,
+            retry_after_ms: self.health.retry_after().map(millis),
             connections_in_use: pool.in_use,
             connections_idle: pool.idle,
             tools: count(ListKind::Tools),

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::resilience::is_default;
+pub use crate::resilience::{BreakerSettings, BulkheadSettings, ServerDefaults};
+
 /// One entry under `servers`: exactly one of `command`, `url` or `builtin`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -45,6 +48,16 @@ pub struct ServerSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 86_400))]
     pub timeout_s: Option<u64>,
+    /// Seconds a call may last at all, whatever progress its server tells of (1 to 86,400).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub longest_s: Option<u64>,
+    /// When it is left alone because its calls keep failing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub breaker: BreakerSettings,
+    /// How many calls it may hold.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bulkhead: BulkheadSettings,
     /// Size of the pool of connections, or of processes where `sharing: multiplied`.
     #[serde(skip_serializing_if = "is_default")]
     pub pool: PoolSettings,
@@ -106,9 +119,10 @@ pub struct PoolSettings {
     /// Never more than this many; further calls wait.
     #[schemars(range(min = 1, max = 1000))]
     pub max: usize,
-    /// Seconds to connect, or for a call to wait for its turn.
+    /// Seconds to connect or to start, handshake included, or for a call to wait for a connection (30 when not said).
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3600))]
-    pub connect_timeout_s: u64,
+    pub connect_timeout_s: Option<u64>,
     /// Seconds after which an idle connection or process is closed.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_timeout_s: u64,
@@ -116,10 +130,28 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { initial: 5, size: 10, max: 20, connect_timeout_s: 30, idle_timeout_s: 300 }
+        Self { initial: 5, size: 10, max: 20, connect_timeout_s: None, idle_timeout_s: 300 }
     }
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+impl ServerSettings {
+    /// The entry, with `defaults` where it says nothing itself.
+    #[must_use]
+    pub fn or(&self, defaults: &ServerDefaults) -> Self {
+        let ServerDefaults { timeout_s, longest_s, connect_timeout_s, breaker, bulkhead } =
+            self.resilience().or(defaults);
+        let pool = PoolSettings { connect_timeout_s, ..self.pool };
+        Self { timeout_s, longest_s, breaker, bulkhead, pool, ..self.clone() }
+    }
+
+    /// What it says of deadlines, breaker and bulkhead.
+    pub(crate) const fn resilience(&self) -> ServerDefaults {
+        ServerDefaults {
+            timeout_s: self.timeout_s,
+            longest_s: self.longest_s,
+            connect_timeout_s: self.pool.connect_timeout_s,
+            breaker: self.breaker,
+            bulkhead: self.bulkhead,
+        }
+    }
 }

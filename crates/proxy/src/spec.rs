@@ -8,10 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use omni_egress::{PoolLimits, Target};
 use omni_types::ServerName;
 
+use crate::resilience::Resilience;
 use crate::settings::{BuiltinSettings, PoolSettings, ServerSettings, Sharing};
 
-/// Seconds a call may stay without an answer or a sign of progress, where the entry says nothing.
-const TIMEOUT_S: u64 = 120;
+/// Seconds to connect or to start, where nothing else is said.
+const CONNECT_TIMEOUT_S: u64 = 30;
 
 /// One server behind the hub.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +23,8 @@ pub struct ServerSpec {
     pub transport: Transport,
     /// How clients share its processes.
     pub sharing: Sharing,
-    /// How long a call may stay without an answer or a sign of progress.
-    pub timeout: Duration,
+    /// Deadlines of its calls, its breaker, its bulkhead.
+    pub resilience: Resilience,
     /// Bounds of its pool.
     pub pool: PoolLimits,
     /// What it is for.
@@ -117,7 +118,7 @@ impl ServerSpec {
             name: parsed,
             transport,
             sharing: settings.sharing,
-            timeout: Duration::from_secs(settings.timeout_s.unwrap_or(TIMEOUT_S)),
+            resilience: Resilience::build(&settings.resilience()),
             pool: pool(&settings.pool).map_err(|why| error(".pool", why))?,
             description: settings.description.clone(),
         })
@@ -142,7 +143,7 @@ fn pool(settings: &PoolSettings) -> Result<PoolLimits, String> {
         initial,
         size,
         max,
-        connect_timeout: Duration::from_secs(connect_timeout_s.max(1)),
+        connect_timeout: Duration::from_secs(connect_timeout_s.unwrap_or(CONNECT_TIMEOUT_S).max(1)),
         idle_timeout: Duration::from_secs(idle_timeout_s.max(1)),
     })
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::breaker::BreakerStatus;
+
 /// What a server is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,6 +35,12 @@ pub struct ServerStatus {
     pub links: usize,
     /// Calls in flight.
     pub calls: usize,
+    /// Calls that wait for a place.
+    pub calls_waiting: usize,
+    /// Its circuit breaker.
+    pub breaker: BreakerStatus,
+    /// Milliseconds until it is tried again, while it is left alone.
+    pub retry_after_ms: Option<u64>,
     /// Connections in use, for a server behind HTTP.
     pub connections_in_use: usize,
     /// Connections that wait, for a server behind HTTP.

@@ -14,6 +14,8 @@ use crate::http::door::Door;
 use crate::http::shared::{GatewayLimits, Shared};
 use crate::settings::GatewaySettings;
 
+/// For calls that are ended when their time to finish is over to tell their clients so.
+const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
 /// After an accept that failed (out of descriptors, for one), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -119,9 +121,14 @@ impl Gateway {
             }
         }
         drop(self.listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shared.limits.drain_timeout, drained).await.is_err() {
-            tracing::warn!("calls that were still in flight were ended");
+        let mut drained = async |limit| {
+            let drained = async { while connections.join_next().await.is_some() {} };
+            tokio::time::timeout(limit, drained).await.is_ok()
+        };
+        if !drained(self.shared.limits.drain_timeout).await {
+            tracing::warn!("calls that are still in flight are ended");
+            self.shared.hub.end_calls();
+            drained(LAST_ANSWERS_WAIT).await;
         }
     }
 }

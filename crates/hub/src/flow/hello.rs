@@ -38,7 +38,7 @@ pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -
             let state = server.catalog_now(profile);
             match (&state.catalog, &state.error) {
                 (Some(catalog), _) => Ok(of_one(catalog)),
-                (None, Some(error)) => Err(error.fault(name)),
+                (None, Some(error)) => Err(server.fault(error)),
                 (None, None) => {
                     Err(Fault::new(FaultKind::ServerTimeout, format!("server `{name}` is still starting; try again")))
                 }

@@ -22,6 +22,6 @@ pub(crate) async fn respond(hub: &Arc<Hub>, validated: Validated) -> Result<Repl
     if let Some(range) = message.id_range() {
         splice.replace(range, question.id.into_bytes());
     }
-    link.send(splice.apply(message.bytes()).into()).await.map_err(|e| e.fault(link.server()))?;
+    link.send(splice.apply(message.bytes()).into()).await.map_err(|e| link.fault(&e))?;
     Ok(Reply::Accepted)
 }

@@ -12,7 +12,8 @@ use crate::stage::authenticate::Authenticated;
 #[derive(Debug)]
 pub struct Admitted {
     pub(super) authenticated: Authenticated,
-    pub(super) permit: OwnedSemaphorePermit,
+    /// Given back when the call has its place at a server, whose places are that server's alone.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Admitted {
@@ -27,7 +28,7 @@ impl Admitted {
 /// When as many calls are in flight as the hub may have.
 pub fn admit(hub: &Hub, authenticated: Authenticated) -> Result<Admitted, Fault> {
     match Arc::clone(hub.slots()).try_acquire_owned() {
-        Ok(permit) => Ok(Admitted { authenticated, permit }),
+        Ok(permit) => Ok(Admitted { authenticated, permit: Some(permit) }),
         Err(_) => Err(Fault::new(
             FaultKind::Busy,
             format!("{} calls are in flight, which is all the hub may have; try again", hub.limits().calls_max),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_proxy::{Exchange, Link};
+use omni_proxy::{Exchange, Link, Place};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -17,6 +17,7 @@ pub struct Answered {
     pub(super) link: Arc<Link>,
     pub(super) exchange: Exchange,
     pub(super) booked: Option<Booked>,
+    pub(super) place: Place,
 }
 
 /// Sends the message and waits for the first thing that comes back.
@@ -24,14 +25,13 @@ pub struct Answered {
 /// # Errors
 /// When the server fails, or the client cancels the call.
 pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> {
-    let Routed { authorized, link, outgoing } = routed;
+    let Routed { authorized, link, outgoing, place } = routed;
     let validated = &authorized.admitted.authenticated.validated;
     let calls = validated.received().calls.as_ref();
     let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
-    let server = link.server();
-    let exchanging = async { link.exchange(outgoing).await.map_err(|e| e.fault(server)) };
+    let exchanging = async { link.exchange(outgoing).await.map_err(|e| link.fault(&e)) };
     let exchange = unless_cancelled(booked.as_ref(), exchanging).await?;
-    Ok(Answered { authorized, link, exchange, booked })
+    Ok(Answered { authorized, link, exchange, booked, place })
 }
 
 /// Does `work` unless the client cancels the call before.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, Splice};
-use omni_proxy::{Link, Outgoing, Server};
+use omni_proxy::{Link, Outgoing, Place, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -19,18 +19,23 @@ pub struct Routed {
     pub(super) authorized: Authorized,
     pub(super) link: Arc<Link>,
     pub(super) outgoing: Outgoing,
+    pub(super) place: Place,
 }
 
 /// Finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
 ///
 /// # Errors
 /// When the server cannot be reached.
-pub async fn route(_hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fault> {
+pub async fn route(_hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed, Fault> {
+    let slot = authorized.admitted.permit.take();
     let validated = &authorized.admitted.authenticated.validated;
     let Some(found) = authorized.found() else {
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
-    let link = found.server.link(validated.profile()).await.map_err(|e| e.fault(found.server.name()))?;
+    let place = found.server.enter().await.map_err(|e| found.server.fault(&e))?;
+    // A server that is slow fills its own places, not the hub's.
+    drop(slot);
+    let link = found.server.link(validated.profile()).await.map_err(|e| found.server.fault(&e))?;
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() {
             // It ended while the link was made: nobody else would end that.
@@ -40,7 +45,7 @@ pub async fn route(_hub: &Arc<Hub>, authorized: Authorized) -> Result<Routed, Fa
         attach(session, &found.server, &link).await;
     }
     let outgoing = outgoing(validated, &found.name, &link)?;
-    Ok(Routed { authorized, link, outgoing })
+    Ok(Routed { authorized, link, outgoing, place })
 }
 
 /// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.

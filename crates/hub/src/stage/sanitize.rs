@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, response};
-use omni_proxy::{Link, Messages, Profile};
+use omni_proxy::{Link, Messages, Place, Profile};
 use omni_types::{Fault, FaultKind, Principal};
 
 use crate::Hub;
@@ -30,7 +30,7 @@ pub struct SanitizedStream {
     passage: Passage,
     messages: Messages,
     booked: Option<Booked>,
-    _permit: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// What has to be known to carry a message from a server to its client.
@@ -65,7 +65,7 @@ impl Sanitized {
 /// # Errors
 /// When it cannot be carried to this client.
 pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, Fault> {
-    let Answered { authorized, link, exchange, booked } = answered;
+    let Answered { authorized, link, exchange, booked, place } = answered;
     let admitted = authorized.admitted;
     let authenticated = admitted.authenticated;
     let validated = authenticated.validated;
@@ -91,7 +91,7 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
         return Ok(Sanitized { first: passage.answer(&exchange.first)?, rest: None, status });
     };
     let first = unless_cancelled(booked.as_ref(), passage.carry(exchange.first)).await?;
-    let mut stream = SanitizedStream { passage, messages, booked, _permit: admitted.permit };
+    let mut stream = SanitizedStream { passage, messages, booked, _place: place };
     let first = match first {
         Some(first) => first,
         // What was dropped is not worth a stream: the next one may be the answer.
@@ -113,7 +113,7 @@ impl SanitizedStream {
         let Self { passage, messages, booked, .. } = self;
         unless_cancelled(booked.as_ref(), async {
             loop {
-                let next = messages.next().await.map_err(|e| e.fault(passage.link.server()))?;
+                let next = messages.next().await.map_err(|e| passage.link.fault(&e))?;
                 let Some(message) = next else { return Ok(None) };
                 if message.kind() == MessageKind::Response {
                     return Ok(Some((passage.answer(&message)?, true)));
@@ -217,7 +217,7 @@ impl Passage {
                 error_response(Some(id), ErrorCode::METHOD_NOT_FOUND, &why, None)
             }
         };
-        self.link.send(refusal.into()).await.map_err(|e| e.fault(self.link.server()))?;
+        self.link.send(refusal.into()).await.map_err(|e| self.link.fault(&e))?;
         Ok(None)
     }
 }

@@ -83,7 +83,7 @@ fn servers(mut statuses: Value, only: Option<&str>, as_json: bool) -> Result<Exi
         let note = if status["error"].is_string() { text("error") } else { text("description") };
         rows.add_row([
             text("name"),
-            text("state"),
+            state(status),
             text("transport"),
             revisions.collect::<Vec<_>>().join(", "),
             status["tools"].to_string(),
@@ -94,6 +94,15 @@ fn servers(mut statuses: Value, only: Option<&str>, as_json: bool) -> Result<Exi
     }
     say!("{rows}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The state of a server; while it is left alone, how its breaker stands and when it is tried again.
+fn state(status: &Value) -> String {
+    let breaker = status["breaker"]["state"].as_str().filter(|state| *state != "closed");
+    let again = status["retry_after_ms"].as_u64().map(|ms| format!("again in {} s", ms.div_ceil(1_000)));
+    let more: Vec<String> = breaker.map(str::to_owned).into_iter().chain(again).collect();
+    let state = status["state"].as_str().unwrap_or_default();
+    if more.is_empty() { state.to_owned() } else { format!("{state} ({})", more.join(", ")) }
 }
 
 async fn items(hub: &Arc<Hub>, members: &[&str], only: Option<&str>, as_json: bool) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use omni_auth::settings::PolicySettings;
 use omni_gateway::settings::GatewaySettings;
-pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerSettings, Sharing};
+pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     /// 32 characters, no `__`, no `_` at the end: a tool is called `name__tool`.
     #[schemars(with = "BTreeMap<String, ServerSettings>")]
     pub(crate) servers: IndexMap<String, ServerSettings>,
+    /// Deadlines, breaker and bulkhead of every server whose own entry says nothing else.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) server_defaults: ServerDefaults,
     /// Where and how clients are received.
     pub(crate) gateway: GatewaySettings,
     /// What the local user may call.
@@ -66,4 +69,8 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -66,9 +66,10 @@ impl Running {
     pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
         let old = self.hub.snapshot();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
+        let drain = Duration::from_secs(settings.gateway.drain_timeout_s);
         let mut servers = Vec::new();
         for (name, entry) in settings.servers.iter().filter(|(_, entry)| !entry.disabled) {
-            let spec = ServerSpec::build(name, entry, &self.program)?;
+            let spec = ServerSpec::build(name, &entry.or(&settings.server_defaults), &self.program)?;
             let kept = old.server(name).filter(|server| *server.spec() == spec);
             servers.push(match kept {
                 Some(server) => Arc::clone(server),
@@ -81,7 +82,7 @@ impl Running {
             old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
         self.hub.replace(Snapshot::new(servers, policy(settings)?));
         for server in gone {
-            tokio::spawn(async move { server.stop().await });
+            tokio::spawn(async move { server.retire(drain).await });
         }
         Ok(())
     }

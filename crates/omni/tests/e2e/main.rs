@@ -3,10 +3,13 @@
 
 mod harness;
 
+mod breaker;
 mod changes;
 mod clients;
 mod commands;
 mod eras;
+mod faults_http;
+mod faults_reset;
 mod fidelity;
 mod isolation;
 mod leaks;

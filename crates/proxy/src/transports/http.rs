@@ -251,6 +251,9 @@ fn media_type(headers: &HeaderMap) -> &str {
 
 async fn read(response: Response<Body>, in_session: bool) -> Result<HttpAnswer, LinkError> {
     let status = response.status();
+    if let Some(to) = response.headers().get(http::header::LOCATION).filter(|_| status.is_redirection()) {
+        return Err(redirected(status, to));
+    }
     match media_type(response.headers()) {
         "text/event-stream" if status.is_success() => {
             return Ok(HttpAnswer::Stream(Box::new(HttpMessages::new(response.into_body()))));
@@ -272,6 +275,14 @@ async fn read(response: Response<Body>, in_session: bool) -> Result<HttpAnswer, 
         Err(_) if !status.is_success() => Err(refusal(status, body, in_session)),
         Err(error) => Err(LinkError::Broken(error.to_string())),
     }
+}
+
+/// A redirect would carry the entry's headers, credentials among them, wherever the server likes.
+fn redirected(status: StatusCode, to: &HeaderValue) -> LinkError {
+    let to: String =
+        String::from_utf8_lossy(to.as_bytes()).chars().filter(|c| !c.is_control()).take(SAID_MAX).collect();
+    let said = format!("a redirect to {to}, which is not followed: if that is right, write it as the entry's `url`");
+    LinkError::Status { status: status.as_u16(), said: Some(said) }
 }
 
 /// Servers built on the SDKs' examples say 400 where the specification says 404.
