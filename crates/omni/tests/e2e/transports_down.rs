@@ -49,14 +49,14 @@ impl Sse {
         assert_eq!(answer.status, 202, "{answer:?}");
     }
 
-    /// The next message that is of interest; all of them come as events of this type.
+    /// The next answer; all of them come as events of this type.
     async fn message(&mut self) -> Value {
         loop {
             let (kind, data) = self.events.typed().await.expect("the stream ended");
             assert_eq!(kind.as_deref(), Some("message"));
             let message: Value = serde_json::from_str(&data).unwrap();
             // Servers that wake add to the lists.
-            if message["method"] != "notifications/tools/list_changed" {
+            if message.get("method").is_none() {
                 return message;
             }
         }
