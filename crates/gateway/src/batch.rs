@@ -150,6 +150,11 @@ impl Answers {
         self.0.push(answer);
     }
 
+    /// One by one, for a stream.
+    pub(crate) fn into_messages(self) -> Vec<Bytes> {
+        self.0
+    }
+
     /// The array; `None` when there was nothing to answer.
     pub(crate) fn into_array(self) -> Option<Bytes> {
         if self.0.is_empty() {

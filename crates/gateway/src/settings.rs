@@ -34,6 +34,10 @@ pub struct GatewaySettings {
     /// Seconds after which a session without requests and without an open stream is ended.
     #[schemars(range(min = 1, max = 604_800))]
     pub session_idle_timeout_s: u64,
+    /// Seconds for which a session's client may come back after its connection broke: so long its calls go on, and what
+    /// it missed is kept. With 0 a broken connection cancels its calls.
+    #[schemars(range(min = 0, max = 3600))]
+    pub resume_window_s: u64,
 }
 
 impl Default for GatewaySettings {
@@ -49,6 +53,7 @@ impl Default for GatewaySettings {
             drain_timeout_s: 10,
             sessions_max: 10_000,
             session_idle_timeout_s: 3600,
+            resume_window_s: 60,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A reply as the messages it is made of, one after another: what every channel says, whatever it wraps them in.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use omni_hub::stage::SanitizedStream;
 use omni_hub::{ListenStream, Reply};
@@ -7,8 +9,13 @@ use omni_types::FaultKind;
 
 use crate::fault;
 
+/// A reply that is being made.
+pub(crate) type Coming = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
 /// What a client is told about one message of its own.
 pub(crate) enum Speech {
+    /// The reply is being made.
+    Coming(Coming),
     /// One message, or none: it was taken, or its sender does not want to hear of it any more.
     One(Option<Bytes>),
     /// Something before the answer, and the answer. Boxed: it is rare, and weighs on every other call.
@@ -35,7 +42,11 @@ impl Speech {
     /// The next message, and whether it is the answer; `None` after the last. What was not waited for to its end is
     /// not lost: it comes with the next call.
     pub(crate) async fn next(&mut self) -> Option<(Bytes, bool)> {
+        if let Self::Coming(coming) = self {
+            *self = Self::of(coming.await);
+        }
         match self {
+            Self::Coming(_) => None,
             Self::One(message) => message.take().map(|message| (message, true)),
             Self::Answer(first, rest) => {
                 if let Some(first) = first.take() {

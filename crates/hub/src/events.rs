@@ -31,6 +31,9 @@ impl Hub {
                         server.end_session(session.id());
                     }
                 }
+                for session in hub.sessions().all() {
+                    session.events.expire();
+                }
                 for server in hub.servers(&Scope::All) {
                     server.end_sessions_but(|id| hub.sessions().find(id).is_some());
                     server.prune();

@@ -54,7 +54,7 @@ impl Hub {
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
             local_principal,
-            sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout),
+            sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             limits,
             seal: Seal::new().map_err(|_| HubError)?,

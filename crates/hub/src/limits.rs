@@ -15,6 +15,8 @@ pub struct Limits {
     pub sessions_max: usize,
     /// After which a session without a sign of its client ends.
     pub session_idle_timeout: Duration,
+    /// How long what was sent to a session is kept, and a call whose client has gone goes on.
+    pub resume_window: Duration,
     /// How long a first list waits for servers that are still waking; later they are added by `list_changed`.
     pub settle_wait: Duration,
 }
@@ -26,6 +28,7 @@ impl Default for Limits {
             calls_max: 4_096,
             sessions_max: 10_000,
             session_idle_timeout: Duration::from_secs(3600),
+            resume_window: Duration::from_secs(60),
             settle_wait: Duration::from_secs(10),
         }
     }

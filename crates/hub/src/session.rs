@@ -11,6 +11,7 @@ use omni_types::{Principal, ServerName};
 
 use crate::calls::Calls;
 use crate::chance::{NoRandomness, random};
+use crate::event_store::{EventStore, Keeping};
 use crate::outbox::Outbox;
 use crate::scope::Scope;
 
@@ -34,6 +35,8 @@ pub struct Session {
     pub profile: Arc<SessionProfile>,
     /// What waits for the client's stream.
     pub outbox: Outbox,
+    /// What was sent on its streams, for a client that comes back.
+    pub events: EventStore,
     /// Calls in flight.
     pub calls: Arc<Calls>,
     capabilities: Capabilities,
@@ -68,6 +71,7 @@ impl Session {
             scope,
             profile: Arc::new(profile),
             outbox: Outbox::default(),
+            events: EventStore::default(),
             calls: Arc::default(),
             log_level: Mutex::default(),
             level_told: Mutex::default(),
@@ -105,6 +109,7 @@ impl Session {
 
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
+        self.events.close();
     }
 
     /// The client was heard of.
@@ -201,13 +206,15 @@ pub struct Sessions {
     by_id: RwLock<HashMap<Arc<str>, Arc<Session>>>,
     max: usize,
     idle_timeout: Duration,
+    keeping: Arc<Keeping>,
 }
 
 impl Sessions {
-    /// A table of `max` sessions that end after `idle_timeout` without a sign of their client.
+    /// A table of `max` sessions that end after `idle_timeout` without a sign of their client, and keep what they sent
+    /// for `resume_window`.
     #[must_use]
-    pub fn new(max: usize, idle_timeout: Duration) -> Self {
-        Self { by_id: RwLock::default(), max, idle_timeout }
+    pub fn new(max: usize, idle_timeout: Duration, resume_window: Duration) -> Self {
+        Self { by_id: RwLock::default(), max, idle_timeout, keeping: Keeping::new(resume_window) }
     }
 
     /// A session id that cannot be guessed: 192 random bits, visible ASCII (Streamable HTTP, "Session Management").
@@ -224,6 +231,7 @@ impl Sessions {
         if all.len() >= self.max {
             return false;
         }
+        session.events.share(&self.keeping);
         all.insert(Arc::clone(session.id()), Arc::clone(session));
         true
     }

@@ -42,7 +42,7 @@ pub enum MessageError {
     #[error("the body is not JSON: {0}")]
     NotJson(String),
     /// A JSON array: batches were part of revision 2025-03-26 alone.
-    #[error("batches of messages are not accepted; send one message a request")]
+    #[error("batches of messages belong to sessions of revision 2025-03-26 alone; send one message a request")]
     Batch,
     /// JSON, but no proper JSON-RPC 2.0 message.
     #[error("not a JSON-RPC 2.0 message: {0}")]

@@ -13,12 +13,14 @@ use omni_types::ServerName;
 use crate::health;
 use crate::http::body::Body;
 use crate::http::incoming;
-use crate::http::reply::{Setting, json, not_allowed, refuse, render, session_stream, text};
+use crate::http::reply::{Setting, json, not_allowed, refuse, render, text};
+use crate::http::resumable;
 use crate::http::shared::Shared;
 use crate::http::sse;
 
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const MCP_METHOD: HeaderName = HeaderName::from_static(header_names::METHOD);
 const MCP_NAME: HeaderName = HeaderName::from_static(header_names::NAME);
 /// What nearly every client sends in `Accept`.
@@ -87,7 +89,10 @@ async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) ->
     };
     let calls = session.as_ref().map(|session| Arc::clone(&session.calls));
     let headers = client_headers(&head.headers);
-    let received = Received { body, scope, channel: Channel::Http, session, calls, headers };
+    let received = Received { body, scope, channel: Channel::Http, session: session.clone(), calls, headers };
+    if let Some(session) = session {
+        return resumable::answer(shared, session, received).await;
+    }
     let reply: Reply = dispatch(&shared.hub, received).await;
     render(reply, &Setting { stopping: shared.stopping.clone() })
 }
@@ -154,7 +159,10 @@ fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Bod
         return refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
     }
     match named_session(shared, scope, headers) {
-        Ok(Some(session)) => session_stream(&shared.hub, session, shared.stopping.clone()),
+        Ok(Some(session)) => {
+            let last = headers.get(&LAST_EVENT_ID).map(|id| id.to_str().unwrap_or("?"));
+            resumable::listen(&shared.hub, session, last, shared.stopping.clone())
+        }
         // 2026-07-28 has no stream to get; `subscriptions/listen` is its way.
         Ok(None) if headers.get(&PROTOCOL_VERSION).is_some_and(|v| v == Version::LATEST.as_str()) => {
             not_allowed("POST")

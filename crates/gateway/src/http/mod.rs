@@ -6,8 +6,10 @@ mod connection;
 mod door;
 mod endpoint;
 mod gateway;
+mod held;
 mod incoming;
 mod reply;
+mod resumable;
 mod shared;
 mod sse;
 

@@ -1,13 +1,12 @@
 //! Replies of the hub as HTTP answers: JSON where there is one message, a stream of events where there are more.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use omni_hub::stage::SanitizedStream;
-use omni_hub::{Hub, ListenStream, Reply, Session};
+use omni_hub::{ListenStream, Reply};
 use omni_protocol::{Version, header_names, write_event};
 use omni_types::{Fault, FaultKind};
 use tokio::sync::watch;
@@ -56,12 +55,6 @@ pub(crate) fn render(reply: Reply, setting: &Setting) -> Response<Body> {
             response
         }
     }
-}
-
-/// The stream on which a session of the legacy era hears what belongs to none of its calls.
-pub(crate) fn session_stream(hub: &Arc<Hub>, session: Arc<Session>, stopping: watch::Receiver<bool>) -> Response<Body> {
-    hub.stream_opened(&session);
-    events(Box::new(Hearing { open: Open(session), stopping }))
 }
 
 fn plain(status: StatusCode, body: Body) -> Response<Body> {
@@ -166,33 +159,6 @@ impl Source for Listening {
                 Some(Some(message)) => Some((event(&message), self as Box<dyn Source>)),
                 Some(None) => None,
             }
-        })
-    }
-}
-
-/// Counts a session's open stream until it ends, however it ends.
-struct Open(Arc<Session>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.stream_closed();
-    }
-}
-
-struct Hearing {
-    open: Open,
-    stopping: watch::Receiver<bool>,
-}
-
-impl Source for Hearing {
-    fn next(mut self: Box<Self>) -> Next {
-        Box::pin(async move {
-            let outcome = tokio::select! {
-                outcome = in_time(self.open.0.outbox.next()) => outcome,
-                _ = self.stopping.wait_for(|stop| *stop) => return None,
-            };
-            let chunk = outcome.map_or_else(|| Bytes::from_static(COMMENT), |message| event(&message));
-            Some((chunk, self as Box<dyn Source>))
         })
     }
 }

@@ -234,7 +234,8 @@ async fn pool_1_a_multiplied_server_runs_within_its_pool() {
     let mut entry = bad(&["hang"]);
     entry["sharing"] = json!("multiplied");
     entry["pool"] = json!({ "initial": 2, "size": 2, "max": 3 });
-    let hub = Hub::with(json!({ "many": entry }));
+    // Calls of clients that are gone go on for a second.
+    let hub = Hub::configured(json!({ "servers": { "many": entry }, "gateway": { "resume_window_s": 1 } }));
     let client = Client::open(&hub, "/mcp", Era::Legacy).await;
     assert_eq!(client.text("many__echo", json!({ "text": "x" })).await, "x");
     let running = async |wanted: usize| {

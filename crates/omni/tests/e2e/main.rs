@@ -16,5 +16,6 @@ mod leaks;
 mod policy;
 mod real_servers;
 mod reload;
+mod resumption;
 mod transports_down;
 mod wire;

@@ -195,3 +195,58 @@ async fn gw_1_batches_on_a_channel_in_2025_03_26_alone() {
         assert_eq!(client.message().await["error"]["code"], -32600);
     }
 }
+
+/// A session of `version` over Streamable HTTP; its id.
+async fn session_of(hub: &Hub, version: &str) -> String {
+    let hello =
+        json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "e", "version": "1" } });
+    let answer = post(hub, None, &request(0, "initialize", &hello)).await;
+    assert_eq!(answer.json()["result"]["protocolVersion"], version);
+    answer.headers["mcp-session-id"].to_str().unwrap().to_owned()
+}
+
+async fn post(hub: &Hub, session: Option<&str>, body: &str) -> Answer {
+    let mut headers = vec![("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+    headers.extend(session.map(|session| ("mcp-session-id", session)));
+    http::send(hub.address, http::request(Method::POST, hub.address, "/mcp", &headers, body.to_owned())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_batches_over_http_in_2025_03_26_alone() {
+    let hub = hub();
+    hub.awake().await;
+    let batch = format!("[{}, {}]", echo(1, "echo__echo", "one"), request(2, "ping", &json!({})));
+    for version in ["2025-06-18", "2025-11-25"] {
+        let session = session_of(&hub, version).await;
+        let refused = post(&hub, Some(&session), &batch).await;
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!(-32600)));
+        assert!(refused.json()["error"]["message"].as_str().unwrap().contains(version), "{refused:?}");
+    }
+    assert_eq!(post(&hub, None, &batch).await.status, 400);
+    let session = session_of(&hub, "2025-03-26").await;
+    let answer = post(&hub, Some(&session), &batch).await;
+    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "application/json"));
+    let answers = answer.json();
+    let find = |id: u64| answers.as_array().unwrap().iter().find(|one| one["id"] == id).unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 2);
+    assert_eq!((&find(1)["result"]["content"][0]["text"], &find(2)["result"]), (&json!("one"), &json!({})));
+    // Nothing but notifications.
+    let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let taken = post(&hub, Some(&session), &format!("[{initialized}]")).await;
+    assert_eq!((taken.status, taken.body.len()), (202, 0));
+    for (bad, status) in [("[]", 400), ("[{]", 400), ("[1,", 400)] {
+        assert_eq!(post(&hub, Some(&session), bad).await.status, status, "{bad}");
+    }
+    let many = format!("[{}]", vec![request(1, "ping", &json!({})); 65].join(","));
+    assert_eq!(post(&hub, Some(&session), &many).await.status, 400);
+    // What comes before an answer makes it a stream; every answer is in it, once.
+    let params = json!({ "name": "s__test_tool_with_progress", "arguments": {}, "_meta": { "progressToken": 5 } });
+    let batch = format!("[{},{}]", request(1, "tools/call", &params), request(2, "ping", &json!({})));
+    let streamed = post(&hub, Some(&session), &batch).await;
+    assert_eq!(streamed.headers["content-type"], "text/event-stream");
+    let messages: Vec<Value> = streamed.messages().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let mut ids: Vec<u64> = messages.iter().filter_map(|one| one["id"].as_u64()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2], "{messages:?}");
+    assert_eq!(messages.iter().filter(|one| one["method"] == "notifications/progress").count(), 3, "{messages:?}");
+}

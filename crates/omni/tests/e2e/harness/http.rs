@@ -136,6 +136,8 @@ fn is_stream(headers: &HeaderMap) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Event {
     pub(crate) kind: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) retry: Option<String>,
     pub(crate) data: String,
 }
 
@@ -150,8 +152,13 @@ fn take_event(buffer: &mut BytesMut) -> Option<Event> {
             let values: Vec<&str> = values.map(|value| value.strip_prefix(' ').unwrap_or(value)).collect();
             (!values.is_empty()).then(|| values.join("\n"))
         };
-        let event = Event { kind: field("event"), data: field("data").unwrap_or_default() };
-        if !event.data.is_empty() {
+        let event = Event {
+            kind: field("event"),
+            id: field("id"),
+            retry: field("retry"),
+            data: field("data").unwrap_or_default(),
+        };
+        if event.id.is_some() || !event.data.is_empty() {
             return Some(event);
         }
     }

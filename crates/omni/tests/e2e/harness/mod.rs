@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod peers;
 pub(crate) mod processes;
+pub(crate) mod puppet;
 pub(crate) mod scripted;
 pub(crate) mod wait;
 
