@@ -3,9 +3,17 @@
 /// A failure on the way to a server or back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
-    /// The address is no `http` or `https` URL with a host.
-    #[error("`{0}` is no http:// or https:// address with a host")]
+    /// The address is no URL with a host, or of a kind that is not spoken.
+    #[error("`{0}` is no http://, https://, ws:// or wss:// address with a host")]
     Address(String),
+    /// A server named another one as its own.
+    #[error("`{reference}` leads away from {authority}: only the server's own origin is followed")]
+    OtherOrigin {
+        /// What it named.
+        reference: String,
+        /// Where it is.
+        authority: String,
+    },
     /// The host's name leads nowhere.
     #[error("the name of `{host}` does not resolve: {why}")]
     Resolve {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::client::conn::TrySendError;
@@ -34,6 +35,8 @@ pub struct PoolStatus {
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// Where requests go at the server, if not to its address's own path.
+    path: Option<PathAndQuery>,
 }
 
 /// A request that did not get an answer; given back where it did not reach the server.
@@ -47,7 +50,13 @@ impl Client {
     #[must_use]
     pub fn new(target: Target, limits: PoolLimits) -> Self {
         let slots = Arc::new(Semaphore::new(limits.max));
-        Self { shared: Arc::new(Shared { target, limits, slots, state: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { target, limits, slots, state: Mutex::default() }), path: None }
+    }
+
+    /// The same pool, for requests to another path of the same server.
+    #[must_use]
+    pub fn at(&self, path: PathAndQuery) -> Self {
+        Self { shared: Arc::clone(&self.shared), path: Some(path) }
     }
 
     /// Where requests go.
@@ -147,6 +156,10 @@ impl Client {
         Box::pin(self.within_deadline(self.open(slot))).await
     }
 
+    fn path(&self) -> &PathAndQuery {
+        self.path.as_ref().unwrap_or_else(|| self.shared.target.path())
+    }
+
     fn shut_down(&self) -> EgressError {
         EgressError::Connect { authority: self.shared.target.authority(), why: "shut down".to_owned() }
     }
@@ -203,7 +216,7 @@ impl Client {
         };
         match connection {
             Connection::Http1(mut sender) => {
-                *request.uri_mut() = target.path().clone().into();
+                *request.uri_mut() = self.path().clone().into();
                 if !request.headers().contains_key(http::header::HOST) {
                     request.headers_mut().insert(http::header::HOST, target.host_header().clone());
                 }
@@ -215,7 +228,7 @@ impl Client {
                 Ok(answer.map(|incoming| Body::new(incoming, lease)))
             }
             Connection::Http2(mut sender) => {
-                let Some(uri) = target.absolute(target.path()) else {
+                let Some(uri) = target.absolute(self.path()) else {
                     return Err(Failed { error: EgressError::Address(target.authority()), unsent: None });
                 };
                 *request.uri_mut() = uri;

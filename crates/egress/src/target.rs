@@ -1,7 +1,9 @@
-//! Where requests go: an `http` or `https` URL taken apart once.
+//! Where requests go: a URL taken apart once.
 
 use http::Uri;
 use http::header::HeaderValue;
+use http::uri::PathAndQuery;
+use url::{Position, Url};
 
 use crate::error::EgressError;
 
@@ -11,7 +13,7 @@ pub struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
-    path: http::uri::PathAndQuery,
+    path: PathAndQuery,
     host_header: HeaderValue,
 }
 
@@ -19,13 +21,13 @@ impl Target {
     /// Reads `url`.
     ///
     /// # Errors
-    /// When it is no `http` or `https` URL with a host, or carries a user name (credentials belong into headers).
+    /// When it is no `http`, `https`, `ws` or `wss` URL with a host, or carries a user name (credentials belong into headers).
     pub fn parse(url: &str) -> Result<Self, EgressError> {
         let wrong = || EgressError::Address(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
+            Some("http" | "ws") => false,
+            Some("https" | "wss") => true,
             _ => return Err(wrong()),
         };
         let authority = uri.authority().ok_or_else(wrong)?;
@@ -34,7 +36,7 @@ impl Target {
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
-        let path = uri.path_and_query().cloned().unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { host, port, tls, path, host_header })
     }
@@ -47,8 +49,24 @@ impl Target {
 
     /// Path and query of requests.
     #[must_use]
-    pub const fn path(&self) -> &http::uri::PathAndQuery {
+    pub const fn path(&self) -> &PathAndQuery {
         &self.path
+    }
+
+    /// Where `reference`, read at this address, leads: path and query at the same origin.
+    ///
+    /// # Errors
+    /// When it is no reference, or leads to another origin.
+    pub fn resolve(&self, reference: &str) -> Result<PathAndQuery, EgressError> {
+        let scheme = if self.tls { "https" } else { "http" };
+        let host = self.host_header.to_str().unwrap_or_default();
+        let wrong = || EgressError::Address(reference.to_owned());
+        let base = Url::parse(&format!("{scheme}://{host}{}", self.path)).map_err(|_| wrong())?;
+        let found = base.join(reference).map_err(|_| wrong())?;
+        if found.origin() != base.origin() || found.username() != "" || found.password().is_some() {
+            return Err(EgressError::OtherOrigin { reference: reference.to_owned(), authority: self.authority() });
+        }
+        found[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| wrong())
     }
 
     /// The `Host` header.
@@ -58,7 +76,7 @@ impl Target {
     }
 
     /// Scheme and authority, for requests over HTTP/2.
-    pub(crate) fn absolute(&self, path: &http::uri::PathAndQuery) -> Option<Uri> {
+    pub(crate) fn absolute(&self, path: &PathAndQuery) -> Option<Uri> {
         Uri::builder()
             .scheme(if self.tls { "https" } else { "http" })
             .authority(self.host_header.to_str().ok()?)
@@ -79,8 +97,39 @@ mod tests {
         assert_eq!((t.host.as_str(), t.port, t.tls, t.path().as_str()), ("127.0.0.1", 3000, false, "/mcp?x=1"));
         let t = Target::parse("https://[::1]/").unwrap();
         assert_eq!((t.host.as_str(), t.port, t.tls), ("::1", 443, true));
+        let t = Target::parse("wss://h/ws").unwrap();
+        assert_eq!((t.host.as_str(), t.port, t.tls), ("h", 443, true));
         for bad in ["ftp://x/", "x", "http:///a", "http://u:p@h/", ""] {
             assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn references_stay_at_their_origin() {
+        let t = Target::parse("http://127.0.0.1:3000/a/sse?x=1").unwrap();
+        for (reference, path) in [
+            ("/m?s=1", "/m?s=1"),
+            ("m?s=1", "/a/m?s=1"),
+            ("?s=1", "/a/sse?s=1"),
+            ("../m", "/m"),
+            ("http://127.0.0.1:3000/m#f", "/m"),
+            ("/a b", "/a%20b"),
+            (" /m\n", "/m"),
+        ] {
+            assert_eq!(t.resolve(reference).unwrap().as_str(), path, "{reference}");
+        }
+        for elsewhere in [
+            "http://127.0.0.1:3001/m",
+            "https://127.0.0.1:3000/m",
+            "//example.com/m",
+            "\\\\example.com/m",
+            "http://localhost:3000/m",
+            "http://u@127.0.0.1:3000/m",
+            "file:///etc/passwd",
+            "javascript:1",
+            "http://[",
+        ] {
+            assert!(t.resolve(elsewhere).is_err(), "{elsewhere}");
         }
     }
 }

@@ -13,10 +13,11 @@ use crate::inbox::Inbox;
 
 /// What a server says that belongs to no call.
 pub(crate) type Unasked = Box<dyn Fn(Message) + Send + Sync>;
-/// A message in line.
+/// A message in line, and the call it begins, if it does.
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) message: Bytes,
+    pub(crate) call: Option<u64>,
 }
 
 /// What both sides of a channel know.

@@ -102,12 +102,12 @@ impl Channel {
             calls.open.insert(id, Call { inbox: Arc::clone(&inbox), method, progress_token });
         }
         let call = ChannelCall { shared: Arc::downgrade(&self.shared), inbox, id };
-        self.put(Queued { message: body }).await?;
+        self.put(Queued { message: body, call: Some(id) }).await?;
         Ok(call)
     }
 
     pub(crate) async fn write(&self, message: Bytes) -> Result<(), LinkError> {
-        self.put(Queued { message }).await
+        self.put(Queued { message, call: None }).await
     }
 
     async fn put(&self, queued: Queued) -> Result<(), LinkError> {
@@ -123,7 +123,7 @@ impl Channel {
 
     pub(crate) fn write_if_room(&self, message: Bytes) {
         if let Some(outbox) = self.outbox() {
-            let _best_effort = outbox.try_send(Queued { message });
+            let _best_effort = outbox.try_send(Queued { message, call: None });
         }
     }
 

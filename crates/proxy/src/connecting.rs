@@ -15,10 +15,10 @@ use crate::link::Link;
 use crate::process::spawn;
 use crate::profile::{LinkKey, Profile};
 use crate::server::Server;
-use crate::settings::Sharing;
+use crate::settings::{RemoteTransport, Sharing};
 use crate::slots::{Connecting, forget};
-use crate::spec::Transport;
-use crate::transports::{HttpWire, stdio};
+use crate::spec::{RemoteSpec, Transport};
+use crate::transports::{HttpWire, sse, stdio};
 use crate::wire::Wire;
 
 /// A process that ends sooner than this after its start counts as a failed start.
@@ -114,7 +114,7 @@ impl Server {
 
     /// Starts the rest of the initial processes of a server that is multiplied, beside the first call.
     fn multiply(self: &Arc<Self>, key: &LinkKey) {
-        if self.spec.sharing != Sharing::Multiplied || matches!(self.spec.transport, Transport::Http(_)) {
+        if self.spec.sharing != Sharing::Multiplied || matches!(self.spec.transport, Transport::Remote(_)) {
             return;
         }
         for _ in 1..self.spec.pool.initial {
@@ -132,8 +132,10 @@ impl Server {
         let first = self.attempt(&profile, self.speaks(), &mut next_id).await;
         let (wire, hello) = match first {
             // Some servers end when the first message is none that they know.
-            Err(LinkError::Ended { .. }) if profile.version.era() == Era::Modern && self.speaks().modern.is_none() => {
-                let speaks = Speaks { modern: Some(false), legacy: None };
+            Err(LinkError::Ended { .. } | LinkError::Disconnected { .. })
+                if profile.version.era() == Era::Modern && self.speaks().modern.is_none() =>
+            {
+                let speaks = Speaks { modern: Some(false), legacy: None, sse: self.speaks().sse };
                 self.attempt(&profile, speaks, &mut next_id).await?
             }
             other => other?,
@@ -162,7 +164,45 @@ impl Server {
         speaks: Speaks,
         next_id: &mut u64,
     ) -> Result<(Wire, Hello), LinkError> {
-        let wire = self.wire()?;
+        let Transport::Remote(remote) = &self.spec.transport else {
+            return self.converse(self.process()?, profile, speaks, next_id).await;
+        };
+        let found = if speaks.sse { RemoteTransport::Sse } else { RemoteTransport::Http };
+        let transport = remote.transport.unwrap_or(found);
+        // HTTP+SSE was left behind before 2026-07-28 came.
+        let legacy = Speaks { modern: Some(false), ..speaks };
+        let speaks = if transport == RemoteTransport::Sse { legacy } else { speaks };
+        let wire = self.connection(remote, transport, profile).await;
+        let may_be_sse = |wire: &Wire| matches!(wire, Wire::Http(http) if http.may_be_sse());
+        let (error, other) = match wire {
+            Ok(wire) => match greet(&wire, profile, speaks, next_id).await {
+                Ok(hello) => return Ok((wire, hello)),
+                Err(error) => {
+                    wire.close();
+                    (error, may_be_sse(&wire))
+                }
+            },
+            Err(error) => (error, false),
+        };
+        if remote.transport.is_some() || !other {
+            // What was found out does not hold any more: the next attempt asks again.
+            self.found_sse(false);
+            return Err(error);
+        }
+        let both = |sse: LinkError| LinkError::Handshake(format!("{error}; nor does it speak HTTP+SSE: {sse}"));
+        let wire = self.connection(remote, RemoteTransport::Sse, profile).await.map_err(both)?;
+        let done = self.converse(wire, profile, legacy, next_id).await?;
+        self.found_sse(true);
+        Ok(done)
+    }
+
+    async fn converse(
+        &self,
+        wire: Wire,
+        profile: &Profile,
+        speaks: Speaks,
+        next_id: &mut u64,
+    ) -> Result<(Wire, Hello), LinkError> {
         match greet(&wire, profile, speaks, next_id).await {
             Ok(hello) => Ok((wire, hello)),
             Err(error) => {
@@ -172,32 +212,55 @@ impl Server {
         }
     }
 
-    fn wire(self: &Arc<Self>) -> Result<Wire, LinkError> {
-        match (&self.spec.transport, &self.client) {
-            (Transport::Stdio(spec), _) => {
-                let child = spawn(spec, self.guard.as_ref())?;
-                self.processes.fetch_add(1, Ordering::AcqRel);
-                let (server, began) = (Arc::downgrade(self), std::time::Instant::now());
-                let on_end = Box::new(move |error: LinkError| {
-                    let Some(server) = server.upgrade() else { return };
-                    server.processes.fetch_sub(1, Ordering::AcqRel);
-                    server.process_ended(&error, began.elapsed());
-                });
-                Ok(Wire::Channel(stdio::open(self.spec.name.as_str(), child, on_end)))
+    fn found_sse(&self, found: bool) {
+        self.speaks.lock().unwrap_or_else(PoisonError::into_inner).sse = found;
+    }
+
+    fn process(self: &Arc<Self>) -> Result<Wire, LinkError> {
+        let Transport::Stdio(spec) = &self.spec.transport else { return Err(LinkError::Stopped) };
+        let child = spawn(spec, self.guard.as_ref())?;
+        self.processes.fetch_add(1, Ordering::AcqRel);
+        let (server, began) = (Arc::downgrade(self), std::time::Instant::now());
+        let on_end = Box::new(move |error: LinkError| {
+            let Some(server) = server.upgrade() else { return };
+            server.processes.fetch_sub(1, Ordering::AcqRel);
+            server.channel_ended(&error, began.elapsed());
+        });
+        Ok(Wire::Channel(stdio::open(self.spec.name.as_str(), child, on_end)))
+    }
+
+    async fn connection(
+        self: &Arc<Self>,
+        remote: &RemoteSpec,
+        transport: RemoteTransport,
+        profile: &Profile,
+    ) -> Result<Wire, LinkError> {
+        let client = self.client.as_ref().ok_or(LinkError::Stopped)?;
+        let (server, began, shared) = (Arc::downgrade(self), std::time::Instant::now(), profile.session.is_none());
+        let on_end = Box::new(move |error: LinkError| {
+            let Some(server) = server.upgrade() else { return };
+            server.channel_ended(&error, began.elapsed());
+            // A process is started when it is needed; an address is connected to again, to hear what changes there.
+            if shared && error != LinkError::Stopped && !server.is_stopped() {
+                server.refresh();
             }
-            (Transport::Http(spec), Some(client)) => Ok(Wire::Http(HttpWire::new(client.clone(), spec))),
-            (Transport::Http(_), None) => Err(LinkError::Stopped),
+        });
+        let name = self.spec.name.as_str();
+        match transport {
+            RemoteTransport::Http => Ok(Wire::Http(HttpWire::new(client.clone(), remote))),
+            RemoteTransport::Sse => Ok(Wire::Channel(sse::open(name, client, remote, on_end).await?)),
+            RemoteTransport::WebSocket => Err(LinkError::Stopped),
         }
     }
 
-    fn process_ended(&self, error: &LinkError, age: Duration) {
+    fn channel_ended(&self, error: &LinkError, age: Duration) {
         for all in self.lock().values_mut() {
             all.retain(|c| !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive()));
         }
-        if self.is_stopped() {
+        if self.is_stopped() || *error == LinkError::Stopped {
             return;
         }
-        tracing::info!(server = %self.spec.name, %error, "process ended");
+        tracing::info!(server = %self.spec.name, %error, "a conversation ended");
         if age < STABLE_AFTER && self.health.back_off.wait().is_none() {
             self.health.back_off.failed(error);
         }

@@ -55,6 +55,13 @@ impl Demux {
         self.shared.end(why);
     }
 
+    /// One call's request did not reach the server.
+    pub(crate) fn fail(&self, call: u64, why: LinkError) {
+        if let Some(call) = self.shared.lock().open.remove(&call) {
+            call.inbox.close(why);
+        }
+    }
+
     fn one(&self, text: Bytes) {
         match Message::parse(text) {
             Ok(message) => match message.kind() {
@@ -158,7 +165,7 @@ impl Demux {
             },
         };
         if let Some(outbox) = self.replies.upgrade() {
-            let _best_effort = outbox.try_send(Queued { message: reply.into() });
+            let _best_effort = outbox.try_send(Queued { message: reply.into(), call: None });
         }
     }
 

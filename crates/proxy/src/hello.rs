@@ -20,6 +20,8 @@ pub struct Hello {
 pub(crate) struct Speaks {
     pub(crate) modern: Option<bool>,
     pub(crate) legacy: Option<bool>,
+    /// Streamable HTTP was refused, and HTTP+SSE of 2024-11-05 found at the same address.
+    pub(crate) sse: bool,
 }
 
 /// JSON text of the hub's name and version.

@@ -65,7 +65,7 @@ impl Server {
         changes: Arc<AtomicU64>,
     ) -> Arc<Self> {
         let client = match &spec.transport {
-            Transport::Http(http) => Some(Client::new(http.target.clone(), spec.pool)),
+            Transport::Remote(remote) => Some(Client::new(remote.target.clone(), spec.pool)),
             Transport::Stdio(_) => None,
         };
         let kept = store.as_ref().and_then(|store| store.load(&spec, &Capabilities::default()));
@@ -169,8 +169,8 @@ impl Server {
             return LinkKey::modern();
         }
         let own = match &self.spec.transport {
-            // A session costs an HTTP server little, and keeps what it says to one client from another.
-            Transport::Http(_) => true,
+            // A session costs such a server little, and keeps what it says to one client from another.
+            Transport::Remote(_) => true,
             Transport::Stdio(_) => self.spec.sharing == Sharing::Session,
         };
         match profile.session.as_ref().filter(|_| own) {
@@ -398,7 +398,7 @@ impl Server {
         let pool = self.client.as_ref().map(Client::status).unwrap_or_default();
         ServerStatus {
             name: self.spec.name.to_string(),
-            transport: self.spec.transport_name(),
+            transport: if self.speaks().sse { "sse" } else { self.spec.transport_name() },
             state: match (links > 0, &error, starting) {
                 (true, None, _) => ServerState::Ready,
                 (_, _, true) => ServerState::Starting,

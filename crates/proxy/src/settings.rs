@@ -26,9 +26,14 @@ pub struct ServerSettings {
     /// Working directory of `command`; relative paths are relative to the configuration file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<PathBuf>,
-    /// Address of a Streamable HTTP server, `http://` or `https://`.
+    /// Address of a server: `http://` or `https://` (Streamable HTTP, or HTTP+SSE of revision 2024-11-05), `ws://` or
+    /// `wss://` (WebSocket).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// What is spoken at `url`. Left out, it is found out: `websocket` by the address, `sse` where Streamable HTTP is
+    /// refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<RemoteTransport>,
     /// Headers sent with every request to `url`, e.g. `Authorization`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -61,6 +66,18 @@ pub struct ServerSettings {
     /// Size of the pool of connections, or of processes where `sharing: multiplied`.
     #[serde(skip_serializing_if = "is_default")]
     pub pool: PoolSettings,
+}
+
+/// What is spoken at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RemoteTransport {
+    /// Streamable HTTP, revision 2025-03-26 and later.
+    Http,
+    /// HTTP+SSE of revision 2024-11-05.
+    Sse,
+    /// WebSocket, one message a frame, subprotocol `mcp`.
+    WebSocket,
 }
 
 /// How clients share the processes of a stdio server.

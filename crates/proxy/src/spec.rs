@@ -9,7 +9,7 @@ use omni_egress::{PoolLimits, Target};
 use omni_types::ServerName;
 
 use crate::resilience::Resilience;
-use crate::settings::{BuiltinSettings, PoolSettings, ServerSettings, Sharing};
+use crate::settings::{BuiltinSettings, PoolSettings, RemoteTransport, ServerSettings, Sharing};
 
 /// Seconds to connect or to start, where nothing else is said.
 const CONNECT_TIMEOUT_S: u64 = 30;
@@ -36,15 +36,17 @@ pub struct ServerSpec {
 pub enum Transport {
     /// A child process.
     Stdio(StdioSpec),
-    /// Streamable HTTP.
-    Http(HttpSpec),
+    /// An address.
+    Remote(RemoteSpec),
 }
 
 impl PartialEq for Transport {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Stdio(a), Self::Stdio(b)) => a == b,
-            (Self::Http(a), Self::Http(b)) => a.url == b.url && a.headers == b.headers,
+            (Self::Remote(a), Self::Remote(b)) => {
+                a.url == b.url && a.headers == b.headers && a.transport == b.transport
+            }
             _ => false,
         }
     }
@@ -63,15 +65,17 @@ pub struct StdioSpec {
     pub cwd: Option<PathBuf>,
 }
 
-/// A Streamable HTTP server.
+/// A server at an address.
 #[derive(Debug, Clone)]
-pub struct HttpSpec {
+pub struct RemoteSpec {
     /// Address as written.
     pub url: String,
     /// Address taken apart.
     pub target: Target,
     /// Headers of every request.
     pub headers: HeaderMap,
+    /// What is spoken there; nothing where it is to be found out.
+    pub transport: Option<RemoteTransport>,
 }
 
 /// What is wrong with an entry.
@@ -101,9 +105,10 @@ impl ServerSpec {
                 env: settings.env.clone(),
                 cwd: settings.cwd.clone(),
             }),
-            (None, Some(url), None) => Transport::Http(HttpSpec {
+            (None, Some(url), None) => Transport::Remote(RemoteSpec {
                 url: url.clone(),
                 target: Target::parse(url).map_err(|e| error(".url", e.to_string()))?,
+                transport: remote_transport(url, settings.transport).map_err(|why| error(".transport", why))?,
                 headers: headers(&settings.headers).map_err(|(key, why)| error(&format!(".headers.{key}"), why))?,
             }),
             (None, None, Some(builtin)) => Transport::Stdio(StdioSpec {
@@ -127,10 +132,24 @@ impl ServerSpec {
     /// A word for how it is reached.
     #[must_use]
     pub const fn transport_name(&self) -> &'static str {
-        match self.transport {
+        match &self.transport {
             Transport::Stdio(_) => "stdio",
-            Transport::Http(_) => "http",
+            Transport::Remote(remote) => match remote.transport {
+                None | Some(RemoteTransport::Http) => "http",
+                Some(RemoteTransport::Sse) => "sse",
+                Some(RemoteTransport::WebSocket) => "websocket",
+            },
         }
+    }
+}
+
+fn remote_transport(url: &str, stated: Option<RemoteTransport>) -> Result<Option<RemoteTransport>, String> {
+    let is_websocket = url.starts_with("ws://") || url.starts_with("wss://");
+    match (is_websocket, stated) {
+        (true, None | Some(RemoteTransport::WebSocket)) => Ok(Some(RemoteTransport::WebSocket)),
+        (true, Some(_)) => Err("a ws:// or wss:// address is spoken to as `websocket`".to_owned()),
+        (false, Some(RemoteTransport::WebSocket)) => Err("`websocket` wants a ws:// or wss:// address".to_owned()),
+        (false, stated) => Ok(stated),
     }
 }
 
@@ -149,7 +168,7 @@ fn pool(settings: &PoolSettings) -> Result<PoolLimits, String> {
 }
 
 /// Headers that belong to the transport and cannot be set by an entry, in lower case.
-pub const OWN_HEADERS: [&str; 8] = [
+pub const OWN_HEADERS: [&str; 14] = [
     "host",
     "content-length",
     "content-type",
@@ -158,6 +177,12 @@ pub const OWN_HEADERS: [&str; 8] = [
     "connection",
     "mcp-session-id",
     "mcp-protocol-version",
+    "last-event-id",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
 ];
 
 fn headers(settings: &BTreeMap<String, String>) -> Result<HeaderMap, (String, String)> {

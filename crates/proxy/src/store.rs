@@ -67,10 +67,10 @@ impl CatalogStore {
                     add(value);
                 });
             }
-            Transport::Http(http) => {
+            Transport::Remote(remote) => {
                 add("http");
-                add(&http.url);
-                for (key, value) in &http.headers {
+                add(&remote.url);
+                for (key, value) in &remote.headers {
                     add(key.as_str());
                     add(&String::from_utf8_lossy(value.as_bytes()));
                 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use omni_proxy::settings::RemoteTransport;
 
 use crate::cli::context::Context;
 use crate::cli::own_file::OwnFile;
@@ -17,9 +18,12 @@ use crate::config::{ServerSettings, entry_faults, escape_others, server_name_fau
 pub(crate) struct AddArgs {
     /// What the server is to be called; its tools are called `NAME__tool`.
     name: String,
-    /// Address of a Streamable HTTP server, instead of a command.
+    /// Address of a server, instead of a command: http://, https://, ws:// or wss://.
     #[arg(long, conflicts_with = "command")]
     url: Option<String>,
+    /// What is spoken at --url: http (Streamable HTTP), sse (HTTP+SSE) or websocket; found out when left out.
+    #[arg(long, requires = "url", value_parser = remote_transport)]
+    transport: Option<RemoteTransport>,
     /// A header sent with every request to --url, e.g. `--header 'Authorization: Bearer ${ENV:TOKEN}'`.
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "url")]
     headers: Vec<String>,
@@ -76,6 +80,7 @@ impl AddArgs {
                 false => cwd.clone(),
             }),
             url: self.url.as_deref().map(escape_others),
+            transport: self.transport,
             headers: pairs(&self.headers, ':', "--header 'NAME: VALUE'")?,
             description: self.description.clone(),
             ..ServerSettings::default()
@@ -85,6 +90,11 @@ impl AddArgs {
             faults => bail!("{}", faults.join("\n")),
         }
     }
+}
+
+fn remote_transport(text: &str) -> Result<RemoteTransport, String> {
+    let known = serde_json::from_value(serde_json::Value::from(text));
+    known.map_err(|_| "it is one of http, sse and websocket".to_owned())
 }
 
 fn pairs(given: &[String], separator: char, form: &str) -> Result<BTreeMap<String, String>> {

@@ -119,7 +119,7 @@ fn server_problems(server: &ServerSettings, stated: &dyn Fn(&str) -> bool) -> Ve
     }
     // A disabled server keeps references to variables that are not set; its address is looked at when it is enabled.
     let address = server.url.as_deref().filter(|url| !(server.disabled && has_reference(url)));
-    found.extend(address.and_then(url_fault).map(|message| value(&["url"], message.to_owned())));
+    found.extend(address.and_then(server_url_fault).map(|message| value(&["url"], message.to_owned())));
     found.extend(server.builtin.as_ref().and_then(builtin_fault));
     let PoolSettings { initial, size, max, .. } = server.pool;
     if !(initial <= size && size <= max) {
@@ -135,9 +135,9 @@ fn server_problems(server: &ServerSettings, stated: &dyn Fn(&str) -> bool) -> Ve
 fn misplaced(kind: &str, stated: &dyn Fn(&str) -> bool) -> Vec<Complaint> {
     // What is built in runs as a child too: with an environment, a directory and a sharing of its own.
     let strange: &[(&str, &str)] = match kind {
-        "command" => &[("headers", "url")],
+        "command" => &[("headers", "url"), ("transport", "url")],
         "url" => &[("args", "command"), ("env", "command"), ("cwd", "command"), ("sharing", "command")],
-        _ => &[("args", "command"), ("headers", "url")],
+        _ => &[("args", "command"), ("headers", "url"), ("transport", "url")],
     };
     let complaint =
         |(name, belongs): &(&str, &str)| key(&[name], format!("`{name}` goes with `{belongs}`, not with `{kind}`"));
@@ -168,11 +168,24 @@ fn has_reference(text: &str) -> bool {
     text.match_indices("${ENV:").any(|(at, _)| !text[..at].ends_with('$'))
 }
 
-/// Why an address cannot be that of a Streamable HTTP server.
+/// Why an address cannot be a server's.
+fn server_url_fault(url: &str) -> Option<&'static str> {
+    match ["http://", "https://", "ws://", "wss://"].iter().find_map(|scheme| url.strip_prefix(scheme)) {
+        Some(rest) => address_fault(url, rest),
+        None => Some("starts with http://, https://, ws:// or wss://"),
+    }
+}
+
+/// Why an address cannot be that of a page.
 fn url_fault(url: &str) -> Option<&'static str> {
-    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
-        return Some("starts with http:// or https://");
-    };
+    match url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) {
+        Some(rest) => address_fault(url, rest),
+        None => Some("starts with http:// or https://"),
+    }
+}
+
+/// What is wrong with `url`, whose part after the scheme is `rest`.
+fn address_fault(url: &str, rest: &str) -> Option<&'static str> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -283,6 +296,7 @@ pub(crate) fn entry_faults(server: &ServerSettings) -> Vec<String> {
         "cwd" => server.cwd.is_some(),
         "headers" => !server.headers.is_empty(),
         "sharing" => server.sharing != Sharing::default(),
+        "transport" => server.transport.is_some(),
         _ => false,
     };
     let said = |complaint: Complaint| match complaint.path.as_slice() {

@@ -160,7 +160,17 @@ fn faults_of_meaning_have_their_place() {
         ("servers:\n  -a: {command: x}", "starts with a letter or a digit"),
         ("servers:\n  a.b: {command: x}", "only letters, digits"),
         ("servers:\n  aaaaaaaaaabbbbbbbbbbccccccccccddd: {command: x}", "longer than 32"),
-        ("servers:\n  a: {url: 'ftp://h'}", "2:12 servers.a.url: starts with http:// or https://"),
+        ("servers:\n  a: {url: 'ftp://h'}", "2:12 servers.a.url: starts with http://, https://, ws:// or wss://"),
+        (
+            "servers:\n  a: {url: 'ws://h', transport: sse}",
+            "servers.a.transport: a ws:// or wss:// address is spoken to",
+        ),
+        ("servers:\n  a: {url: 'http://h', transport: websocket}", "servers.a.transport: `websocket` wants a ws://"),
+        (
+            "servers:\n  a: {url: 'http://h', transport: ssee}",
+            "unknown word `ssee` at servers.a.transport: did you mean `sse`?",
+        ),
+        ("servers:\n  a: {command: x, transport: sse}", "`transport` goes with `url`, not with `command`"),
         ("servers:\n  a: {url: 'http://u:p@h'}", "holds a user or password"),
         ("servers:\n  a: {url: 'http://'}", "names no host"),
         ("servers:\n  a: {url: 'http://h:99999'}", "no right port"),

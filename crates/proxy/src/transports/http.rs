@@ -1,19 +1,21 @@
 //! A Streamable HTTP server: each message its own POST, answered as JSON or as a stream of events.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use omni_egress::{Body, Client, collect};
-use omni_protocol::{Era, Message, SseParser, Version, encode_value, header_names};
-use std::sync::Arc;
+use omni_protocol::{Era, Message, MessageError, MessageKind, Version, encode_value, header_names};
 
 use crate::error::LinkError;
 use crate::outgoing::Outgoing;
-use crate::spec::HttpSpec;
+use crate::spec::RemoteSpec;
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
+use crate::transports::events::{EVENT_STREAM, is_stream, media_type};
+use crate::transports::messages::HttpMessages;
+use crate::transports::resumption::Resumption;
 
 /// Characters of a refusal's body that are told.
 const SAID_MAX: usize = 200;
@@ -32,6 +34,8 @@ pub(crate) struct HttpWire {
     /// Opens the session again when the server has lost it.
     opening: Mutex<Option<Opening>>,
     reopening: tokio::sync::Mutex<()>,
+    /// Whether `initialize` was answered as by a server that knows no POST here.
+    refused: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -51,43 +55,8 @@ pub(crate) enum HttpAnswer {
     Stream(Box<HttpMessages>),
 }
 
-/// The messages of a stream of events.
-#[derive(Debug)]
-pub(crate) struct HttpMessages {
-    body: Body,
-    parser: SseParser,
-}
-
-impl HttpMessages {
-    fn new(body: Body) -> Self {
-        Self { body, parser: SseParser::new(MESSAGE_BYTES_MAX) }
-    }
-
-    /// The next message.
-    pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
-        loop {
-            while let Some(event) = self.parser.next_event().map_err(|e| LinkError::Broken(e.to_string()))? {
-                // Events without data only set the id or the time to reconnect.
-                let is_message = event.event.as_deref().is_none_or(|e| e == "message" || e.is_empty());
-                if is_message && !event.data.is_empty() {
-                    return Message::parse(event.data).map_err(|e| LinkError::Broken(e.to_string()));
-                }
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.parser.push(&data);
-                    }
-                }
-                Some(Err(error)) => return Err(LinkError::Broken(format!("its stream broke off: {error}"))),
-                None => return Err(LinkError::Broken("its stream ended before the answer".to_owned())),
-            }
-        }
-    }
-}
-
 impl HttpWire {
-    pub(crate) fn new(client: Client, spec: &HttpSpec) -> Self {
+    pub(crate) fn new(client: Client, spec: &RemoteSpec) -> Self {
         let mut base = spec.headers.clone();
         base.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         base.insert(http::header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
@@ -97,6 +66,7 @@ impl HttpWire {
             base: ArcSwap::from_pointee(base),
             opening: Mutex::default(),
             reopening: tokio::sync::Mutex::default(),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -113,20 +83,39 @@ impl HttpWire {
 
     /// Posts `initialize`; the session it opens is used from then on.
     pub(crate) async fn initialize(&self, initialize: Bytes, initialized: Bytes) -> Result<(Message, u16), LinkError> {
-        let done = self.open(initialize.clone()).await?;
+        let opened = self.open(initialize.clone()).await;
+        if let Err(LinkError::Status { status: 400 | 404 | 405, .. }) = &opened {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        let done = opened?;
         *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opening { initialize, initialized });
         Ok(done)
+    }
+
+    /// Whether the server may speak HTTP+SSE of 2024-11-05 at this address instead (2025-03-26 ff., "Backwards
+    /// Compatibility").
+    pub(crate) fn may_be_sse(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     async fn open(&self, initialize: Bytes) -> Result<(Message, u16), LinkError> {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.remove(&SESSION_ID);
         headers.remove(&PROTOCOL_VERSION);
+        let mut base = headers.clone();
         let response = self.client.send(HttpMethod::POST, headers, initialize).await?;
         let session = response.headers().get(&SESSION_ID).cloned();
-        let (message, status) = match read(response, false).await? {
+        if let Some(session) = &session {
+            base.insert(SESSION_ID, session.clone());
+        }
+        let (message, status) = match self.read(response, &Arc::new(base), None).await? {
             HttpAnswer::One(message, status) => (message, status),
-            HttpAnswer::Stream(mut messages) => (messages.next().await?, 200),
+            HttpAnswer::Stream(mut messages) => loop {
+                let message = messages.next().await?;
+                if message.kind() == MessageKind::Response {
+                    break (message, 200);
+                }
+            },
             HttpAnswer::Accepted => return Err(LinkError::Broken("it did not answer `initialize`".to_owned())),
         };
         if message.result().is_some() {
@@ -160,7 +149,7 @@ impl HttpWire {
                 headers.insert(name.clone(), value.clone());
             }
             let response = self.client.send(HttpMethod::POST, headers, outgoing.body.clone()).await?;
-            match read(response, base.contains_key(&SESSION_ID)).await {
+            match self.read(response, &base, Some(outgoing.id)).await {
                 Err(LinkError::SessionLost) => self.reopen(&base).await?,
                 done => return done,
             }
@@ -200,12 +189,12 @@ impl HttpWire {
     pub(crate) async fn stream(&self) -> Result<Option<HttpMessages>, LinkError> {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.remove(http::header::CONTENT_TYPE);
-        headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static(EVENT_STREAM));
+        let base = Arc::new(headers.clone());
         let response = self.client.send_apart(HttpMethod::GET, headers, Bytes::new()).await?;
-        if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
-            return Ok(Some(HttpMessages::new(response.into_body())));
-        }
-        Ok(None)
+        let resumption = Resumption::new(self.client.clone(), base);
+        let offered = is_stream(&response);
+        Ok(offered.then(|| HttpMessages::stream(response.into_body(), None, Some(resumption))))
     }
 
     /// Opens a `subscriptions/listen` on a connection of its own.
@@ -213,10 +202,7 @@ impl HttpWire {
         let mut headers = HeaderMap::clone(&self.base.load());
         headers.insert(MCP_METHOD, HeaderValue::from_static("subscriptions/listen"));
         let response = self.client.send_apart(HttpMethod::POST, headers, body).await?;
-        if response.status() == StatusCode::OK && media_type(response.headers()) == "text/event-stream" {
-            return Ok(Some(HttpMessages::new(response.into_body())));
-        }
-        Ok(None)
+        Ok(is_stream(&response).then(|| HttpMessages::stream(response.into_body(), None, None)))
     }
 
     /// Tells a server of the legacy era that its session is over.
@@ -235,6 +221,50 @@ impl HttpWire {
             }
         });
     }
+
+    /// What `response`, to the request `call` sent with `base`, holds.
+    async fn read(
+        &self,
+        response: Response<Body>,
+        base: &Arc<HeaderMap>,
+        call: Option<u64>,
+    ) -> Result<HttpAnswer, LinkError> {
+        let status = response.status();
+        let in_session = base.contains_key(&SESSION_ID);
+        if let Some(to) = response.headers().get(http::header::LOCATION).filter(|_| status.is_redirection()) {
+            return Err(redirected(status, to));
+        }
+        match media_type(response.headers()) {
+            EVENT_STREAM if status.is_success() => {
+                let legacy = !is_modern(base);
+                let resumption = legacy.then(|| Resumption::new(self.client.clone(), Arc::clone(base)));
+                return Ok(stream(response, call, resumption));
+            }
+            "application/json" => {}
+            _ if status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT => {
+                collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
+                return Ok(HttpAnswer::Accepted);
+            }
+            _ => return Err(refusal(status, collect(response.into_body(), MESSAGE_BYTES_MAX).await?, in_session)),
+        }
+        let body = collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
+        if in_session && status == StatusCode::NOT_FOUND {
+            return Err(LinkError::SessionLost);
+        }
+        match Message::parse(body.clone()) {
+            Ok(message) if in_session && lost_session(status, &message) => Err(LinkError::SessionLost),
+            Ok(message) => Ok(HttpAnswer::One(message, status.as_u16())),
+            Err(MessageError::Batch) if status.is_success() => {
+                Ok(HttpAnswer::Stream(Box::new(HttpMessages::batch(&body, call)?)))
+            }
+            Err(_) if !status.is_success() => Err(refusal(status, body, in_session)),
+            Err(error) => Err(LinkError::Broken(error.to_string())),
+        }
+    }
+}
+
+fn stream(response: Response<Body>, call: Option<u64>, resumption: Option<Resumption>) -> HttpAnswer {
+    HttpAnswer::Stream(Box::new(HttpMessages::stream(response.into_body(), call, resumption)))
 }
 
 fn is_modern(base: &HeaderMap) -> bool {
@@ -242,39 +272,6 @@ fn is_modern(base: &HeaderMap) -> bool {
         .and_then(|v| v.to_str().ok())
         .and_then(Version::parse)
         .is_some_and(|v| v.era() == Era::Modern)
-}
-
-fn media_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
-}
-
-async fn read(response: Response<Body>, in_session: bool) -> Result<HttpAnswer, LinkError> {
-    let status = response.status();
-    if let Some(to) = response.headers().get(http::header::LOCATION).filter(|_| status.is_redirection()) {
-        return Err(redirected(status, to));
-    }
-    match media_type(response.headers()) {
-        "text/event-stream" if status.is_success() => {
-            return Ok(HttpAnswer::Stream(Box::new(HttpMessages::new(response.into_body()))));
-        }
-        "application/json" => {}
-        _ if status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT => {
-            collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
-            return Ok(HttpAnswer::Accepted);
-        }
-        _ => return Err(refusal(status, collect(response.into_body(), MESSAGE_BYTES_MAX).await?, in_session)),
-    }
-    let body = collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
-    if in_session && status == StatusCode::NOT_FOUND {
-        return Err(LinkError::SessionLost);
-    }
-    match Message::parse(body.clone()) {
-        Ok(message) if in_session && lost_session(status, &message) => Err(LinkError::SessionLost),
-        Ok(message) => Ok(HttpAnswer::One(message, status.as_u16())),
-        Err(_) if !status.is_success() => Err(refusal(status, body, in_session)),
-        Err(error) => Err(LinkError::Broken(error.to_string())),
-    }
 }
 
 /// A redirect would carry the entry's headers, credentials among them, wherever the server likes.

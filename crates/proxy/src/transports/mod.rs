@@ -1,7 +1,12 @@
 //! The ways to reach a server, one file each.
 
 mod bounds;
+mod events;
 mod http;
+mod messages;
+mod resumption;
+pub(crate) mod sse;
 pub(crate) mod stdio;
 
-pub(crate) use http::{HttpAnswer, HttpMessages, HttpWire};
+pub(crate) use http::{HttpAnswer, HttpWire};
+pub(crate) use messages::HttpMessages;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use omni_proxy::OWN_HEADERS;
+use omni_proxy::settings::RemoteTransport;
 use serde_json::{Map, Value};
 
 use crate::cli::import::found::{Found, Outcome};
@@ -65,27 +66,20 @@ impl Entry<'_> {
             return skipped("disabled there");
         }
         let kind = ["type", "transport"].iter().find_map(|key| map.get(*key)?.as_str()).unwrap_or_default();
-        match kind.to_ascii_lowercase().as_str() {
-            "" | "stdio" | "http" | "https" | "streamable-http" | "streamablehttp" | "streamable_http" => {}
-            "sse" => {
-                return skipped(
-                    "speaks only SSE, the transport before Streamable HTTP: add its Streamable HTTP address",
-                );
-            }
+        let sse = match kind.to_ascii_lowercase().as_str() {
+            // What is spoken at an address is found out, as these clients do.
+            "" | "stdio" | "http" | "https" | "streamable-http" | "streamablehttp" | "streamable_http" => false,
+            "sse" => true,
+            "ws" | "wss" | "websocket" => false,
             other => return Outcome::Skipped(format!("its transport `{other}` is not one we speak")),
-        }
-        let server = self.settings(map);
+        };
+        let mut server = self.settings(map);
+        server.transport = server.url.as_ref().filter(|_| sse).map(|_| RemoteTransport::Sse);
         if server.command.is_none() && server.url.is_none() {
             return skipped("names neither a command nor an address");
         }
         if is_hub(&server) {
             return skipped("is this hub itself");
-        }
-        let path = server.url.as_deref().and_then(|url| url.split(['?', '#']).next());
-        if kind.is_empty() && path.is_some_and(|path| path.trim_end_matches('/').ends_with("/sse")) {
-            return skipped(
-                "its address ends in /sse, the transport before Streamable HTTP: add its Streamable HTTP address",
-            );
         }
         let unknown: Vec<&str> = map.keys().map(String::as_str).filter(|key| !KNOWN.contains(key)).collect();
         if !unknown.is_empty() {
@@ -203,11 +197,10 @@ mod tests {
         for (entry, reason) in [
             (json!({"command": "x", "disabled": true}), "disabled"),
             (json!({"command": "x", "enabled": false}), "disabled"),
-            (json!({"type": "sse", "url": "https://h/sse"}), "SSE"),
-            (json!({"url": "https://h/sse"}), "/sse"),
-            (json!({"type": "ws", "url": "wss://h"}), "`ws`"),
+            (json!({"type": "grpc", "url": "https://h"}), "`grpc`"),
+            (json!({"type": "sse", "url": "wss://h"}), "transport: a ws://"),
             (json!({"args": []}), "neither"),
-            (json!({"url": "ftp://h"}), "http:// or https://"),
+            (json!({"url": "ftp://h"}), "http://, https://"),
             (json!({"command": "/usr/bin/omni", "args": ["stdio"]}), "hub itself"),
             (json!({"type": "http", "url": "http://localhost:8420/mcp/files"}), "hub itself"),
             (json!({"command": "node", "args": ["/src/omni-mcp-hub/dist/index.js"]}), "hub itself"),
@@ -215,6 +208,21 @@ mod tests {
         ] {
             let Outcome::Skipped(said) = read(&entry).outcome else { panic!("{entry} was imported") };
             assert!(said.contains(reason), "{entry}: {said}");
+        }
+    }
+
+    #[test]
+    fn gw_1_every_transport_of_theirs_is_one_of_ours() {
+        for (entry, transport) in [
+            (json!({"type": "sse", "url": "https://h/sse"}), Some(RemoteTransport::Sse)),
+            (json!({"transport": "SSE", "url": "https://h/x"}), Some(RemoteTransport::Sse)),
+            (json!({"url": "https://h/sse"}), None),
+            (json!({"type": "ws", "url": "wss://h/ws"}), None),
+            (json!({"url": "ws://h/ws"}), None),
+            (json!({"type": "http", "url": "https://h/mcp"}), None),
+        ] {
+            let Outcome::Server(server) = read(&entry).outcome else { panic!("{entry} was not imported") };
+            assert_eq!(server.transport, transport, "{entry}");
         }
     }
 

@@ -109,7 +109,7 @@ fn every_client_s_servers_come_together_once() {
             "refused | .mcp.json | skipped: disabled in Claude Code",
             "local | ~/.claude.json | added",
             "github | ~/.claude.json | added",
-            "linear | ~/.claude.json | skipped: speaks only SSE, the transport before Streamable HTTP: add its Streamable HTTP address",
+            "linear | ~/.claude.json | added",
             "omni | ~/.claude.json | skipped: is this hub itself",
             "fetch | ~/.cursor/mcp.json | added",
             "remote | ~/.cursor/mcp.json | added",
