@@ -161,16 +161,6 @@ fn faults_of_meaning_have_their_place() {
         ("servers:\n  a.b: {command: x}", "only letters, digits"),
         ("servers:\n  aaaaaaaaaabbbbbbbbbbccccccccccddd: {command: x}", "longer than 32"),
         ("servers:\n  a: {url: 'ftp://h'}", "2:12 servers.a.url: starts with http://, https://, ws:// or wss://"),
-        (
-            "servers:\n  a: {url: 'ws://h', transport: sse}",
-            "servers.a.transport: a ws:// or wss:// address is spoken to",
-        ),
-        ("servers:\n  a: {url: 'http://h', transport: websocket}", "servers.a.transport: `websocket` wants a ws://"),
-        (
-            "servers:\n  a: {url: 'http://h', transport: ssee}",
-            "unknown word `ssee` at servers.a.transport: did you mean `sse`?",
-        ),
-        ("servers:\n  a: {command: x, transport: sse}", "`transport` goes with `url`, not with `command`"),
         ("servers:\n  a: {url: 'http://u:p@h'}", "holds a user or password"),
         ("servers:\n  a: {url: 'http://'}", "names no host"),
         ("servers:\n  a: {url: 'http://h:99999'}", "no right port"),
@@ -200,6 +190,25 @@ fn faults_of_meaning_have_their_place() {
         ("log: {level: inof}", "did you mean `info`?"),
         ("- a\n- b", "1:1 the file wants a map"),
         ("just text", "1:1 the file wants a map"),
+    ] {
+        let found = problems(text);
+        assert!(found.len() == 1 && found[0].contains(expected), "{text}\n{found:#?}");
+    }
+}
+
+#[test]
+fn gw_1_what_is_spoken_at_an_address_must_fit_it() {
+    for (text, expected) in [
+        (
+            "servers:\n  a: {url: 'ws://h', transport: sse}",
+            "servers.a.transport: a ws:// or wss:// address is spoken to",
+        ),
+        ("servers:\n  a: {url: 'http://h', transport: websocket}", "servers.a.transport: `websocket` wants a ws://"),
+        (
+            "servers:\n  a: {url: 'http://h', transport: ssee}",
+            "unknown word `ssee` at servers.a.transport: did you mean `sse`?",
+        ),
+        ("servers:\n  a: {command: x, transport: sse}", "`transport` goes with `url`, not with `command`"),
     ] {
         let found = problems(text);
         assert!(found.len() == 1 && found[0].contains(expected), "{text}\n{found:#?}");

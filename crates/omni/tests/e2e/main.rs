@@ -18,4 +18,5 @@ mod real_servers;
 mod reload;
 mod resumption;
 mod transports_down;
+mod transports_up;
 mod wire;

@@ -11,7 +11,7 @@ use crate::harness::peers::Peers;
 use crate::harness::{Client, Era, HttpFixture, Hub, everything, http, until};
 
 /// Runs `look` in both eras at both endpoints of `server`; it is given the client and the prefix of names.
-async fn everywhere(hub: &Hub, server: &str, look: impl AsyncFn(&Client, &str)) {
+pub(crate) async fn everywhere(hub: &Hub, server: &str, look: impl AsyncFn(&Client, &str)) {
     for era in Era::BOTH {
         for (path, prefix) in [("/mcp".to_owned(), format!("{server}__")), (format!("/mcp/{server}"), String::new())] {
             eprintln!("{server} at {path} in the {era:?} era");
@@ -21,7 +21,7 @@ async fn everywhere(hub: &Hub, server: &str, look: impl AsyncFn(&Client, &str)) 
 }
 
 /// Lists, one call of each kind, and progress, as the reference server "everything" has them.
-async fn look_at_everything(client: &Client, prefix: &str) {
+pub(crate) async fn look_at_everything(client: &Client, prefix: &str) {
     let tools = client.tools().await;
     assert!(tools.contains(&format!("{prefix}echo")), "{tools:?}");
     assert_eq!(client.text(&format!("{prefix}echo"), json!({ "message": "hi" })).await, "Echo: hi");
@@ -73,7 +73,7 @@ async fn gw_3_npm_everything_on_stdio() {
 }
 
 /// A server on a port; its guard ends it when this is dropped, or the test dies.
-struct Listening(Child);
+pub(crate) struct Listening(Child);
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -81,19 +81,27 @@ impl Drop for Listening {
     }
 }
 
+impl Listening {
+    /// Runs `program` with `arguments`, which is told its port in the variable PORT; where it listens.
+    pub(crate) async fn on_a_port(program: &Path, arguments: &[&std::ffi::OsStr]) -> (Self, std::net::SocketAddr) {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = Command::new(OMNI);
+        command.args(["guard", "--"]).arg(program).args(arguments).env("PORT", address.port().to_string());
+        let process = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let listening = Self(process);
+        until("the server listens", 30, async || {
+            tokio::net::TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+        (listening, address)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn gw_3_npm_everything_on_streamable_http() {
     let Some(peers) = Peers::find() else { return };
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = Command::new(OMNI);
-    command.args(["guard", "--"]).arg(&peers.node).arg(peers.module("server-everything/dist/index.js"));
-    command.arg("streamableHttp").env("PORT", address.port().to_string());
-    let process = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let _listening = Listening(process);
-    until("the server listens", 20, async || {
-        tokio::net::TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string())
-    })
-    .await;
+    let program = peers.module("server-everything/dist/index.js");
+    let (_listening, address) = Listening::on_a_port(&peers.node, &[program.as_ref(), "streamableHttp".as_ref()]).await;
     let hub = Hub::with(json!({ "all": { "url": format!("http://{address}/mcp") } }));
     everywhere(&hub, "all", look_at_everything).await;
 }

@@ -8,6 +8,7 @@ pub(crate) mod peers;
 pub(crate) mod processes;
 pub(crate) mod puppet;
 pub(crate) mod scripted;
+pub(crate) mod told;
 pub(crate) mod wait;
 
 pub(crate) use client::{Client, Era};

@@ -1,0 +1,87 @@
+"""A server on the Python SDK 1.x over HTTP+SSE (`/sse`) and WebSocket (`/ws`); prints its port as one line of JSON.
+
+python python_v1.py [--tls CERTIFICATE KEY]
+"""
+
+import json
+import socket
+import sys
+import warnings
+
+import uvicorn
+from mcp.server.fastmcp import Context, FastMCP
+from starlette.applications import Starlette
+from starlette.routing import Mount, WebSocketRoute
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from mcp.server.websocket import websocket_server
+
+server = FastMCP("python-v1")
+
+
+@server.tool()
+def echo(text: str) -> str:
+    """Repeats its argument."""
+    return text
+
+
+@server.tool()
+def header(name: str, context: Context) -> str:
+    """Tells a header of the request that opened the connection."""
+    return context.request_context.request.headers.get(name, "") if context.request_context.request else ""
+
+
+@server.tool()
+async def steps(context: Context) -> str:
+    """Tells its progress in three steps."""
+    for step in (1, 2, 3):
+        await context.report_progress(step, 3)
+    return "done"
+
+
+async def websocket(socket_):
+    seen.append(dict(socket_.headers))
+    async with websocket_server(socket_.scope, socket_.receive, socket_.send) as (read, write):
+        await server._mcp_server.run(read, write, server._mcp_server.create_initialization_options())
+
+
+seen = []
+
+
+@server.tool()
+def handshake(name: str) -> str:
+    """Tells a header of the latest WebSocket handshake."""
+    return seen[-1].get(name, "") if seen else ""
+
+
+class Closing:
+    """Closes a WebSocket with a code and a reason as soon as it is told anything."""
+
+    def __init__(self, scope, receive, send):
+        self.receive, self.send = receive, send
+
+    def __await__(self):
+        return self.run().__await__()
+
+    async def run(self):
+        await self.receive()
+        await self.send({"type": "websocket.accept", "subprotocol": "mcp"})
+        await self.receive()
+        await self.send({"type": "websocket.close", "code": 4003, "reason": "not today"})
+
+
+app = Starlette(
+    routes=[
+        WebSocketRoute("/ws", websocket),
+        WebSocketRoute("/closing", Closing),
+        Mount("/", app=server.sse_app()),
+    ]
+)
+
+if __name__ == "__main__":
+    tls = dict(zip(("ssl_certfile", "ssl_keyfile"), sys.argv[2:])) if "--tls" in sys.argv else {}
+    listening = socket.create_server(("127.0.0.1", 0))
+    print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", **tls)
+    uvicorn.Server(config).run(sockets=[listening])
