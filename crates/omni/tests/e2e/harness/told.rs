@@ -33,7 +33,7 @@ impl Asked {
 }
 
 /// Serves each connection with one call of `answer`.
-pub(crate) async fn scripted<F>(answer: impl Fn(Asked, TcpStream) -> F + Clone + Send + 'static) -> SocketAddr
+pub(crate) async fn told<F>(answer: impl Fn(Asked, TcpStream) -> F + Clone + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
