@@ -2,12 +2,9 @@
 
 use super::column::{Column, Leg};
 use super::misses::Misses;
-use super::suite::{Outcome, Requirement};
+use super::suite::{Outcome, Outcomes, Requirement};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// How the scenarios of one run ended, by name.
-pub(super) type Outcomes = BTreeMap<String, Outcome>;
 
 /// The scenarios of one revision on one leg, and how they ended each way.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! The runs of the suite, side by side: each with servers of its own, so that none hears of another's changes.
 
 use super::column::Column;
-use super::report::Outcomes;
 use super::servers::{Fixture, Hub};
-use super::suite::{Outcome, Suite};
+use super::suite::{Outcome, Outcomes, Suite};
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -1,7 +1,6 @@
 //! The suite itself: its requirement sets, a run against a URL, and what it left in its results.
 
 use super::column::Leg;
-use super::report::Outcomes;
 use crate::peers::{Peers, bounded};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -35,6 +34,9 @@ pub(super) enum Outcome {
     /// No check was made.
     Skipped,
 }
+
+/// How the scenarios of one run ended, by name.
+pub(super) type Outcomes = BTreeMap<String, Outcome>;
 
 impl Outcome {
     /// Whether the suite counts it as passed.
