@@ -84,6 +84,10 @@ fn readable_id(body: &bytes::Bytes) -> Option<String> {
     if let Ok(message) = Message::parse(body.clone()) {
         return message.id().map(str::to_owned);
     }
+    // serde reads a struct out of an array too: the first of a batch would be taken for an id.
+    if omni_protocol::is_batch(body) {
+        return None;
+    }
     #[derive(serde::Deserialize)]
     struct OnlyId<'a> {
         #[serde(borrow)]

@@ -84,7 +84,11 @@ impl Message {
     /// When they are no single JSON-RPC 2.0 message, or a member of the envelope stands there twice.
     pub fn parse(bytes: Bytes) -> Result<Self, MessageError> {
         let text = ByteString::try_from(bytes).map_err(|e| MessageError::NotJson(e.to_string()))?;
-        let raw: Raw<'_> = serde_json::from_str(&text).map_err(|e| classify(&text, &e))?;
+        // serde reads a struct out of an array too: `["2.0", 1, "ping"]` would be a message.
+        if text.trim_start().starts_with('[') {
+            return Err(array(&text));
+        }
+        let raw: Raw<'_> = serde_json::from_str(&text).map_err(|e| classify(&e))?;
         if raw.jsonrpc.as_deref() != Some("2.0") {
             return Err(MessageError::Invalid("member `jsonrpc` must be \"2.0\"".to_owned()));
         }
@@ -190,7 +194,8 @@ impl Message {
         struct Code {
             code: i64,
         }
-        serde_json::from_str::<Code>(self.error()?).ok().map(|c| crate::ErrorCode(c.code))
+        let error = self.error().filter(|error| error.starts_with('{'))?;
+        serde_json::from_str::<Code>(error).ok().map(|c| crate::ErrorCode(c.code))
     }
 
     /// The id as a number, if it is a whole one.
@@ -204,10 +209,15 @@ impl Message {
     }
 }
 
-fn classify(text: &str, error: &serde_json::Error) -> MessageError {
-    if text.trim_start().starts_with('[') && serde_json::from_str::<&RawValue>(text).is_ok() {
-        return MessageError::Batch;
+/// Why an array is no message: it is a batch, if it is JSON at all.
+fn array(text: &str) -> MessageError {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(_) => MessageError::Batch,
+        Err(error) => MessageError::NotJson(error.to_string()),
     }
+}
+
+fn classify(error: &serde_json::Error) -> MessageError {
     match error.classify() {
         serde_json::error::Category::Data => MessageError::Invalid(error.to_string()),
         _ => MessageError::NotJson(error.to_string()),

@@ -134,6 +134,9 @@ fn reference(value: Option<&RawValue>, beside: bool) -> Result<(Option<&RawValue
     if beside {
         return wrong("only the reference may hold `name` or `uri`");
     }
+    if !value.get().starts_with('{') {
+        return wrong("must be an object");
+    }
     let inner: Reference<'_> =
         serde_json::from_str(value.get()).map_err(|e| ParamsError(format!("params.ref: {}", without_position(&e))))?;
     match (inner.kind.as_deref(), inner.name, inner.uri) {
@@ -190,6 +193,7 @@ mod tests {
             r#"{"ref":{"type":"ref/resource","uri":"e://denied","name":"ok"}}"#,
             r#"{"ref":{"type":"ref/prompt","uri":"e://x"}}"#,
             r#"{"ref":{"name":"p"}}"#,
+            r#"{"ref":["ref/prompt","p"]}"#,
             r#"{}"#,
         ] {
             assert!(of("completion/complete", text).is_err(), "{text}");

@@ -132,7 +132,11 @@ impl SseParser {
             }
             b"event" => self.event = String::from_utf8(value.to_vec()).ok(),
             b"id" if !value.contains(&0) => self.id = String::from_utf8(value.to_vec()).ok(),
-            b"retry" => self.retry_ms = std::str::from_utf8(&value).ok().and_then(|t| t.parse().ok()),
+            // Digits alone: a sign before them makes it no time (WHATWG HTML, section 9.2.6).
+            b"retry" if value.iter().all(u8::is_ascii_digit) => {
+                let told = std::str::from_utf8(&value).ok().and_then(|t| t.parse().ok());
+                self.retry_ms = told.or(self.retry_ms);
+            }
             _ => {}
         }
         Ok(())
@@ -196,6 +200,12 @@ mod tests {
         assert_eq!((events[0].id.as_deref(), events[0].retry_ms, events[0].data.len()), (Some("1"), Some(500), 0));
         assert_eq!(events[1].data.as_ref(), b"{\"a\":\n1}");
         assert_eq!(events[2].data.as_ref(), b"x");
+    }
+
+    #[test]
+    fn a_time_is_digits_alone() {
+        let events = all(&[b"retry: +5\ndata: a\n\nretry: 7\nretry: x\n\n"]);
+        assert_eq!(events.iter().map(|e| e.retry_ms).collect::<Vec<_>>(), [None, Some(7)]);
     }
 
     #[test]

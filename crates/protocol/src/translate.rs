@@ -92,13 +92,20 @@ pub fn modern_result(
             added.push(format!(r#""_meta":{{{own}}}"#));
             Ok(object_with(result, &added.join(",")))
         }
-        Some((_, meta)) if meta.get().contains(keys::SERVER_INFO) => Ok(object_with(result, &added.join(","))),
+        Some((_, meta)) if says_who_answered(meta.get()) => Ok(object_with(result, &added.join(","))),
         Some((_, meta)) => {
             let rest = without_members(result, |key| key == "_meta")?;
-            added.push(format!(r#""_meta":{}"#, object_with(meta.get(), &own)));
+            // One that is no object says nothing, and a member put into it would make the whole no JSON.
+            let meta = if meta.get().starts_with('{') { meta.get() } else { "{}" };
+            added.push(format!(r#""_meta":{}"#, object_with(meta, &own)));
             Ok(object_with(&rest, &added.join(",")))
         }
     }
+}
+
+fn says_who_answered(meta: &str) -> bool {
+    meta.contains(keys::SERVER_INFO)
+        && members(meta).is_ok_and(|found| found.iter().any(|(key, _)| key == keys::SERVER_INFO))
 }
 
 /// A result of a server of 2026-07-28 for a client of an earlier revision: what only the newer one knows is taken out.
@@ -140,6 +147,16 @@ mod tests {
         assert_eq!(
             modern_result("{}", Some(CacheHint::NONE), None).unwrap(),
             r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private"}"#
+        );
+        for meta in ["null", "[]", "1"] {
+            assert_eq!(
+                modern_result(&format!(r#"{{"_meta":{meta}}}"#), None, Some("{}")).unwrap(),
+                r#"{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{}}}"#
+            );
+        }
+        let named = r#"{"_meta":{"x":"io.modelcontextprotocol/serverInfo"}}"#;
+        assert!(
+            modern_result(named, None, Some("{}")).unwrap().contains(r#""io.modelcontextprotocol/serverInfo":{},"x""#)
         );
         assert_eq!(legacy_result(r#"{"resultType":"complete","content":[1.0]}"#).unwrap(), r#"{"content":[1.0]}"#);
     }

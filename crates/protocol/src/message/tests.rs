@@ -62,3 +62,13 @@ fn what_is_no_message() {
     let invalid_utf8 = Message::parse(Bytes::from_static(b"{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"p\"}"));
     assert!(matches!(invalid_utf8, Err(MessageError::NotJson(_))));
 }
+
+#[test]
+fn val_1_an_array_is_never_taken_for_the_object_it_spells() {
+    for text in [r#"["2.0",1,"ping"]"#, r#" ["2.0",1,"tools/call",{"name":"x"}]"#, "[\t0]"] {
+        assert_eq!(parse(text).unwrap_err(), MessageError::Batch, "{text}");
+    }
+    assert!(matches!(parse("[1"), Err(MessageError::NotJson(_))));
+    let error = parse(r#"{"jsonrpc":"2.0","id":1,"error":[-32601,"x"]}"#).unwrap();
+    assert_eq!(error.error_code(), None);
+}
