@@ -26,6 +26,11 @@ pub(crate) enum Connection {
 const KEEP_ALIVE_S: u64 = 20;
 
 pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> {
+    if let Some(other) = &target.dial {
+        let refused = |e: std::io::Error| EgressError::Connect { authority: target.authority(), why: e.to_string() };
+        return handshake_http1(target, TokioIo::new(other.dial(&target.host, target.port).await.map_err(refused)?))
+            .await;
+    }
     let stream = dial(target).await?;
     if !target.tls {
         return handshake_http1(target, TokioIo::new(stream)).await;

@@ -2,12 +2,14 @@
 
 mod body;
 mod connect;
+mod dial;
 mod error;
 mod lease;
 mod pool;
 mod target;
 
 pub use body::{Body, collect};
+pub use dial::{Dial, Dialing, Io};
 pub use error::EgressError;
 pub use lease::PoolLimits;
 pub use pool::{Client, PoolStatus};

@@ -1,7 +1,7 @@
 //! A pool of connections to one server (row POOL-1): some at first, a working size, a hard bound, deadlines.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Full;
 use hyper::client::conn::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::connect::{Connection, connect};

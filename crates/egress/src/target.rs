@@ -1,10 +1,13 @@
 //! Where requests go: a URL taken apart once.
 
+use std::sync::Arc;
+
 use http::Uri;
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use url::{Position, Url};
 
+use crate::dial::Dial;
 use crate::error::EgressError;
 
 /// One server's address.
@@ -15,6 +18,7 @@ pub struct Target {
     pub(crate) tls: bool,
     path: PathAndQuery,
     host_header: HeaderValue,
+    pub(crate) dial: Option<Arc<dyn Dial>>,
 }
 
 impl Target {
@@ -38,7 +42,13 @@ impl Target {
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port, tls, path, host_header })
+        Ok(Self { host, port, tls, path, host_header, dial: None })
+    }
+
+    /// The same address, whose connections `dial` makes.
+    #[must_use]
+    pub fn dialed_by(self, dial: Arc<dyn Dial>) -> Self {
+        Self { dial: Some(dial), ..self }
     }
 
     /// Host and port, for messages.

@@ -7,6 +7,7 @@ use serde::Serialize;
 struct Ready {
     status: &'static str,
     sessions: usize,
+    calls: usize,
     servers: Vec<ServerStatus>,
 }
 
@@ -15,6 +16,7 @@ pub(crate) fn ready(hub: &Hub) -> String {
     let servers = hub.statuses(&Scope::All);
     let failing = servers.iter().any(|s| s.state == ServerState::Failing);
     let status = if failing { "degraded" } else { "ready" };
-    serde_json::to_string(&Ready { status, sessions: hub.sessions().len(), servers })
+    let (sessions, calls) = (hub.sessions().len(), hub.calls_in_flight());
+    serde_json::to_string(&Ready { status, sessions, calls, servers })
         .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
 }

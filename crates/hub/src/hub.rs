@@ -116,6 +116,12 @@ impl Hub {
         &self.limits
     }
 
+    /// Calls in flight.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.limits.calls_max.saturating_sub(self.slots.available_permits())
+    }
+
     pub(crate) const fn slots(&self) -> &Arc<Semaphore> {
         &self.slots
     }

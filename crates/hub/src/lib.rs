@@ -34,5 +34,6 @@ pub use omni_proxy::{ServerState, ServerStatus};
 pub use outbox::Outbox;
 pub use reply::Reply;
 pub use scope::Scope;
+pub use seal::Seal;
 pub use session::{Session, Sessions};
 pub use snapshot::Snapshot;

@@ -9,7 +9,7 @@ use crate::chance::{NoRandomness, random};
 const CURSOR_LENGTH_MAX: usize = 4_096;
 
 /// A key of this process.
-pub(crate) struct Seal(LessSafeKey);
+pub struct Seal(LessSafeKey);
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,7 +22,7 @@ impl Seal {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub(crate) fn new() -> Result<Self, NoRandomness> {
+    pub fn new() -> Result<Self, NoRandomness> {
         let key = UnboundKey::new(&AES_256_GCM_SIV, &random::<32>()?).map_err(|_| NoRandomness)?;
         Ok(Self(LessSafeKey::new(key)))
     }
@@ -31,7 +31,7 @@ impl Seal {
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub(crate) fn seal(&self, context: &str, text: &str) -> Result<String, NoRandomness> {
+    pub fn seal(&self, context: &str, text: &str) -> Result<String, NoRandomness> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = text.as_bytes().to_vec();
         let done =
@@ -44,7 +44,7 @@ impl Seal {
 
     /// The text that was sealed for `context`; `None` for anything else.
     #[must_use]
-    pub(crate) fn open(&self, context: &str, cursor: &str) -> Option<String> {
+    pub fn open(&self, context: &str, cursor: &str) -> Option<String> {
         if cursor.len() > CURSOR_LENGTH_MAX {
             return None;
         }

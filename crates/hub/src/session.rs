@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use omni_protocol::Version;
 use omni_proxy::{Capabilities, Link, Profile, SessionProfile};
 use omni_types::{Principal, ServerName};
+use tokio::time::Instant;
 
 use crate::calls::Calls;
 use crate::chance::{NoRandomness, random};

@@ -1,7 +1,9 @@
 //! How long a server that keeps failing is left alone.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::error::LinkError;
 

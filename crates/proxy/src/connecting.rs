@@ -220,7 +220,7 @@ impl Server {
         let Transport::Stdio(spec) = &self.spec.transport else { return Err(LinkError::Stopped) };
         let child = spawn(spec, self.guard.as_ref())?;
         self.processes.fetch_add(1, Ordering::AcqRel);
-        let (server, began) = (Arc::downgrade(self), std::time::Instant::now());
+        let (server, began) = (Arc::downgrade(self), tokio::time::Instant::now());
         let on_end = Box::new(move |error: LinkError| {
             let Some(server) = server.upgrade() else { return };
             server.processes.fetch_sub(1, Ordering::AcqRel);
@@ -236,7 +236,7 @@ impl Server {
         profile: &Profile,
     ) -> Result<Wire, LinkError> {
         let client = self.client.as_ref().ok_or(LinkError::Stopped)?;
-        let (server, began, shared) = (Arc::downgrade(self), std::time::Instant::now(), profile.session.is_none());
+        let (server, began, shared) = (Arc::downgrade(self), tokio::time::Instant::now(), profile.session.is_none());
         let on_end = Box::new(move |error: LinkError| {
             let Some(server) = server.upgrade() else { return };
             server.channel_ended(&error, began.elapsed());

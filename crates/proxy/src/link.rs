@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use omni_protocol::{Version, notification};
 use omni_types::{Fault, ServerName};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::error::LinkError;
 use crate::health::{Health, is_failure};

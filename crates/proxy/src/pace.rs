@@ -1,7 +1,9 @@
 //! How soon a catalog is asked for again: a server that says "changed" without end is heard ever more slowly.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Rounds closer together than this count as one chain.
 const CHAIN: Duration = Duration::from_secs(10);

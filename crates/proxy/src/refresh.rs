@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use omni_protocol::{ListKind, Version};
+use tokio::time::Instant;
 
 use crate::catalog::Catalog;
 use crate::error::LinkError;
@@ -39,7 +40,7 @@ impl Server {
                 return waited;
             }
             waited = true;
-            let deadline = tokio::time::Instant::from_std(woken + patience);
+            let deadline = woken + patience;
             if !matches!(tokio::time::timeout_at(deadline, catalog.changed()).await, Ok(Ok(()))) {
                 return true;
             }

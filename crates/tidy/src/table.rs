@@ -86,6 +86,18 @@ pub const TABLE: &[Row] = &[
         wing: false,
         reason: "measures the binary from outside, as a client and a server see it",
     },
+    Row {
+        package: "omni-fuzz",
+        may_use: &["omni-types", "omni-protocol", "omni-auth", "omni-hub"],
+        wing: false,
+        reason: "feeds chance to the public doors of what reads strangers' bytes; ships nothing",
+    },
+    Row {
+        package: "omni-simulation",
+        may_use: &["omni-types", "omni-protocol", "omni-egress", "omni-auth", "omni-proxy", "omni-hub"],
+        wing: false,
+        reason: "puts the hub into a simulated network: it needs the doors in and out, and ships nothing",
+    },
     Row { package: "omni-tidy", may_use: &[], wing: false, reason: "reads the house, lives in none of its rooms" },
     Row { package: "xtask", may_use: &[], wing: false, reason: "starts programs; must build in seconds" },
 ];

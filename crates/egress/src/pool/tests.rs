@@ -83,9 +83,9 @@ async fn pool_1_never_more_than_max_and_no_more_than_size_when_idle() {
     assert_eq!(client.status().idle, 3);
     client.prune();
     assert_eq!(client.status().idle, 3);
-    client.prune_as_of(std::time::Instant::now() + super::ABOVE_SIZE_IDLE);
+    client.prune_as_of(tokio::time::Instant::now() + super::ABOVE_SIZE_IDLE);
     assert_eq!(client.status().idle, 2);
-    client.prune_as_of(std::time::Instant::now() + LIMITS.idle_timeout);
+    client.prune_as_of(tokio::time::Instant::now() + LIMITS.idle_timeout);
     assert_eq!(client.status().idle, 0);
 }
 

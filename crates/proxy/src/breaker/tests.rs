@@ -1,6 +1,8 @@
 //! The breaker's states, on a clock of the test's own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{Breaker, BreakerState};
 use crate::error::LinkError;

@@ -38,7 +38,7 @@ pub const DOORS: &[Door] = &[
 ];
 
 /// Folders whose crates are no part of the product: they start, pause and crash on purpose.
-const TOOLS: &[&str] = &["bench/", "xtask/", "crates/tidy/", "crates/fixtures/"];
+const TOOLS: &[&str] = &["bench/", "fuzz/", "simulation/", "xtask/", "crates/tidy/", "crates/fixtures/"];
 
 /// Calls outside tests that stand elsewhere than behind their door; and doors that lead to no file.
 #[must_use]

@@ -1,0 +1,24 @@
+//! The targets under libFuzzer: `OMNI_FUZZ_TARGET` says which one; the rest of the command line is libFuzzer's own.
+
+#![no_main]
+#![allow(unsafe_code, reason = "libFuzzer finds its entry by a symbol's name, and to name a symbol counts as unsafe")]
+
+use std::sync::OnceLock;
+
+use omni_fuzz::{Target, target};
+
+static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
+
+fn choose() {
+    let name = std::env::var("OMNI_FUZZ_TARGET").unwrap_or_default();
+    let Some(found) = target(&name) else {
+        panic!("OMNI_FUZZ_TARGET is `{name}`, which is no target: `cargo xtask fuzz --list` names them");
+    };
+    CHOSEN.get_or_init(|| found);
+}
+
+libfuzzer_sys::fuzz_target!(init: choose(), |data: &[u8]| {
+    if let Some(target) = CHOSEN.get() {
+        (target.run)(data);
+    }
+});

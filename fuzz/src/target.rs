@@ -1,0 +1,34 @@
+//! The table of targets.
+
+use crate::targets::{batch, cursor, dispatch, envelope, header, line, list, name, scan, sse, translate, uri};
+
+/// One thing that is fuzzed.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name: of its file here, and of its folder in `corpus/`.
+    pub name: &'static str,
+    /// What it holds true; it panics where it does not.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "batch", run: batch::run },
+    Target { name: "cursor", run: cursor::run },
+    Target { name: "dispatch", run: dispatch::run },
+    Target { name: "envelope", run: envelope::run },
+    Target { name: "header", run: header::run },
+    Target { name: "line", run: line::run },
+    Target { name: "list", run: list::run },
+    Target { name: "name", run: name::run },
+    Target { name: "scan", run: scan::run },
+    Target { name: "sse", run: sse::run },
+    Target { name: "translate", run: translate::run },
+    Target { name: "uri", run: uri::run },
+];
+
+/// The target called `name`.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}

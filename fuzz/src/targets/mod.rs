@@ -1,0 +1,14 @@
+//! One file a target.
+
+pub(crate) mod batch;
+pub(crate) mod cursor;
+pub(crate) mod dispatch;
+pub(crate) mod envelope;
+pub(crate) mod header;
+pub(crate) mod line;
+pub(crate) mod list;
+pub(crate) mod name;
+pub(crate) mod scan;
+pub(crate) mod sse;
+pub(crate) mod translate;
+pub(crate) mod uri;

@@ -1,0 +1,153 @@
+//! What a simulated server knows and what befalls it: its tools, its sessions, its streams.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use crate::book::Book;
+use crate::chance::Chance;
+use crate::plan::{Plan, Speaks};
+
+/// Messages that wait for a stream's reader.
+const STREAM_MESSAGES_MAX: usize = 64;
+
+/// A simulated server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) speaks: Speaks,
+    pub(crate) plan: Plan,
+    pub(crate) chance: Chance,
+    pub(crate) book: Book,
+    lives: watch::Sender<u64>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    down: bool,
+    quiet: bool,
+    next: u64,
+    tools: u64,
+    sessions: HashSet<String>,
+    /// Calls by session and id of the request, so that they can be cancelled.
+    at_work: HashMap<(String, String), u64>,
+    streams: Vec<mpsc::Sender<Bytes>>,
+}
+
+impl Server {
+    pub(crate) fn new(name: &str, speaks: Speaks, plan: &Plan, chance: Chance, book: &Book) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            speaks,
+            plan: plan.clone(),
+            chance,
+            book: book.clone(),
+            lives: watch::Sender::new(0),
+            state: Mutex::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lives(&self) -> watch::Receiver<u64> {
+        self.lives.subscribe()
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.lock().down
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.lock().quiet
+    }
+
+    /// It goes down: connections break, and `forgets` its sessions with them.
+    pub(crate) fn goes_down(&self, forgets: bool) {
+        {
+            let mut state = self.lock();
+            state.down = true;
+            state.streams.clear();
+            if forgets {
+                state.sessions.clear();
+            }
+        }
+        self.book.note(&format!("{} goes down, forgets: {forgets}", self.name));
+        self.lives.send_modify(|life| *life += 1);
+    }
+
+    pub(crate) fn comes_back(&self) {
+        self.lock().down = false;
+        self.book.note(&format!("{} comes back", self.name));
+    }
+
+    /// From now on it answers every call at once and well.
+    pub(crate) fn calm_down(&self) {
+        let mut state = self.lock();
+        state.down = false;
+        state.quiet = true;
+    }
+
+    /// It has another tool from now on, and tells who listens.
+    pub(crate) fn changes(&self) {
+        let streams = {
+            let mut state = self.lock();
+            state.tools += 1;
+            state.streams.retain(|stream| !stream.is_closed());
+            state.streams.clone()
+        };
+        self.book.note(&format!("{} has {} tools", self.name, self.tools().len()));
+        let message = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {}});
+        for stream in streams {
+            let _full_or_gone = stream.try_send(Bytes::from(message.to_string()));
+        }
+    }
+
+    /// What its tools are called at this moment.
+    pub(crate) fn tools(&self) -> Vec<String> {
+        (0..=self.lock().tools).map(|number| format!("t{number}")).collect()
+    }
+
+    /// Sessions that were opened and not ended.
+    pub(crate) fn sessions(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
+    /// A client opens a session.
+    pub(crate) fn opens(&self) -> String {
+        let mut state = self.lock();
+        state.next += 1;
+        let session = format!("{}-{}", self.name, state.next);
+        state.sessions.insert(session.clone());
+        session
+    }
+
+    pub(crate) fn knows(&self, session: &str) -> bool {
+        self.lock().sessions.contains(session)
+    }
+
+    pub(crate) fn closes(&self, session: &str) {
+        self.lock().sessions.remove(session);
+    }
+
+    /// The call that a request of `session` was for.
+    pub(crate) fn call_of(&self, session: &str, id: &Value) -> Option<u64> {
+        self.lock().at_work.get(&(session.to_owned(), id.to_string())).copied()
+    }
+
+    /// Someone listens: where to tell what it says of its own accord.
+    pub(crate) fn speaks_to(&self) -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
+        let (sender, receiver) = mpsc::channel(STREAM_MESSAGES_MAX);
+        self.lock().streams.push(sender.clone());
+        (sender, receiver)
+    }
+
+    pub(crate) fn begins(&self, session: &str, id: &Value, call: u64) {
+        self.lock().at_work.insert((session.to_owned(), id.to_string()), call);
+    }
+}

@@ -1,0 +1,220 @@
+//! `cargo xtask fuzz`: the targets of `fuzz/` under libFuzzer, two at a time, each for the given time.
+
+use crate::step;
+use anyhow::{Context as _, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--list | --minimise]";
+/// Seconds a target: on a developer's machine, and in CI.
+const SECONDS: u64 = 20;
+const SECONDS_CI: u64 = 120;
+/// Overrides both.
+const SECONDS_VARIABLE: &str = "OMNI_FUZZ_SECONDS";
+/// Targets that run side by side.
+const AT_ONCE: usize = 2;
+/// Longest input that is made.
+const INPUT_BYTES_MAX: u32 = 4096;
+/// Beyond the time that libFuzzer was given, before it is ended from here.
+const GRACE: Duration = Duration::from_secs(90);
+/// Where inputs are kept for good, where they grow, and where what fails is left.
+const KEPT: &str = "fuzz/corpus";
+const GROWING: &str = "target/fuzz/corpus";
+const FAILED: &str = "target/fuzz/failed";
+/// Largest input that is kept for good: the corpora are small on purpose.
+const KEPT_BYTES_MAX: u64 = 1024;
+
+/// The coverage that libFuzzer is guided by, from LLVM's own pass: rustc hands it on, so the stable compiler will do. No
+/// sanitizer beside it: there is no unsafe code for one to watch.
+const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks";
+
+/// What was asked for.
+struct Wanted {
+    targets: Vec<String>,
+    seconds: u64,
+    list: bool,
+    minimise: bool,
+}
+
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let mut wanted = parse(arguments)?;
+    let all = targets()?;
+    if wanted.list {
+        println!("{}", all.join("\n"));
+        return Ok(());
+    }
+    if let Some(unknown) = wanted.targets.iter().find(|name| !all.contains(name)) {
+        bail!("no target `{unknown}`; there are {}", all.join(", "));
+    }
+    if wanted.targets.is_empty() {
+        wanted.targets = all;
+    }
+    let engine = build()?;
+    if wanted.minimise {
+        return wanted.targets.iter().try_for_each(|name| minimise(&engine, name));
+    }
+    let mut failed = Vec::new();
+    for pair in wanted.targets.chunks(AT_ONCE) {
+        let started: Vec<Run> =
+            pair.iter().map(|name| Run::start(&engine, name, wanted.seconds)).collect::<Result<_>>()?;
+        for run in started {
+            failed.extend(run.finish()?);
+        }
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
+}
+
+fn parse(arguments: &[String]) -> Result<Wanted> {
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    let seconds = match std::env::var(SECONDS_VARIABLE) {
+        Ok(text) => text.parse().with_context(|| format!("{SECONDS_VARIABLE}={text} is no number of seconds"))?,
+        Err(_) if ci => SECONDS_CI,
+        Err(_) => SECONDS,
+    };
+    let mut wanted = Wanted { targets: Vec::new(), seconds, list: false, minimise: false };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--seconds" => wanted.seconds = rest.next().context(USAGE)?.parse().context(USAGE)?,
+            "--list" => wanted.list = true,
+            "--minimise" => wanted.minimise = true,
+            flag if flag.starts_with('-') => bail!(USAGE),
+            name => wanted.targets.push(name.to_owned()),
+        }
+    }
+    Ok(wanted)
+}
+
+/// The targets, by the folders of their corpora: a test of omni-fuzz holds these against its table.
+fn targets() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for folder in std::fs::read_dir(KEPT).with_context(|| format!("cannot read {KEPT}"))? {
+        names.extend(folder?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Builds the engine with coverage, in a folder of its own; with a `--target`, so that build scripts go without.
+fn build() -> Result<PathBuf> {
+    let version = step::command(&["rustc", "-vV"]).output().context("cannot start rustc")?;
+    let version = String::from_utf8(version.stdout).context("rustc's answer is no text")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let words = [
+        "cargo",
+        "build",
+        "--release",
+        "--package",
+        "omni-fuzz",
+        "--features",
+        "engine",
+        "--target",
+        host,
+        "--target-dir",
+        "target/fuzz",
+    ];
+    step::run(&words, &[("RUSTFLAGS", COVERAGE), ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")])?;
+    Ok(Path::new("target/fuzz").join(host).join("release/omni-fuzz"))
+}
+
+/// A target that runs.
+struct Run {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    until: Instant,
+}
+
+fn engine_command(engine: &Path, name: &str) -> Command {
+    let mut command = step::command(&[&engine.display().to_string()]);
+    command.env("OMNI_FUZZ_TARGET", name).stdin(Stdio::null());
+    command
+}
+
+impl Run {
+    fn start(engine: &Path, name: &str, seconds: u64) -> Result<Self> {
+        let (growing, log) = (format!("{GROWING}/{name}"), PathBuf::from(format!("target/fuzz/{name}.log")));
+        std::fs::create_dir_all(&growing)?;
+        std::fs::create_dir_all(FAILED)?;
+        let file = std::fs::File::create(&log)?;
+        let child = engine_command(engine, name)
+            .args([&growing, &format!("{KEPT}/{name}"), "-dict=fuzz/json.dict", "-timeout=10", "-rss_limit_mb=2048"])
+            .arg(format!("-max_len={INPUT_BYTES_MAX}"))
+            .arg(format!("-max_total_time={seconds}"))
+            .arg(format!("-artifact_prefix={FAILED}/{name}-"))
+            .arg("-print_final_stats=1")
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("cannot start {}", engine.display()))?;
+        let until = Instant::now() + Duration::from_secs(seconds) + GRACE;
+        Ok(Self { name: name.to_owned(), child, log, until })
+    }
+
+    /// Waits for its end and tells what it did; what went wrong, if anything did.
+    fn finish(mut self) -> Result<Option<String>> {
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if Instant::now() > self.until {
+                self.child.kill()?;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        let log = String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned();
+        let executions = log.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units: "));
+        let edges = log.rsplit("cov: ").next().and_then(|rest| rest.split(' ').next());
+        let (executions, edges) = (executions.unwrap_or("?").trim(), edges.unwrap_or("?").trim());
+        println!("{:<10} {executions:>10} executions, {edges:>6} edges: {status}", self.name);
+        if status.success() {
+            return Ok(None);
+        }
+        let said: Vec<&str> = log.lines().filter(|line| !line.starts_with('#')).collect();
+        println!("{}", said[said.len().saturating_sub(40)..].join("\n"));
+        Ok(Some(format!(
+            "{}: {status}; the input is in {FAILED}. Once mended, it goes into {KEPT}/{} under a name that says what it was",
+            self.name, self.name
+        )))
+    }
+}
+
+/// Puts what was reached since, as few and as small inputs as reach it, beside what is kept for good.
+fn minimise(engine: &Path, name: &str) -> Result<()> {
+    let (kept, growing) = (format!("{KEPT}/{name}"), format!("{GROWING}/{name}"));
+    let merged = format!("target/fuzz/merged/{name}");
+    let _none_yet = std::fs::remove_dir_all(&merged);
+    std::fs::create_dir_all(&merged)?;
+    std::fs::create_dir_all(&growing)?;
+    let status = engine_command(engine, name)
+        .args(["-merge=1", &format!("-max_len={KEPT_BYTES_MAX}"), &merged, &kept, &growing])
+        .stderr(std::fs::File::create(format!("target/fuzz/{name}.log"))?)
+        .status()?;
+    ensure!(status.success(), "{name}: {status}");
+    // What has a name was put there by hand, and stays; what libFuzzer named is replaced.
+    let by_hand = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains('-'));
+    for file in std::fs::read_dir(&kept)? {
+        let path = file?.path();
+        if !by_hand(&path) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    let by_hand: Vec<Vec<u8>> =
+        std::fs::read_dir(&kept)?.map(|file| std::fs::read(file?.path())).collect::<Result<_, _>>()?;
+    let (mut files, mut bytes) = (0, 0);
+    for file in std::fs::read_dir(&merged)? {
+        let file = file?;
+        let content = std::fs::read(file.path())?;
+        if !by_hand.contains(&content) {
+            bytes += content.len();
+            files += 1;
+            std::fs::write(format!("{kept}/{}", file.file_name().to_string_lossy()), content)?;
+        }
+    }
+    println!("{name}: {files} inputs, {bytes} bytes, and {} by hand", by_hand.len());
+    Ok(())
+}
