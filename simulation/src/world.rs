@@ -51,7 +51,7 @@ impl World {
             let url = Some(format!("http://{name}/mcp"));
             let settings = ServerSettings { url, pool, timeout_s: Some(CALL_TIMEOUT_S), ..ServerSettings::default() };
             let mut spec = ServerSpec::build(&name, &settings, "omni".as_ref())?;
-            let Transport::Http(http) = &mut spec.transport else { return Err(anyhow!("{name} is not behind HTTP")) };
+            let Transport::Remote(http) = &mut spec.transport else { return Err(anyhow!("{name} is not behind HTTP")) };
             http.target = http.target.clone().dialed_by(Arc::new(Dialer(Arc::clone(&network))));
             behind.push(omni_proxy::Server::new(spec, None, None, hub.events(), hub.changes()));
             servers.push(server);

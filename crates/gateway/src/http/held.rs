@@ -179,7 +179,7 @@ async fn keep(
                 None if session.has_ended() => break 'messages,
                 None => (Some(gone), 0),
                 Some(stream) => match events.waiting(stream) {
-                    Some((left, unread)) => (left.map(Instant::from_std), unread),
+                    Some(waiting) => waiting,
                     None => break 'messages,
                 },
             };
