@@ -8,6 +8,8 @@ struct Ready {
     status: &'static str,
     sessions: usize,
     calls: usize,
+    /// Calls that wait for what their servers asked of their clients.
+    waiting_for_input: usize,
     servers: Vec<ServerStatus>,
 }
 
@@ -16,7 +18,7 @@ pub(crate) fn ready(hub: &Hub) -> String {
     let servers = hub.statuses(&Scope::All);
     let failing = servers.iter().any(|s| s.state == ServerState::Failing);
     let status = if failing { "degraded" } else { "ready" };
-    let (sessions, calls) = (hub.sessions().len(), hub.calls_in_flight());
-    serde_json::to_string(&Ready { status, sessions, calls, servers })
+    let (sessions, calls, waiting_for_input) = (hub.sessions().len(), hub.calls_in_flight(), hub.parked());
+    serde_json::to_string(&Ready { status, sessions, calls, waiting_for_input, servers })
         .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
 }

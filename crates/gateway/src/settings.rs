@@ -38,6 +38,10 @@ pub struct GatewaySettings {
     /// it missed is kept. With 0 a broken connection cancels its calls.
     #[schemars(range(min = 0, max = 3600))]
     pub resume_window_s: u64,
+    /// Seconds that a call waits for what its server asked of the client, when client and server do not speak the same
+    /// era; then it is cancelled.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub input_timeout_s: u64,
 }
 
 impl Default for GatewaySettings {
@@ -54,6 +58,7 @@ impl Default for GatewaySettings {
             sessions_max: 10_000,
             session_idle_timeout_s: 3600,
             resume_window_s: 60,
+            input_timeout_s: 600,
         }
     }
 }

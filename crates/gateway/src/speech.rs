@@ -31,7 +31,7 @@ impl Speech {
             Reply::Opened { body, .. } => Self::One(Some(body)),
             Reply::Answer(sanitized) => match sanitized.into_parts() {
                 (first, None, _) => Self::One(Some(first)),
-                (first, Some(rest), _) => Self::Answer(Some(first), Box::new(rest)),
+                (first, Some(rest), _) => Self::Answer(Some(first), rest),
             },
             Reply::Listening(listen) => Self::Listening(listen),
             Reply::Failed { fault, .. } if fault.kind() == FaultKind::Cancelled => Self::One(None),

@@ -26,6 +26,7 @@ impl Hub {
             loop {
                 tokio::time::sleep(HOUSEKEEPING).await;
                 let Some(hub) = hub.upgrade() else { return };
+                hub.parking().expire();
                 for session in hub.sessions().expired() {
                     for server in hub.servers(&session.scope) {
                         server.end_session(session.id());

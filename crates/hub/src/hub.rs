@@ -12,6 +12,7 @@ use omni_types::Principal;
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::limits::Limits;
+use crate::parking::Parking;
 use crate::scope::Scope;
 use crate::seal::Seal;
 use crate::session::{Session, Sessions};
@@ -35,6 +36,7 @@ pub struct Hub {
     limits: Limits,
     slots: Arc<Semaphore>,
     seal: Seal,
+    parking: Parking,
     events: broadcast::Sender<Event>,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
@@ -56,6 +58,7 @@ impl Hub {
             local_principal,
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
+            parking: Parking::new(limits.parked_max, limits.input_wait),
             limits,
             seal: Seal::new().map_err(|_| HubError)?,
             events: broadcast::Sender::new(EVENTS_MAX),
@@ -124,6 +127,16 @@ impl Hub {
 
     pub(crate) const fn slots(&self) -> &Arc<Semaphore> {
         &self.slots
+    }
+
+    pub(crate) const fn parking(&self) -> &Parking {
+        &self.parking
+    }
+
+    /// Calls that wait for what their servers asked of their clients.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.parking.len()
     }
 
     pub(crate) const fn seal(&self) -> &Seal {

@@ -12,6 +12,7 @@ mod limits;
 mod listening;
 mod log_level;
 mod outbox;
+mod parking;
 mod record;
 mod reply;
 mod rewrite;

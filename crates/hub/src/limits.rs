@@ -19,6 +19,10 @@ pub struct Limits {
     pub resume_window: Duration,
     /// How long a first list waits for servers that are still waking; later they are added by `list_changed`.
     pub settle_wait: Duration,
+    /// How long a call waits for what its server asked of the client, before it is cancelled.
+    pub input_wait: Duration,
+    /// Calls that wait so, of clients of 2026-07-28 on servers of an earlier revision.
+    pub parked_max: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +34,8 @@ impl Default for Limits {
             session_idle_timeout: Duration::from_secs(3600),
             resume_window: Duration::from_secs(60),
             settle_wait: Duration::from_secs(10),
+            input_wait: Duration::from_secs(600),
+            parked_max: 1_024,
         }
     }
 }

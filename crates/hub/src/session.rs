@@ -1,13 +1,16 @@
 //! Sessions of clients that began with `initialize`: what each said of itself, and what waits for it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use omni_protocol::Version;
+use omni_protocol::{Message, Version};
 use omni_proxy::{Capabilities, Link, Profile, SessionProfile};
 use omni_types::{Principal, ServerName};
+use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::calls::Calls;
@@ -52,13 +55,39 @@ pub struct Session {
     ended: AtomicBool,
 }
 
-/// A server's request that waits for the client's answer.
+/// A request that waits for the client's answer.
 #[derive(Debug)]
-pub struct Question {
-    /// Where the answer goes.
-    pub link: Weak<Link>,
-    /// JSON text of the id under which the server asked.
-    pub id: String,
+pub(crate) enum Question {
+    /// A server's own: the answer goes to it as it comes.
+    OfServer {
+        /// Where the answer goes.
+        link: Weak<Link>,
+        /// JSON text of the id under which the server asked.
+        id: String,
+    },
+    /// The hub's, for a call that waits in it.
+    OfHub {
+        /// For which server.
+        server: ServerName,
+        /// Where the answer goes.
+        to: oneshot::Sender<Message>,
+    },
+}
+
+impl Question {
+    fn is_open(&self) -> bool {
+        match self {
+            Self::OfServer { link, .. } => link.strong_count() > 0,
+            Self::OfHub { to, .. } => !to.is_closed(),
+        }
+    }
+
+    fn is_of(&self, name: &ServerName) -> bool {
+        match self {
+            Self::OfServer { link, .. } => link.upgrade().is_some_and(|link| link.server() == name),
+            Self::OfHub { server, .. } => server == name,
+        }
+    }
 }
 
 impl Session {
@@ -102,6 +131,27 @@ impl Session {
         }
     }
 
+    /// JSON text of what this client can be asked by a server of 2026-07-28: what it declared, as far as its revision
+    /// knows it.
+    pub(crate) fn modern_capabilities(&self) -> Cow<'_, str> {
+        let declared = self.capabilities.text();
+        let unknown: &[&str] = match self.version {
+            Version::V2025_11_25 => return Cow::Borrowed(declared),
+            Version::V2025_06_18 => &["url", "tools"],
+            _ => &["elicitation", "tools"],
+        };
+        let Ok(Value::Object(mut kept)) = serde_json::from_str(declared) else { return Cow::Borrowed("{}") };
+        for name in unknown {
+            kept.remove(*name);
+            for part in ["elicitation", "sampling"] {
+                if let Some(Value::Object(modes)) = kept.get_mut(part) {
+                    modes.remove(*name);
+                }
+            }
+        }
+        Cow::Owned(Value::Object(kept).to_string())
+    }
+
     /// Whether it was ended. A request that was on its way then is refused like any later one.
     #[must_use]
     pub fn has_ended(&self) -> bool {
@@ -111,6 +161,8 @@ impl Session {
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.events.close();
+        // Whoever waits in the hub for this client learns that it is gone.
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The client was heard of.
@@ -162,19 +214,27 @@ impl Session {
 
     /// Remembers a server's request; the number under which the client is asked. `None` when too many wait.
     pub fn ask(&self, link: &Arc<Link>, id: &str) -> Option<u64> {
+        self.remember(link.server(), Question::OfServer { link: Arc::downgrade(link), id: id.to_owned() })
+    }
+
+    /// The same for a request that the hub sends because of `server`; the answer comes `to` it.
+    pub(crate) fn ask_for_hub(&self, server: &ServerName, to: oneshot::Sender<Message>) -> Option<u64> {
+        self.remember(server, Question::OfHub { server: server.clone(), to })
+    }
+
+    fn remember(&self, server: &ServerName, question: Question) -> Option<u64> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        questions.retain(|_, question| question.link.strong_count() > 0);
-        let of_server = |q: &&Question| q.link.upgrade().is_some_and(|l| l.server() == link.server());
-        if questions.values().filter(of_server).count() >= QUESTIONS_MAX {
+        questions.retain(|_, question| question.is_open());
+        if questions.values().filter(|question| question.is_of(server)).count() >= QUESTIONS_MAX {
             return None;
         }
         let number = self.next_question.fetch_add(1, Ordering::Relaxed);
-        questions.insert(number, Question { link: Arc::downgrade(link), id: id.to_owned() });
+        questions.insert(number, question);
         Some(number)
     }
 
-    /// The server's request that the client's answer `number` is for.
-    pub fn answered(&self, number: u64) -> Option<Question> {
+    /// The request that the client's answer `number` is for.
+    pub(crate) fn answered(&self, number: u64) -> Option<Question> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
     }
 

@@ -193,6 +193,11 @@ impl Messages {
         Ok(message)
     }
 
+    /// The server waited for its client, and its time begins anew.
+    pub fn go_on(&mut self) {
+        self.until = Instant::now() + self.deadline;
+    }
+
     /// The link it runs on, for answers to what the server asks in between.
     #[must_use]
     pub fn link(&self) -> &Arc<Link> {

@@ -1,7 +1,7 @@
 //! One conversation with a server: a process or an HTTP session, in one revision of the protocol.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub struct Link {
     /// Milliseconds from `began` to the end of the last call.
     last_used_ms: AtomicU64,
     streaming: AtomicBool,
+    /// The rank of the most telling log level that was asked for on it; none yet is above all.
+    log_level: AtomicU8,
     /// Messages on their way that nobody waits for.
     asides: Arc<Semaphore>,
 }
@@ -64,6 +66,7 @@ impl Link {
             began: Instant::now(),
             last_used_ms: AtomicU64::new(0),
             streaming: AtomicBool::new(false),
+            log_level: AtomicU8::new(u8::MAX),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
         })
     }
@@ -220,6 +223,12 @@ impl Link {
             }
             Err(_) => {}
         }
+    }
+
+    /// Whether the log level of rank `rank` tells more than any that was asked for on this link; it counts as asked then.
+    #[must_use]
+    pub fn lowers_level(&self, rank: u8) -> bool {
+        self.log_level.fetch_min(rank, Ordering::Relaxed) > rank
     }
 
     /// `true` the first time it is asked: whoever asked opens the stream of what the server says on its own.

@@ -111,7 +111,7 @@ pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
 /// The messages of one call, up to its answer.
 struct Answering {
     waiting: Option<Bytes>,
-    rest: Option<SanitizedStream>,
+    rest: Option<Box<SanitizedStream>>,
 }
 
 impl Source for Answering {

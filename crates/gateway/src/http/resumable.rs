@@ -40,7 +40,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, session: Arc<Session>, received
         Some(Reply::Answer(sanitized)) => match sanitized.into_parts() {
             (answer, None, status) => json(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), answer),
             (first, Some(rest), _) => {
-                held.go_on(Speech::Answer(Some(first), Box::new(rest)));
+                held.go_on(Speech::Answer(Some(first), rest));
                 stream(held)
             }
         },

@@ -5,12 +5,9 @@ use std::sync::Arc;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
-use crate::log_level::tell;
+use crate::log_level::{LEVELS, tell};
 use crate::scope::Scope;
 use crate::stage::{Caller, Sanitized, Validated, authenticate};
-
-/// Levels of RFC 5424, as the specification lists them.
-const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 /// Keeps the level. Servers behind that do not log are not asked.
 pub(crate) async fn set_level(hub: &Arc<Hub>, validated: Validated) -> Result<Sanitized, Fault> {

@@ -2,22 +2,41 @@
 
 use std::sync::Arc;
 
-use omni_proxy::{Exchange, Link, Place};
+use omni_protocol::{Era, members, response};
+use omni_proxy::{Exchange, Link, Outgoing, Place};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::calls::Booked;
+use crate::log_level;
+use crate::parking::Parked;
 use crate::stage::authorize::Authorized;
-use crate::stage::route::Routed;
+use crate::stage::input::may_ask;
+use crate::stage::route::{Going, Routed};
+use crate::stage::validate::{Caller, Validated};
 
 /// A server's answer, or its beginning.
 #[derive(Debug)]
 pub struct Answered {
     pub(super) authorized: Authorized,
     pub(super) link: Arc<Link>,
-    pub(super) exchange: Exchange,
+    pub(super) arrived: Arrived,
     pub(super) booked: Option<Booked>,
     pub(super) place: Place,
+}
+
+/// What came of it.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is nearly every call: a box would cost it an allocation")]
+pub(super) enum Arrived {
+    /// The answer, or something before it.
+    Answer {
+        exchange: Exchange,
+        /// The call as it was sent, where the server may ask for input in a way that its client does not know.
+        again: Option<Box<Outgoing>>,
+    },
+    /// A call that waited goes on. What its client left unanswered is still to be asked.
+    Resumed(Box<Parked>),
 }
 
 /// Sends the message and waits for the first thing that comes back.
@@ -25,13 +44,53 @@ pub struct Answered {
 /// # Errors
 /// When the server fails, or the client cancels the call.
 pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> {
-    let Routed { authorized, link, outgoing, place } = routed;
+    let Routed { authorized, link, going, place } = routed;
     let validated = &authorized.admitted.authenticated.validated;
     let calls = validated.received().calls.as_ref();
     let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
-    let exchanging = async { link.exchange(outgoing).await.map_err(|e| link.fault(&e)) };
-    let exchange = unless_cancelled(booked.as_ref(), exchanging).await?;
-    Ok(Answered { authorized, link, exchange, booked, place })
+    let arrived = match going {
+        Going::Out(outgoing) => {
+            if let Caller::Modern(meta) = &validated.caller
+                && let Some(level) = meta.log_level.as_deref().filter(|_| link.version().era() == Era::Legacy)
+            {
+                Box::pin(log_level::lower(&link, level)).await;
+            }
+            let asks_otherwise =
+                matches!(validated.caller, Caller::Session(_)) && may_ask(&outgoing.method, link.version().era());
+            let again = asks_otherwise.then(|| Box::new(outgoing.clone()));
+            let exchanging = async { link.exchange(outgoing).await.map_err(|e| link.fault(&e)) };
+            Arrived::Answer { exchange: unless_cancelled(booked.as_ref(), exchanging).await?, again }
+        }
+        Going::Back(parked) => Arrived::Resumed(Box::new(Box::pin(resume(validated, *parked)).await?)),
+    };
+    Ok(Answered { authorized, link, arrived, booked, place })
+}
+
+/// Hands the client's answers to the server that waits for them. What is not answered is asked again; what was not asked
+/// is left (basic/patterns/mrtr, "Error Handling").
+async fn resume(validated: &Validated, mut parked: Parked) -> Result<Parked, Fault> {
+    let bytes = validated.message().bytes();
+    let given = validated.params().input_responses_range.clone();
+    let given = given.and_then(|range| std::str::from_utf8(&bytes[range]).ok()).unwrap_or("{}");
+    let invalid = |e| Fault::new(FaultKind::InvalidParams, format!("params.inputResponses: {e}"));
+    let given = match members(given) {
+        Ok(given) => given,
+        Err(error) => return Err(invalid(error)),
+    };
+    let link = Arc::clone(parked.messages.link());
+    let mut unanswered = Vec::new();
+    for asked in parked.asked {
+        match given.iter().find(|(key, value)| *key == asked.key && value.get().starts_with('{')) {
+            None => unanswered.push(asked),
+            Some((_, result)) => {
+                link.send(response(&asked.id, result.get()).into()).await.map_err(|e| link.fault(&e))?;
+            }
+        }
+    }
+    parked.asked = unanswered;
+    // The server's time begins now: until now it was the client's.
+    parked.messages.go_on();
+    Ok(parked)
 }
 
 /// Does `work` unless the client cancels the call before.

@@ -8,8 +8,10 @@ use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::log_level::replay;
+use crate::parking::Parked;
 use crate::session::Session;
 use crate::stage::authorize::Authorized;
+use crate::stage::passage::identity;
 use crate::stage::translate::request_params;
 use crate::stage::validate::{Caller, Validated};
 
@@ -18,15 +20,24 @@ use crate::stage::validate::{Caller, Validated};
 pub struct Routed {
     pub(super) authorized: Authorized,
     pub(super) link: Arc<Link>,
-    pub(super) outgoing: Outgoing,
+    pub(super) going: Going,
     pub(super) place: Place,
+}
+
+/// What goes over the link.
+#[derive(Debug)]
+pub(super) enum Going {
+    /// A request.
+    Out(Outgoing),
+    /// The client's answers to what the server asked in the middle of a call that waits.
+    Back(Box<Parked>),
 }
 
 /// Finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
 ///
 /// # Errors
 /// When the server cannot be reached.
-pub async fn route(_hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed, Fault> {
+pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed, Fault> {
     let slot = authorized.admitted.permit.take();
     let validated = &authorized.admitted.authenticated.validated;
     let Some(found) = authorized.found() else {
@@ -35,6 +46,15 @@ pub async fn route(_hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed
     let place = found.server.enter().await.map_err(|e| found.server.fault(&e))?;
     // A server that is slow fills its own places, not the hub's.
     drop(slot);
+    if let Some(parked) = parked(hub, &authorized)? {
+        let link = Arc::clone(parked.messages.link());
+        if link.server() != found.server.name() {
+            // What was allowed now is another server's than what waits.
+            let why = "params.requestState: the name belongs to another server now";
+            return Err(Fault::new(FaultKind::InvalidParams, why));
+        }
+        return Ok(Routed { authorized, link, going: Going::Back(Box::new(parked)), place });
+    }
     let link = found.server.link(validated.profile()).await.map_err(|e| found.server.fault(&e))?;
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() {
@@ -44,8 +64,24 @@ pub async fn route(_hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed
         }
         attach(session, &found.server, &link).await;
     }
+    if link.version().era() == Era::Legacy && validated.params().request_state.is_some() {
+        // The server makes no states, and the hub did not make this one for this call.
+        let why = "params.requestState: not made by this hub for this call, or by one that was started anew since";
+        return Err(Fault::new(FaultKind::InvalidParams, why));
+    }
     let outgoing = outgoing(validated, &found.name, &link)?;
-    Ok(Routed { authorized, link, outgoing, place })
+    Ok(Routed { authorized, link, going: Going::Out(outgoing), place })
+}
+
+/// The call that waits for this one: a client of 2026-07-28 comes back with answers.
+fn parked(hub: &Hub, authorized: &Authorized) -> Result<Option<Parked>, Fault> {
+    let authenticated = &authorized.admitted.authenticated;
+    let validated = &authenticated.validated;
+    let (Caller::Modern(_), Some(state)) = (&validated.caller, &validated.params().request_state) else {
+        return Ok(None);
+    };
+    let identity = identity(validated, &authenticated.principal);
+    hub.parking().take(hub.seal(), &identity, state).transpose()
 }
 
 /// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.

@@ -26,10 +26,10 @@ pub(super) fn request_params(
         None => own.to_owned(),
     };
     let translated = match (link.version().era(), &validated.caller) {
-        (Era::Legacy, _) => legacy_request(&renamed),
+        (Era::Legacy, _) => legacy_request(&renamed).and_then(|params| begun_anew(validated, params)),
         (Era::Modern, Caller::Session(session)) => {
-            // Nothing that a server could ask back can be carried yet, so the client's abilities are not declared.
-            modern_request(Some(&renamed), &session.profile.client_info, "{}", session.log_level().as_deref())
+            let (info, level) = (&session.profile.client_info, session.log_level());
+            modern_request(Some(&renamed), info, &session.modern_capabilities(), level.as_deref())
         }
         (Era::Modern, _) => modern_request(Some(&renamed), r#"{"name":"unknown","version":"0"}"#, "{}", None),
     }
@@ -38,6 +38,16 @@ pub(super) fn request_params(
         None => Ok(translated),
         Some(token) => with_progress_token(&translated, token).map_err(internal),
     }
+}
+
+/// The parameters without the answers of a client that visited a URL and makes its call again: for a server of an earlier
+/// revision it is a call like the first.
+fn begun_anew(validated: &Validated, params: String) -> Result<String, serde_json::Error> {
+    let (read, message) = (validated.params(), validated.message());
+    if read.input_responses_range.is_none() && read.request_state.is_none() || message.params().is_none() {
+        return Ok(params);
+    }
+    without_members(&params, |name| matches!(name, "inputResponses" | "requestState"))
 }
 
 /// The parameters with the name, where it was read and judged, replaced by what the server calls the thing.
@@ -54,7 +64,7 @@ fn rename(validated: &Validated, own: &str, name: &str) -> String {
     String::from_utf8(splice.apply(own.as_bytes())).unwrap_or_else(|_| own.to_owned())
 }
 
-fn with_progress_token(params: &str, token: u64) -> Result<String, serde_json::Error> {
+pub(super) fn with_progress_token(params: &str, token: u64) -> Result<String, serde_json::Error> {
     let found = members(params)?;
     let Some((_, meta)) = found.iter().find(|(key, _)| key == "_meta") else { return Ok(params.to_owned()) };
     let own = format!("\"progressToken\":{token}");
@@ -73,29 +83,8 @@ pub(super) fn result_for(era: Era, method: &Method, result: &str, link: &Arc<Lin
             let hint = method.is_cacheable().then_some(CacheHint::NONE);
             modern_result(result, hint, link.hello().server_info.as_deref()).map_err(broken)
         }
-        Era::Legacy => {
-            if wants_input(result) {
-                let server = link.server();
-                return Err(Fault::new(
-                    FaultKind::NotBridged,
-                    format!(
-                        "server `{server}` asks for input in the way of 2026-07-28, which the hub cannot carry to a client of an earlier revision yet"
-                    ),
-                ));
-            }
-            legacy_result(result).map_err(broken)
-        }
+        Era::Legacy => legacy_result(result).map_err(broken),
     }
-}
-
-fn wants_input(result: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Kind<'a> {
-        #[serde(borrow, rename = "resultType")]
-        kind: Option<std::borrow::Cow<'a, str>>,
-    }
-    result.contains("input_required")
-        && serde_json::from_str::<Kind<'_>>(result).is_ok_and(|k| k.kind.as_deref() == Some("input_required"))
 }
 
 /// JSON text of an error as a client of `era` has to see it: codes that only the other era has are translated.

@@ -42,6 +42,7 @@ fn limits(settings: &Settings) -> Limits {
         sessions_max: settings.gateway.sessions_max,
         session_idle_timeout: Duration::from_secs(settings.gateway.session_idle_timeout_s),
         resume_window: Duration::from_secs(settings.gateway.resume_window_s),
+        input_wait: Duration::from_secs(settings.gateway.input_timeout_s),
         ..Limits::default()
     }
 }

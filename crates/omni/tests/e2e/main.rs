@@ -11,6 +11,7 @@ mod eras;
 mod faults_http;
 mod faults_reset;
 mod fidelity;
+mod interaction;
 mod isolation;
 mod leaks;
 mod policy;

@@ -38,6 +38,8 @@ pub(crate) struct Client {
     era: Era,
     /// The session, in the legacy era.
     pub(crate) session: Option<String>,
+    /// What it declares that it can do.
+    capabilities: Value,
     next_id: AtomicU64,
 }
 
@@ -53,11 +55,17 @@ pub(crate) fn modern_meta() -> Value {
 impl Client {
     /// A client at `path` of `hub`; a legacy one has its session open.
     pub(crate) async fn open(hub: &Hub, path: &str, era: Era) -> Self {
-        let mut client =
-            Self { address: hub.address, path: path.to_owned(), era, session: None, next_id: AtomicU64::new(1) };
+        Self::able(hub, path, era, json!({})).await
+    }
+
+    /// The same, declaring `capabilities`.
+    pub(crate) async fn able(hub: &Hub, path: &str, era: Era, capabilities: Value) -> Self {
+        let (address, path) = (hub.address, path.to_owned());
+        let mut client = Self { address, path, era, session: None, capabilities, next_id: AtomicU64::new(1) };
         if era == Era::Legacy {
             let info = json!({ "name": "omni-e2e", "version": "1" });
-            let params = json!({ "protocolVersion": era.version(), "capabilities": {}, "clientInfo": info });
+            let params =
+                json!({ "protocolVersion": era.version(), "capabilities": client.capabilities, "clientInfo": info });
             let answer = client.ask("initialize", params).await;
             assert_eq!(answer.status, 200, "{answer:?}");
             client.session = Some(answer.headers["mcp-session-id"].to_str().unwrap().to_owned());
@@ -95,6 +103,7 @@ impl Client {
             for (key, value) in modern_meta().as_object().unwrap() {
                 params["_meta"][key] = value.clone();
             }
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         (json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(), headers)

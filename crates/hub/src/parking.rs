@@ -1,0 +1,186 @@
+//! Calls of clients of 2026-07-28 that wait, on a server of an earlier revision, for what the server asked in between.
+//!
+//! The client was answered `input_required` with a sealed `requestState` and comes again with it. Nothing of the call is
+//! in that state but where it waits, so a call is never begun a second time: one whose place is empty is refused.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use omni_proxy::Messages;
+use omni_types::{Fault, FaultKind, Principal, ServerName};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::chance::random;
+use crate::scope::Scope;
+use crate::seal::Seal;
+
+/// Of the calls that may wait, how many may wait for one server: its share is no other's.
+const SHARE_OF_ONE: usize = 4;
+/// What the hub's own states begin with; servers of 2026-07-28 have states of their own.
+const PREFIX: &str = "omni1.";
+
+/// A request of the server's that waits for the client's answer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Under which name the client is asked.
+    pub(crate) key: String,
+    /// JSON text of the id under which the server asked.
+    pub(crate) id: String,
+    /// JSON text of the request as `inputRequests` holds it: `method` and `params`.
+    pub(crate) request: String,
+}
+
+/// A call that waits.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    /// What the server says next. When it is dropped, the call is cancelled at the server.
+    pub(crate) messages: Messages,
+    /// What it waits for.
+    pub(crate) asked: Vec<Asked>,
+    /// JSON text of the progress token that the server knows.
+    pub(crate) token: Option<String>,
+}
+
+/// What a call is, so that a state serves that one alone.
+pub(crate) struct Identity<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) scope: &'a Scope,
+    pub(crate) method: &'a str,
+    pub(crate) name: &'a str,
+    /// JSON text.
+    pub(crate) arguments: Option<&'a str>,
+}
+
+/// All calls that wait.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    places: Mutex<HashMap<String, (Instant, Parked)>>,
+    max: usize,
+    wait: Duration,
+}
+
+impl Identity<'_> {
+    /// The text that a state is bound to. Arguments count by their meaning: a client may write them anew.
+    fn context(&self) -> String {
+        let arguments = self.arguments.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+        let mut context = digest::Context::new(&digest::SHA256);
+        update(&mut context, &arguments);
+        let digest: String = context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        format!("requestState\0{:?}\0{}\0{}\0{}\0{digest}", self.scope, self.principal, self.method, self.name)
+    }
+}
+
+/// Feeds `value` with its members in the order of their names.
+fn update(context: &mut digest::Context, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            context.update(b"{");
+            for (name, member) in members {
+                context.update(Value::from(name.as_str()).to_string().as_bytes());
+                update(context, member);
+            }
+            context.update(b"}");
+        }
+        Value::Array(items) => {
+            context.update(b"[");
+            for item in items {
+                update(context, item);
+                context.update(b",");
+            }
+            context.update(b"]");
+        }
+        other => context.update(other.to_string().as_bytes()),
+    }
+}
+
+impl Parking {
+    /// Places for `max` calls, each of which waits at most `wait` for its client.
+    pub(crate) fn new(max: usize, wait: Duration) -> Self {
+        Self { places: Mutex::default(), max, wait }
+    }
+
+    /// Puts a call aside; the state with which its client comes back.
+    ///
+    /// # Errors
+    /// When too many calls wait. The call is cancelled at its server.
+    pub(crate) fn park(&self, seal: &Seal, identity: &Identity<'_>, parked: Parked) -> Result<String, Fault> {
+        let no_randomness = |_| Fault::new(FaultKind::Internal, "no randomness");
+        let number = u128::from_be_bytes(random::<16>().map_err(no_randomness)?);
+        let place = format!("{number:032x}");
+        let state = seal.seal(&identity.context(), &place).map_err(no_randomness)?;
+        let server: ServerName = parked.messages.link().server().clone();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_server = places.values().filter(|(_, p)| *p.messages.link().server() == server).count();
+        if places.len() >= self.max || of_server >= self.max.div_ceil(SHARE_OF_ONE) {
+            let why = format!("server `{server}` asks for input, and too many calls wait for input already; try again");
+            return Err(Fault::new(FaultKind::Busy, why));
+        }
+        places.insert(place, (Instant::now() + self.wait, parked));
+        Ok(format!("{PREFIX}{state}"))
+    }
+
+    /// The call that waits under `state`. `None` for a state that the hub did not make for this call.
+    ///
+    /// # Errors
+    /// When the hub made it, but the call does not wait any more.
+    pub(crate) fn take(&self, seal: &Seal, identity: &Identity<'_>, state: &str) -> Option<Result<Parked, Fault>> {
+        let place = seal.open(&identity.context(), state.strip_prefix(PREFIX)?)?;
+        let found = self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+        let gone = || {
+            let why = "params.requestState: the call does not wait any more (it was answered, or its time is over); \
+                       it was not made again";
+            Fault::new(FaultKind::InvalidParams, why)
+        };
+        Some(found.filter(|(until, _)| *until > Instant::now()).map(|(_, parked)| parked).ok_or_else(gone))
+    }
+
+    /// Lets go of calls whose clients did not come back in time.
+    pub(crate) fn expire(&self) {
+        let now = Instant::now();
+        let expired: Vec<_> = {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            places.extract_if(|_, (until, _)| *until <= now).collect()
+        };
+        // Cancelled at their servers, outside the lock.
+        drop(expired);
+    }
+
+    /// Calls that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use omni_types::Principal;
+
+    use super::Identity;
+    use crate::scope::Scope;
+
+    #[test]
+    fn val_5_a_state_is_bound_to_one_call_of_one_principal() {
+        let (one, two) = (Principal::local("one"), Principal::local("two"));
+        let all = Scope::All;
+        let of = |principal, method, name, arguments| {
+            Identity { principal, scope: &all, method, name, arguments: Some(arguments) }.context()
+        };
+        let call = of(&one, "tools/call", "t", r#"{"a":1,"b":[{"x":1,"y":2}]}"#);
+        assert_eq!(call, of(&one, "tools/call", "t", r#"{ "b": [{"y":2,"x":1}], "a": 1 }"#));
+        for other in [
+            of(&two, "tools/call", "t", r#"{"a":1,"b":[{"x":1,"y":2}]}"#),
+            of(&one, "prompts/get", "t", r#"{"a":1,"b":[{"x":1,"y":2}]}"#),
+            of(&one, "tools/call", "u", r#"{"a":1,"b":[{"x":1,"y":2}]}"#),
+            of(&one, "tools/call", "t", r#"{"a":1,"b":[{"x":1,"y":3}]}"#),
+            of(&one, "tools/call", "t", r#"{"a":1,"b":[{"x":1},{"y":2}]}"#),
+        ] {
+            assert_ne!(call, other);
+        }
+    }
+}

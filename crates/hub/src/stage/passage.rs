@@ -1,0 +1,306 @@
+//! What has to be known to carry a message from a server to its client, and the carrying of one message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, members, response};
+use omni_proxy::{Link, can_be_asked};
+use omni_types::{Fault, Principal};
+
+use crate::Hub;
+use crate::log_level::rank;
+use crate::parking::{Identity, Parked};
+use crate::rewrite::rewrite_uris;
+use crate::scope::Scope;
+use crate::session::Session;
+use crate::stage::authenticate::Authenticated;
+use crate::stage::input::{
+    MISSING_CAPABILITY, URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input,
+};
+use crate::stage::translate::{error_for, result_for};
+use crate::stage::validate::{Caller, Validated};
+
+/// Whose call it is, how they speak, and over which link it runs.
+#[derive(Debug)]
+pub(super) struct Passage {
+    hub: Arc<Hub>,
+    validated: Validated,
+    principal: Principal,
+    link: Arc<Link>,
+    /// JSON text of the progress token that the server knows, where the call began under another one.
+    began_with: Option<String>,
+}
+
+/// What becomes of a message before the answer.
+pub(super) enum Carried {
+    /// It goes to the client.
+    Ready(Bytes),
+    /// It is not for the client.
+    Dropped,
+    /// A client of 2026-07-28 has to be asked this in the way of its era.
+    Asked(Message),
+}
+
+impl Passage {
+    pub(super) fn new(hub: &Arc<Hub>, authenticated: Authenticated, link: Arc<Link>) -> Self {
+        let Authenticated { validated, principal } = authenticated;
+        Self { hub: Arc::clone(hub), validated, principal, link, began_with: None }
+    }
+
+    pub(super) const fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.validated.version()
+    }
+
+    /// JSON text of the id under which the client asked.
+    pub(super) fn id(&self) -> &str {
+        self.validated.message().id().unwrap_or("null")
+    }
+
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        match &self.validated.caller {
+            Caller::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(super) fn input_wait(&self) -> Duration {
+        self.hub.limits().input_wait
+    }
+
+    fn method(&self) -> &Method {
+        self.validated.method().unwrap_or(&Method::Ping)
+    }
+
+    fn crosses(&self) -> bool {
+        self.version().era() != self.link.version().era()
+    }
+
+    /// The call goes on that was begun under the progress token `began_with`.
+    pub(super) fn known_token(&mut self, began_with: Option<String>) {
+        self.began_with = began_with.filter(|token| self.own_token() != Some(token));
+    }
+
+    fn own_token(&self) -> Option<&String> {
+        self.validated.params().meta.as_ref().and_then(|meta| meta.progress_token.as_ref())
+    }
+
+    /// JSON text of the progress token that the server's messages carry on this passage.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.began_with.as_deref().or_else(|| self.own_token().map(String::as_str))
+    }
+
+    /// Whether an answer is more than to be handed on.
+    pub(super) fn needs_more(&self, first: &Message) -> bool {
+        first.kind() != MessageKind::Response
+            || (self.crosses() && (self.input_wanted(first).is_some() || self.asks_for_urls(first)))
+    }
+
+    /// The result by which a server of 2026-07-28 asks a client of an earlier revision for input.
+    pub(super) fn input_wanted<'a>(&self, message: &'a Message) -> Option<&'a str> {
+        let may = self.session().is_some() && self.link.version().era() == Era::Modern;
+        message.result().filter(|result| may && wants_input(result))
+    }
+
+    fn asks_for_urls(&self, message: &Message) -> bool {
+        self.crosses() && self.version().era() == Era::Modern && message.error_code() == Some(URL_ELICITATION_REQUIRED)
+    }
+
+    /// The HTTP status of an answer that came under `said`. One other than 200 means something only to a client of
+    /// 2026-07-28.
+    pub(super) fn status(&self, said: u16, code: Option<ErrorCode>) -> u16 {
+        if self.version().era() == Era::Legacy {
+            return 200;
+        }
+        match code {
+            _ if self.link.version().era() == Era::Modern => said,
+            Some(ErrorCode::METHOD_NOT_FOUND) => 404,
+            _ => 200,
+        }
+    }
+
+    /// What a client of 2026-07-28 is told where a server of 2025-11-25 wants URLs visited before the call is made again,
+    /// and the HTTP status that goes with it.
+    pub(super) fn urls_wanted(&self, message: &Message) -> Option<(Bytes, u16)> {
+        let urls = urls_of(message.error().filter(|_| self.asks_for_urls(message))?);
+        let Caller::Modern(meta) = &self.validated.caller else { return None };
+        if urls.is_empty() {
+            return None;
+        }
+        if !can_be_asked(&meta.client_capabilities, &Method::Elicit, Some(r#"{"mode":"url"}"#)) {
+            let data = r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#;
+            let why = "this call needs a URL to be visited first, and the client did not declare `elicitation.url`";
+            return Some((error_response(Some(self.id()), MISSING_CAPABILITY, why, Some(data)).into(), 400));
+        }
+        // The server did nothing yet: the call is simply made again.
+        let requests = urls.iter().map(|(key, request)| (key.as_str(), request.as_str()));
+        let result = input_required(requests, None, self.link.hello().server_info.as_deref());
+        Some((response(self.id(), &result).into(), 200))
+    }
+
+    /// Puts the call aside; the state with which its client comes back.
+    pub(super) fn park(&self, parked: Parked) -> Result<String, Fault> {
+        self.hub.parking().park(self.hub.seal(), &identity(&self.validated, &self.principal), parked)
+    }
+
+    /// The answer as the client has to see it.
+    pub(super) fn answer(&self, message: &Message) -> Result<Bytes, Fault> {
+        let mut splice = Splice::new();
+        match message.id_range() {
+            Some(range) => splice.replace(range, self.id().as_bytes()),
+            None => {
+                // A server that answers without an id could not read the request; the client knows what it asked.
+                let error = message.error().unwrap_or("{}");
+                return Ok(format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, self.id()).into());
+            }
+        }
+        let era = self.version().era();
+        let crosses = self.crosses();
+        if let (Some(result), Some(range)) = (message.result(), message.result_range()) {
+            let translated = if crosses { Some(result_for(era, self.method(), result, &self.link)?) } else { None };
+            let current = translated.as_deref().unwrap_or(result);
+            let rewritten = self.rewrite(current);
+            if let Some(text) = rewritten.or(translated) {
+                splice.replace(range, text.into_bytes());
+            }
+        } else if let Some(error) = message.error().filter(|_| crosses)
+            && let Some(text) = error_for(era, self.method(), error, message.error_code())
+        {
+            let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
+            splice.replace(start..start + error.len(), text.into_bytes());
+        }
+        Ok(splice.apply(message.bytes()).into())
+    }
+
+    /// URIs that another server has too are shown under names that tell them apart.
+    fn rewrite(&self, result: &str) -> Option<String> {
+        let scope = &self.validated.received().scope;
+        if *scope != Scope::All || !result.contains("\"uri\"") {
+            return None;
+        }
+        let view = self.hub.view(scope, &self.principal, self.validated.profile());
+        if view.servers().len() < 2 {
+            return None;
+        }
+        let snapshot = self.hub.snapshot();
+        let server = snapshot.server(self.link.server().as_str())?;
+        rewrite_uris(self.method(), result, &|uri| view.shown_uri(scope, server, uri))
+    }
+
+    /// A message before the answer.
+    pub(super) fn carry(&self, message: Message) -> Carried {
+        if message.kind() == MessageKind::Request {
+            return self.ask(message);
+        }
+        match (message.method(), &self.validated.caller) {
+            // What a server of 2026-07-28 says of its subscriptions belongs to no call.
+            (Some(Method::Acknowledged), _) => Carried::Dropped,
+            (Some(Method::LogMessage), Caller::Modern(meta)) => {
+                let wanted = meta.log_level.as_deref().and_then(rank);
+                let level = level_of(&message).as_deref().and_then(rank);
+                match (wanted, level) {
+                    (None, _) => Carried::Dropped,
+                    // Another call on the same session may have asked for more.
+                    (Some(wanted), Some(level)) if self.crosses() && level < wanted => Carried::Dropped,
+                    _ => Carried::Ready(message.bytes().clone()),
+                }
+            }
+            (Some(Method::Progress), _) if self.began_with.is_some() => self.progress(&message),
+            (Some(Method::Progress | Method::LogMessage), _) => Carried::Ready(message.bytes().clone()),
+            // What only the other era has, its clients do not know.
+            _ if self.crosses() => Carried::Dropped,
+            _ => Carried::Ready(message.bytes().clone()),
+        }
+    }
+
+    /// Progress of a call that its client made again under another token.
+    fn progress(&self, message: &Message) -> Carried {
+        let Some(own) = self.own_token() else { return Carried::Dropped };
+        let place = message.params().and_then(|params| {
+            let found = members(params).ok()?;
+            let (_, value) = found.into_iter().find(|(key, _)| key == "progressToken")?;
+            let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
+            Some(start..start + value.get().len())
+        });
+        let Some(place) = place else { return Carried::Dropped };
+        let mut splice = Splice::new();
+        splice.replace(place, own.as_bytes());
+        Carried::Ready(splice.apply(message.bytes()).into())
+    }
+
+    /// A request of the server's to the client, in between.
+    fn ask(&self, message: Message) -> Carried {
+        let method = message.method().cloned().unwrap_or(Method::Ping);
+        let id = message.id().unwrap_or("null");
+        let is_legacy = self.link.version().era() == Era::Legacy;
+        match &self.validated.caller {
+            _ if method == Method::Ping => {
+                self.link.send_if_room(response(id, "{}").into());
+                return Carried::Dropped;
+            }
+            // On a link of its own a session may be asked whatever its revision knows.
+            Caller::Session(session) if is_legacy && (self.owns_link() || declares(session, &message)) => {
+                if let (Some(number), Some(range)) = (session.ask(&self.link, id), message.id_range()) {
+                    let mut splice = Splice::new();
+                    splice.replace(range, number.to_string().into_bytes());
+                    return Carried::Ready(splice.apply(message.bytes()).into());
+                }
+                self.link.send_if_room(
+                    error_response(Some(id), ErrorCode::INTERNAL, "too many requests wait for this client", None)
+                        .into(),
+                );
+                return Carried::Dropped;
+            }
+            Caller::Modern(meta)
+                if is_legacy
+                    && may_ask(self.method(), Era::Modern)
+                    && can_be_asked(&meta.client_capabilities, &method, message.params()) =>
+            {
+                return Carried::Asked(message);
+            }
+            _ => {}
+        }
+        self.refuse(&message, "the client did not declare it, or its revision does not know it");
+        Carried::Dropped
+    }
+
+    fn owns_link(&self) -> bool {
+        self.link.key().session.is_some()
+    }
+
+    /// Tells the server that its request cannot be carried.
+    pub(super) fn refuse(&self, message: &Message, why: &str) {
+        let name = message.method().map_or("", Method::as_str);
+        let why = format!("`{name}` cannot be carried to this client: {why}");
+        let refusal = error_response(message.id(), ErrorCode::METHOD_NOT_FOUND, &why, None);
+        self.link.send_if_room(refusal.into());
+    }
+}
+
+/// What the call is that `validated` makes, or makes again.
+pub(super) fn identity<'a>(validated: &'a Validated, principal: &'a Principal) -> Identity<'a> {
+    let (params, message) = (validated.params(), validated.message());
+    let arguments = params.arguments_range.clone();
+    Identity {
+        principal,
+        scope: &validated.received().scope,
+        method: validated.method().map_or("", Method::as_str),
+        name: params.name.as_deref().or(params.uri.as_deref()).unwrap_or_default(),
+        arguments: arguments.and_then(|range| std::str::from_utf8(&message.bytes()[range]).ok()),
+    }
+}
+
+fn declares(session: &Session, message: &Message) -> bool {
+    let method = message.method().unwrap_or(&Method::Ping);
+    can_be_asked(&session.profile.capabilities, method, message.params())
+}
+
+fn level_of(message: &Message) -> Option<String> {
+    let found = members(message.params()?).ok()?;
+    let (_, value) = found.into_iter().find(|(key, _)| key == "level")?;
+    serde_json::from_str(value.get()).ok()
+}

@@ -1,0 +1,194 @@
+//! What comes of one call after its first message: progress, questions of the server's, the answer. Questions that the
+//! client's era asks in another way are turned into that way here.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use omni_protocol::{Message, MessageKind, Version, response};
+use omni_proxy::{Exchange, Messages, Outgoing, Place};
+use omni_types::{Fault, FaultKind};
+
+use crate::calls::Booked;
+use crate::parking::{Asked, Parked};
+use crate::stage::forward::{Arrived, unless_cancelled};
+use crate::stage::input::{REQUESTS_MAX, modern_request};
+use crate::stage::passage::{Carried, Passage};
+use crate::stage::rounds;
+
+/// After a question of the server's, for others that it asks in the same breath.
+const GATHER: Duration = Duration::from_millis(30);
+/// Times that one call may ask for input.
+const ROUNDS_MAX: usize = 16;
+
+/// The client's answers are on their way, and then the server's next message.
+type Round = Pin<Box<dyn Future<Output = Result<Exchange, Fault>> + Send>>;
+
+/// What follows, message by message, up to the answer.
+pub struct SanitizedStream {
+    passage: Passage,
+    source: Option<Messages>,
+    /// Came already, and was not looked at yet.
+    first: Option<Message>,
+    /// Made already, and not handed out yet; `true` marks the answer.
+    ready: VecDeque<(Bytes, bool)>,
+    /// The call as it was sent, to be sent again with the client's answers.
+    again: Option<Box<Outgoing>>,
+    round: Option<Round>,
+    rounds: usize,
+    /// What a server of an earlier revision asked of a client of 2026-07-28.
+    asked: Vec<Asked>,
+    status: u16,
+    booked: Option<Booked>,
+    _place: Place,
+}
+
+impl std::fmt::Debug for SanitizedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SanitizedStream").field("passage", &self.passage).finish_non_exhaustive()
+    }
+}
+
+impl SanitizedStream {
+    pub(super) fn new(mut passage: Passage, arrived: Arrived, booked: Option<Booked>, place: Place) -> Self {
+        let (source, first, again, asked, status) = match arrived {
+            Arrived::Answer { exchange, again } => {
+                (exchange.rest, Some(exchange.first), again, Vec::new(), exchange.status)
+            }
+            Arrived::Resumed(parked) => {
+                passage.known_token(parked.token);
+                (Some(parked.messages), None, None, parked.asked, 200)
+            }
+        };
+        let ready = VecDeque::new();
+        Self { passage, source, first, ready, again, round: None, rounds: 0, asked, status, booked, _place: place }
+    }
+
+    /// The next message, and whether it is the answer; `None` after that. It may be dropped and called again.
+    ///
+    /// # Errors
+    /// When the server fails, or the client cancels the call.
+    pub async fn next(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
+        // Taken out for the time of the call, so that the rest can be borrowed beside it.
+        let booked = self.booked.take();
+        let next = unless_cancelled(booked.as_ref(), self.advance()).await;
+        self.booked = booked;
+        next
+    }
+
+    async fn advance(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
+        loop {
+            if let Some(made) = self.ready.pop_front() {
+                return Ok(Some(made));
+            }
+            if let Some(round) = &mut self.round {
+                let outcome = round.await;
+                self.round = None;
+                let exchange = outcome?;
+                (self.first, self.source, self.status) = (Some(exchange.first), exchange.rest, exchange.status);
+                continue;
+            }
+            let message = match self.first.take() {
+                Some(first) => Some(first),
+                None if self.asked.is_empty() => self.receive().await?,
+                // More of what the server asks may be there already.
+                None => match tokio::time::timeout(GATHER, self.receive()).await {
+                    Ok(message) => message?,
+                    Err(_) => {
+                        self.park()?;
+                        continue;
+                    }
+                },
+            };
+            let Some(message) = message else { return Ok(None) };
+            if message.kind() == MessageKind::Response {
+                self.answered(&message)?;
+            } else {
+                self.carry(message)?;
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Option<Message>, Fault> {
+        let Some(source) = &mut self.source else { return Ok(None) };
+        let link = std::sync::Arc::clone(source.link());
+        source.next().await.map_err(|e| link.fault(&e))
+    }
+
+    fn answered(&mut self, message: &Message) -> Result<(), Fault> {
+        self.source = None;
+        self.asked.clear();
+        if let (Some(result), Some(again)) = (self.passage.input_wanted(message), &self.again) {
+            self.rounds += 1;
+            if self.rounds > ROUNDS_MAX {
+                let server = self.passage.link().server();
+                let why = format!("server `{server}` asked for input {ROUNDS_MAX} times without an end");
+                return Err(Fault::new(FaultKind::ServerBroken, why));
+            }
+            let (questions, round) = rounds::begin(&self.passage, result, Outgoing::clone(again))?;
+            self.ready.extend(questions.into_iter().map(|question| (question, false)));
+            self.round = Some(round);
+            return Ok(());
+        }
+        let (bytes, changed) = match self.passage.urls_wanted(message) {
+            Some((bytes, status)) => (bytes, Some(status)),
+            None => (self.passage.answer(message)?, None),
+        };
+        self.status = changed.unwrap_or_else(|| self.passage.status(self.status, message.error_code()));
+        self.ready.push_back((bytes, true));
+        Ok(())
+    }
+
+    fn carry(&mut self, message: Message) -> Result<(), Fault> {
+        match self.passage.carry(message) {
+            Carried::Ready(bytes) => self.ready.push_back((bytes, false)),
+            Carried::Dropped => {}
+            Carried::Asked(message) => {
+                let Some((key, request)) = modern_request(&message).filter(|_| self.asked.len() < REQUESTS_MAX) else {
+                    self.passage.refuse(&message, "too many requests in one breath");
+                    return Ok(());
+                };
+                let id = message.id().unwrap_or("null").to_owned();
+                let taken = self.asked.iter().any(|asked| asked.key == key);
+                let key = if taken { format!("{key}-{}", self.asked.len()) } else { key };
+                self.asked.push(Asked { key, id, request });
+                if self.asked.len() == REQUESTS_MAX {
+                    self.park()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The server waits for its client: the call is put aside until the client comes with the answers.
+    fn park(&mut self) -> Result<(), Fault> {
+        let asked = std::mem::take(&mut self.asked);
+        let Some(messages) = self.source.take() else { return Ok(()) };
+        let requests: Vec<_> = asked.iter().map(|a| (a.key.clone(), a.request.clone())).collect();
+        let parked = Parked { messages, asked, token: self.passage.token().map(str::to_owned) };
+        let state = self.passage.park(parked)?;
+        let requests = requests.iter().map(|(key, request)| (key.as_str(), request.as_str()));
+        let info = self.passage.link().hello().server_info.as_deref();
+        let result = crate::stage::input::input_required(requests, Some(&state), info);
+        self.status = 200;
+        self.ready.push_back((response(self.passage.id(), &result).into(), true));
+        Ok(())
+    }
+
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// JSON text of the id of the call that is answered.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.passage.id()
+    }
+
+    /// The revision that the client speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.passage.version()
+    }
+}
