@@ -189,7 +189,7 @@ impl Client {
                 let (first, rest, _) = answer.into_parts();
                 match rest {
                     None => self.answer(&first, message, &format!("{server}/t0/{call}")),
-                    Some(rest) => self.follow(first, rest, message, &format!("{server}/t0/{call}")).await,
+                    Some(rest) => self.follow(first, *rest, message, &format!("{server}/t0/{call}")).await,
                 }
             }
             Reply::Failed { fault, id, .. } => {
