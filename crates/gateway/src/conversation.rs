@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Booked, Calls, Hub, Reply, Scope, Session, dispatch};
-use omni_protocol::{Message, MessageKind, Method, Version};
+use omni_protocol::{Message, MessageKind, Method, Version, is_batch};
 use omni_types::{Fault, FaultKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -67,7 +67,7 @@ impl Conversation {
     /// Takes one message of the client, or a batch of them.
     pub(crate) async fn hear(&mut self, text: Bytes) {
         while self.running.try_join_next().is_some() {}
-        if batch::is_batch(&text) {
+        if is_batch(&text) {
             return self.hear_batch(text).await;
         }
         let line = Arc::clone(&self.line);

@@ -1,4 +1,4 @@
-"""Drives an MCP server with the Python SDK 1.x over HTTP+SSE, and prints what it saw as one line of JSON.
+"""Drives an MCP server with the Python SDK 1.x over HTTP+SSE or WebSocket (ws:), and prints what it saw as one line of JSON.
 
 python python_v1.py URL [--call NAME JSON]
 """
@@ -9,6 +9,7 @@ import sys
 
 from mcp import ClientSession
 from mcp.client.sse import sse_client
+from mcp.client.websocket import websocket_client
 
 LIMIT_SECONDS = 60
 PAGES_MAX = 100
@@ -26,7 +27,8 @@ async def all_pages(list_page, member):
 
 
 async def look(url, call):
-    async with sse_client(url) as (read, write), ClientSession(read, write) as session:
+    connect = websocket_client if url.startswith("ws:") else sse_client
+    async with connect(url) as (read, write), ClientSession(read, write) as session:
         hello = await session.initialize()
         seen = {
             "protocolVersion": hello.protocolVersion,

@@ -1,6 +1,7 @@
 //! One connection: HTTP/1.1 or HTTP/2 by its first bytes, each with deadlines that fire.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
+use crate::http::guest::Guest;
 use crate::http::shared::Shared;
+use crate::http::websocket;
 
 /// The first bytes of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 method begins so.
 const HTTP2_PREFACE: &[u8] = b"PRI * HT";
@@ -60,42 +62,49 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
 }
 
 async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
-    let service = service(Arc::clone(&shared));
+    let guest = Arc::new(Guest::new(shared));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.limits.header_timeout)
+        .header_read_timeout(guest.shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    until_stopped(connection, shared.stopping.clone()).await
+        .serve_connection(TokioIo::new(stream), service(Arc::clone(&guest)))
+        .with_upgrades();
+    until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()).await?;
+    if let Some(seat) = guest.take_seat() {
+        // In this task, so that the connection's slot is held and the drain waits for it.
+        Box::pin(websocket::serve(&guest.shared, seat)).await;
+    }
+    Ok(())
 }
 
 async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
-    let service = service(Arc::clone(&shared));
+    let guest = Arc::new(Guest::new(shared));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_PING_INTERVAL)
-        .keep_alive_timeout(shared.limits.header_timeout)
+        .keep_alive_timeout(guest.shared.limits.header_timeout)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .serve_connection(TokioIo::new(stream), service);
-    until_stopped(connection, shared.stopping.clone()).await
+        .serve_connection(TokioIo::new(stream), service(Arc::clone(&guest)));
+    until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()).await
 }
 
 /// Serves until the client leaves, or the hub is asked to stop: then what is in flight may finish.
-async fn until_stopped(
-    connection: impl GracefulConnection<Error = hyper::Error>,
+async fn until_stopped<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    shut_down: impl FnOnce(Pin<&mut C>),
     mut stopping: watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         done = connection.as_mut() => return done,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        _ = stopping.wait_for(|stop| *stop) => shut_down(connection.as_mut()),
     }
     connection.await
 }
 
 fn service(
-    shared: Arc<Shared>,
+    guest: Arc<Guest>,
 ) -> impl hyper::service::Service<
     http::Request<Incoming>,
     Response = http::Response<Body>,
@@ -103,7 +112,7 @@ fn service(
     Future = impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + 'static,
 > {
     service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok(answer(&shared, request).await) }
+        let guest = Arc::clone(&guest);
+        async move { Ok(answer(&guest, request).await) }
     })
 }

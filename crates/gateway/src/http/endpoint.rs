@@ -12,11 +12,13 @@ use omni_types::ServerName;
 
 use crate::health;
 use crate::http::body::Body;
+use crate::http::guest::Guest;
 use crate::http::incoming;
 use crate::http::reply::{Setting, json, not_allowed, refuse, render, text};
 use crate::http::resumable;
 use crate::http::shared::Shared;
 use crate::http::sse;
+use crate::http::websocket;
 
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
@@ -30,7 +32,8 @@ const ACCEPT_BOTH: &[u8] = b"application/json, text/event-stream";
 const FORWARDED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// Answers one request.
-pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Response<Body> {
+    let shared = &guest.shared;
     if let Some(why) = shared.door.refuses(request.uri().authority(), request.headers()) {
         return refuse(StatusCode::FORBIDDEN, &why);
     }
@@ -55,6 +58,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
         Method::POST if is_sse => sse::take(shared, &scope, request).await,
         _ if is_sse => not_allowed("GET, POST"),
         Method::POST => post(shared, scope, request).await,
+        Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, request),
         Method::GET => get(shared, &scope, request.headers()),
         Method::DELETE => delete(shared, &scope, request.headers()),
         _ => not_allowed("GET, POST, DELETE"),

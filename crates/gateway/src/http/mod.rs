@@ -6,12 +6,14 @@ mod connection;
 mod door;
 mod endpoint;
 mod gateway;
+mod guest;
 mod held;
 mod incoming;
 mod reply;
 mod resumable;
 mod shared;
 mod sse;
+mod websocket;
 
 pub use gateway::{Gateway, GatewayError};
 pub use shared::GatewayLimits;

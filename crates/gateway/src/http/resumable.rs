@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use omni_hub::stage::Received;
 use omni_hub::{EventId, Hub, Missed, Reader, Reply, Session, StreamId, dispatch};
-use omni_protocol::Version;
+use omni_protocol::{Version, is_batch};
 use tokio::sync::watch;
 
 use crate::batch::{self, Batch, Origin};
@@ -24,7 +24,7 @@ const STREAM_AFTER: Duration = Duration::from_secs(5);
 
 /// Answers what a session's client posted.
 pub(crate) async fn answer(shared: &Arc<Shared>, session: Arc<Session>, received: Received) -> Response<Body> {
-    if batch::is_batch(&received.body) {
+    if is_batch(&received.body) {
         return Box::pin(answer_batch(shared, session, received)).await;
     }
     let hub = Arc::clone(&shared.hub);

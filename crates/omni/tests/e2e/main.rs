@@ -20,4 +20,5 @@ mod reload;
 mod resumption;
 mod transports_down;
 mod transports_up;
+mod websocket_down;
 mod wire;
