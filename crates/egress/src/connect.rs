@@ -9,7 +9,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use crate::dial::Io;
 use crate::error::EgressError;
 use crate::target::Target;
 
@@ -25,6 +27,15 @@ pub(crate) enum Connection {
 /// Idle HTTP/2 connections are asked for a sign of life this often.
 const KEEP_ALIVE_S: u64 = 20;
 
+/// What TLS offers to speak within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    /// HTTP/2, or HTTP/1.1.
+    Any,
+    /// HTTP/1.1 alone, from which a WebSocket is opened.
+    Http1,
+}
+
 pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> {
     if let Some(other) = &target.dial {
         let refused = |e: std::io::Error| EgressError::Connect { authority: target.authority(), why: e.to_string() };
@@ -35,18 +46,28 @@ pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> 
     if !target.tls {
         return handshake_http1(target, TokioIo::new(stream)).await;
     }
-    let fail = |why: String| EgressError::Tls { authority: target.authority(), why };
-    let name = ServerName::try_from(target.host.clone()).map_err(|e| fail(e.to_string()))?;
-    let stream = tls_connector()
-        .map_err(fail)?
-        .connect(name, stream)
-        .await
-        .map_err(|e| EgressError::Tls { authority: target.authority(), why: e.to_string() })?;
+    let stream = tls(target, stream, Alpn::Any).await?;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         handshake_http2(target, TokioIo::new(stream)).await
     } else {
         handshake_http1(target, TokioIo::new(stream)).await
     }
+}
+
+/// A connection without anything spoken on it yet.
+pub(crate) async fn dial_plain_or_tls(target: &Target, alpn: Alpn) -> Result<Box<dyn Io>, EgressError> {
+    if let Some(other) = &target.dial {
+        let refused = |e: std::io::Error| EgressError::Connect { authority: target.authority(), why: e.to_string() };
+        return other.dial(&target.host, target.port).await.map_err(refused);
+    }
+    let stream = dial(target).await?;
+    Ok(if target.tls { Box::new(tls(target, stream, alpn).await?) } else { Box::new(stream) })
+}
+
+async fn tls(target: &Target, stream: TcpStream, alpn: Alpn) -> Result<TlsStream<TcpStream>, EgressError> {
+    let fail = |why: String| EgressError::Tls { authority: target.authority(), why };
+    let name = ServerName::try_from(target.host.clone()).map_err(|e| fail(e.to_string()))?;
+    tls_connector(alpn).map_err(fail)?.connect(name, stream).await.map_err(|e| fail(e.to_string()))
 }
 
 async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
@@ -104,7 +125,7 @@ fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
 }
 
 /// TLS with the system's root certificates, made at first use: most hubs at home never need it.
-fn tls_connector() -> Result<TlsConnector, String> {
+fn tls_connector(alpn: Alpn) -> Result<TlsConnector, String> {
     static CONFIG: OnceLock<Result<Arc<rustls::ClientConfig>, String>> = OnceLock::new();
     CONFIG
         .get_or_init(|| {
@@ -124,5 +145,12 @@ fn tls_connector() -> Result<TlsConnector, String> {
             Ok(Arc::new(config))
         })
         .clone()
-        .map(TlsConnector::from)
+        .map(|config| match alpn {
+            Alpn::Any => TlsConnector::from(config),
+            Alpn::Http1 => {
+                let mut config = rustls::ClientConfig::clone(&config);
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                TlsConnector::from(Arc::new(config))
+            }
+        })
 }

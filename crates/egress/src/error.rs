@@ -38,6 +38,14 @@ pub enum EgressError {
         /// What failed.
         why: String,
     },
+    /// It did not open a WebSocket.
+    #[error("{authority} opens no WebSocket: {why}")]
+    WebSocket {
+        /// Host and port.
+        authority: String,
+        /// What it did instead.
+        why: String,
+    },
     /// No connection was free, or none came about, in time.
     #[error("no connection to {authority} within {seconds} s (all {in_use} are in use or none answers)")]
     ConnectTimeout {

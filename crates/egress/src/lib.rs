@@ -7,6 +7,7 @@ mod error;
 mod lease;
 mod pool;
 mod target;
+mod websocket;
 
 pub use body::{Body, collect};
 pub use dial::{Dial, Dialing, Io};
@@ -14,3 +15,4 @@ pub use error::EgressError;
 pub use lease::PoolLimits;
 pub use pool::{Client, PoolStatus};
 pub use target::Target;
+pub use websocket::{WebSocketReader, WebSocketWriter, websocket};

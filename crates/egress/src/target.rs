@@ -85,6 +85,13 @@ impl Target {
         &self.host_header
     }
 
+    /// The address of a WebSocket here.
+    pub(crate) fn absolute_websocket(&self) -> Option<Uri> {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        let host = self.host_header.to_str().ok()?;
+        Uri::builder().scheme(scheme).authority(host).path_and_query(self.path.clone()).build().ok()
+    }
+
     /// Scheme and authority, for requests over HTTP/2.
     pub(crate) fn absolute(&self, path: &PathAndQuery) -> Option<Uri> {
         Uri::builder()

@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::settings::{RemoteTransport, Sharing};
 use crate::slots::{Connecting, forget};
 use crate::spec::{RemoteSpec, Transport};
-use crate::transports::{HttpWire, sse, stdio};
+use crate::transports::{HttpWire, sse, stdio, websocket};
 use crate::wire::Wire;
 
 /// A process that ends sooner than this after its start counts as a failed start.
@@ -249,7 +249,7 @@ impl Server {
         match transport {
             RemoteTransport::Http => Ok(Wire::Http(HttpWire::new(client.clone(), remote))),
             RemoteTransport::Sse => Ok(Wire::Channel(sse::open(name, client, remote, on_end).await?)),
-            RemoteTransport::WebSocket => Err(LinkError::Stopped),
+            RemoteTransport::WebSocket => Ok(Wire::Channel(websocket::open(name, remote, on_end).await?)),
         }
     }
 

@@ -21,4 +21,5 @@ mod resumption;
 mod transports_down;
 mod transports_up;
 mod websocket_down;
+mod websocket_up;
 mod wire;

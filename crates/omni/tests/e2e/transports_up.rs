@@ -16,7 +16,7 @@ use crate::harness::{Client, Era, Hub, until};
 use crate::real_servers::{Listening, everywhere, look_at_everything};
 
 /// What a server of one tool says to what every conversation begins with; `None` to a `tools/call`.
-fn hello(message: &Value) -> Option<Value> {
+pub(crate) fn hello(message: &Value) -> Option<Value> {
     let result = match message["method"].as_str().unwrap_or_default() {
         "initialize" => json!({
             "protocolVersion": message["params"]["protocolVersion"], "capabilities": { "tools": {} },
@@ -32,7 +32,7 @@ fn hello(message: &Value) -> Option<Value> {
     Some(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }))
 }
 
-fn text_answer(id: &Value, text: &str) -> Value {
+pub(crate) fn text_answer(id: &Value, text: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "result": { "content": [{ "type": "text", "text": text }] } })
 }
 
