@@ -131,9 +131,9 @@ impl Server {
         let mut next_id = 1;
         let first = self.attempt(&profile, self.speaks(), &mut next_id).await;
         let (wire, hello) = match first {
-            // Some servers end when the first message is none that they know.
+            // Some servers end when the first message is none that they know, also those that were of another era before.
             Err(LinkError::Ended { .. } | LinkError::Disconnected { .. })
-                if profile.version.era() == Era::Modern && self.speaks().modern.is_none() =>
+                if profile.version.era() == Era::Modern && self.speaks().modern != Some(false) =>
             {
                 let speaks = Speaks { modern: Some(false), legacy: None, sse: self.speaks().sse };
                 self.attempt(&profile, speaks, &mut next_id).await?
@@ -158,7 +158,7 @@ impl Server {
         Ok(link)
     }
 
-    async fn attempt(
+    pub(crate) async fn attempt(
         self: &Arc<Self>,
         profile: &Profile,
         speaks: Speaks,

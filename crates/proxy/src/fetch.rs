@@ -1,5 +1,6 @@
 //! Asking a server for everything it offers, page after page, within bounds.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +17,9 @@ use crate::outgoing::Outgoing;
 const PAGES_MAX: usize = 2_000;
 /// Items of one list.
 const ITEMS_MAX: usize = 100_000;
+/// Arrays and objects within one another in one item. A client whose parser allows no more, as many do, would lose the
+/// whole list by one tool of one server.
+const ITEM_DEPTH_MAX: usize = 100;
 /// Bytes of one list.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -36,6 +40,7 @@ pub(crate) async fn fetch(link: &Arc<Link>) -> Result<Catalog, LinkError> {
 async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError> {
     let mut list = List::default();
     let mut cursor: Option<String> = None;
+    let mut seen = HashSet::new();
     let mut bytes = 0;
     for _page in 0..PAGES_MAX {
         let message = ask(link, kind, cursor.as_deref()).await?;
@@ -54,7 +59,15 @@ async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError>
         }
         bytes += result.len();
         list.hint = list.hint.or_else(|| hint(result));
-        list.items.extend(page.items.into_iter().map(|(key, key_range, text)| Item { key, key_range, text }));
+        let before = page.items.len();
+        let fit = page.items.into_iter().filter(|(_, _, text)| depth(text) <= ITEM_DEPTH_MAX);
+        let taken = list.items.len();
+        list.items.extend(fit.map(|(key, key_range, text)| Item { key, key_range, text }));
+        let too_deep = before - (list.items.len() - taken);
+        if too_deep > 0 {
+            let server = link.server().as_str();
+            tracing::warn!(target: "server", server, left_out = too_deep, "{} deeper than {ITEM_DEPTH_MAX}", kind.member());
+        }
         if list.items.len() > ITEMS_MAX || bytes > BYTES_MAX {
             return Err(LinkError::Broken(format!(
                 "{} has more than {ITEMS_MAX} items or {BYTES_MAX} bytes",
@@ -63,7 +76,7 @@ async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError>
         }
         match page.next_cursor {
             None => return Ok(list),
-            Some(next) if Some(&next) == cursor.as_ref() => {
+            Some(next) if !seen.insert(next.clone()) => {
                 return Err(LinkError::Broken(format!("{} gives the same cursor again and again", kind.method())));
             }
             next => cursor = next,
@@ -96,6 +109,25 @@ async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<M
     Ok(last)
 }
 
+/// How deep arrays and objects lie within one another in a JSON text.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 fn hint(result: &str) -> Option<CacheHint> {
     #[derive(serde::Deserialize)]
     struct Hint {
@@ -106,4 +138,15 @@ fn hint(result: &str) -> Option<CacheHint> {
     }
     let found: Hint = serde_json::from_str(result).ok()?;
     Some(CacheHint { ttl_ms: found.ttl_ms?, public: found.scope.as_deref() == Some("public") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn emg_1_depth_counts_brackets_and_none_in_strings() {
+        assert_eq!(depth(r#"{"a":[1,{"b":"[[[["}],"c\"[[":{}}"#), 3);
+        assert_eq!((depth("1"), depth(&"[".repeat(500))), (0, 500));
+    }
 }

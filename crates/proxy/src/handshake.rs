@@ -31,10 +31,7 @@ pub(crate) async fn greet(
     let modern_first = if wants_modern { speaks.modern != Some(false) } else { speaks.legacy == Some(false) };
     let mut refused = Vec::new();
     for modern in [modern_first, !modern_first] {
-        let known = if modern { speaks.modern } else { speaks.legacy };
-        if known == Some(false) && modern != modern_first {
-            continue;
-        }
+        // Also the era that it did not speak before is tried: it may have been replaced by one that does.
         let outcome = if modern { discover(wire, next_id).await? } else { initialize(wire, profile, next_id).await? };
         match outcome {
             Outcome::Agreed(hello) => return Ok(hello),

@@ -99,9 +99,11 @@ impl Health {
 /// Whether a failure says that the server, or the way to it, is broken; its refusals and the hub's own do not.
 pub(crate) fn is_failure(error: &LinkError) -> bool {
     match error {
-        LinkError::Timeout { .. } | LinkError::Ended { .. } | LinkError::Broken(_) | LinkError::NotStarted { .. } => {
-            true
-        }
+        LinkError::Timeout { .. }
+        | LinkError::Ended { .. }
+        | LinkError::Disconnected { .. }
+        | LinkError::Broken(_)
+        | LinkError::NotStarted { .. } => true,
         // One answer that is too large says nothing about the others.
         LinkError::Egress(EgressError::BodyTooLarge { .. }) => false,
         LinkError::Egress(_) => true,

@@ -23,6 +23,7 @@ mod pace;
 pub mod process;
 mod profile;
 mod refresh;
+mod reprobe;
 mod resilience;
 mod server;
 pub mod settings;

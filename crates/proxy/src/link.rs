@@ -213,7 +213,7 @@ impl Link {
         match outcome {
             Ok(_) => self.health.breaker.succeeded(epoch),
             Err(error) if is_failure(error) => {
-                let by_its_end = matches!(error, LinkError::Ended { .. });
+                let by_its_end = matches!(error, LinkError::Ended { .. } | LinkError::Disconnected { .. });
                 if by_its_end && self.end_counted.swap(true, Ordering::AcqRel) {
                     return;
                 }

@@ -18,7 +18,7 @@ use crate::catalog::CatalogState;
 use crate::error::LinkError;
 use crate::event::Event;
 use crate::health::Health;
-use crate::hello::Speaks;
+use crate::hello::{Doubts, Speaks};
 use crate::link::Link;
 use crate::process::Guard;
 use crate::profile::{LinkKey, Profile};
@@ -44,6 +44,7 @@ pub struct Server {
     pub(crate) client: Option<Client>,
     links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
     pub(crate) speaks: Mutex<Speaks>,
+    pub(crate) doubts: Doubts,
     pub(crate) health: Arc<Health>,
     pub(crate) shelves: Shelves,
     pub(crate) store: Option<CatalogStore>,
@@ -85,6 +86,7 @@ impl Server {
             client,
             links: Mutex::default(),
             speaks: Mutex::new(speaks),
+            doubts: Doubts::default(),
             health,
             shelves: Shelves::new(state),
             store,

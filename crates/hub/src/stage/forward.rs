@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, members, response};
-use omni_proxy::{Exchange, Link, Outgoing, Place};
+use omni_proxy::{Exchange, Link, LinkError, Outgoing, Place};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -12,7 +12,7 @@ use crate::log_level;
 use crate::parking::Parked;
 use crate::stage::authorize::Authorized;
 use crate::stage::input::may_ask;
-use crate::stage::route::{Going, Routed};
+use crate::stage::route::{Going, Routed, route};
 use crate::stage::validate::{Caller, Validated};
 
 /// A server's answer, or its beginning.
@@ -43,7 +43,11 @@ pub(super) enum Arrived {
 ///
 /// # Errors
 /// When the server fails, or the client cancels the call.
-pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> {
+pub async fn forward(hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> {
+    send(hub, routed, true).await
+}
+
+async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, Fault> {
     let Routed { authorized, link, going, place } = routed;
     let validated = &authorized.admitted.authenticated.validated;
     let calls = validated.received().calls.as_ref();
@@ -58,8 +62,17 @@ pub async fn forward(_hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault>
             let asks_otherwise =
                 matches!(validated.caller, Caller::Session(_)) && may_ask(&outgoing.method, link.version().era());
             let again = asks_otherwise.then(|| Box::new(outgoing.clone()));
-            let exchanging = async { link.exchange(outgoing).await.map_err(|e| link.fault(&e)) };
-            Arrived::Answer { exchange: unless_cancelled(booked.as_ref(), exchanging).await?, again }
+            let outcome = unless_cancelled(booked.as_ref(), async { Ok(link.exchange(outgoing).await) }).await?;
+            if first && link.refused(&outcome) {
+                let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome).await) });
+                if unless_cancelled(booked.as_ref(), doubting).await? {
+                    // Nothing ran: it was refused by a server that is another one now. Nothing else is sent twice.
+                    drop((booked, place));
+                    let routed = Box::pin(route(hub, authorized)).await?;
+                    return Box::pin(send(hub, routed, false)).await;
+                }
+            }
+            Arrived::Answer { exchange: outcome.map_err(|e| link.fault(&e))?, again }
         }
         Going::Back(parked) => Arrived::Resumed(Box::new(Box::pin(resume(validated, *parked)).await?)),
     };
@@ -91,6 +104,13 @@ async fn resume(validated: &Validated, mut parked: Parked) -> Result<Parked, Fau
     // The server's time begins now: until now it was the client's.
     parked.messages.go_on();
     Ok(parked)
+}
+
+async fn doubted(authorized: &Authorized, link: &Arc<Link>, outcome: &Result<Exchange, LinkError>) -> bool {
+    match authorized.found() {
+        Some(found) => found.server.doubt(link, outcome).await,
+        None => false,
+    }
 }
 
 /// Does `work` unless the client cancels the call before.

@@ -3,9 +3,9 @@
 //! `omni guard -- COMMAND ARGS…` starts the server on its own standard streams, so nothing is copied through it, and
 //! watches for two things: the server's end, and the end of whoever holds the other end of standard input. The kernel
 //! closes that pipe however the hub dies, also by `kill -9`, so nothing has to be sent and nothing can be missed.
-//! As child subreaper it inherits what the server leaves behind, also in other sessions and process groups.
+//! As child subreaper it inherits what the server leaves behind, also in other sessions and process groups. Should the
+//! guard itself be killed, the hub does its work (`orphans.rs`).
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,7 +13,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, wait};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, pidfd_open, setsid, wait};
+
+use crate::process::tree::descendants;
 
 /// From the end of standard input to SIGTERM, and from there to SIGKILL (stdio transport, "Shutdown").
 const GRACE: Duration = Duration::from_secs(2);
@@ -40,7 +42,10 @@ pub fn run(command: &OsString, args: &[OsString]) -> ExitCode {
 
 fn guard(command: &OsString, args: &[OsString]) -> io::Result<ExitCode> {
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // A session of its own: by its number the hub finds what is left, should this process be killed. Who started it as the
+    // leader of a group does without.
+    let _leads_already = setsid();
+    rustix::process::set_child_subreaper(Some(getpid()))?;
     let mut child = Command::new(command).args(args).process_group(0).spawn()?;
     let pid = Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
@@ -95,7 +100,7 @@ fn wait_for_end(pidfd: &OwnedFd, limit: Duration) -> io::Result<bool> {
 }
 
 fn signal_descendants(signal: Signal) {
-    for pid in descendants() {
+    for pid in descendants(getpid()) {
         // It may have ended in the meantime.
         let _gone = kill_process(pid, signal);
     }
@@ -104,7 +109,7 @@ fn signal_descendants(signal: Signal) {
 /// Kills until nothing is left: what a killed process leaves behind is handed to this one and found in the next round.
 fn kill_descendants() {
     for _ in 0..KILL_ROUNDS_MAX {
-        let alive = descendants();
+        let alive = descendants(getpid());
         if alive.is_empty() {
             return;
         }
@@ -114,30 +119,4 @@ fn kill_descendants() {
         std::thread::sleep(KILL_PAUSE);
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
     }
-}
-
-/// All living descendants of this process.
-fn descendants() -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The second field, the name, may hold blanks and brackets; the state and the parent follow its last bracket.
-        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let state = fields.next();
-        let Some(parent) = fields.next().and_then(|p| p.parse::<i32>().ok()) else { continue };
-        if state != Some("Z") {
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let mut found = Vec::new();
-    let mut queue = vec![rustix::process::getpid().as_raw_nonzero().get()];
-    while let Some(parent) = queue.pop() {
-        for child in children.remove(&parent).unwrap_or_default() {
-            queue.push(child);
-            found.extend(Pid::from_raw(child));
-        }
-    }
-    found
 }

@@ -52,8 +52,12 @@ pub(crate) fn spawn(spec: &StdioSpec, guard: Option<&Guard>) -> Result<Child, Li
         None => Command::new(program),
     };
     command.args(&spec.args).env_clear().envs(env).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own: a Ctrl-C at the terminal ends the hub, which then ends its servers in order.
-    command.process_group(0).kill_on_drop(false);
+    command.kill_on_drop(false);
+    if guard.is_none() {
+        // A group of its own: a Ctrl-C at the terminal ends the hub, which then ends its servers in order. A guard opens a
+        // session of its own, which the leader of a group could not.
+        command.process_group(0);
+    }
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }

@@ -10,7 +10,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use crate::channel::{Channel, OnEnd, Port, Queue};
 use crate::demux::Demux;
 use crate::error::LinkError;
-use crate::process::{Child, Tail};
+use crate::process::{Child, GuardWatch, Tail};
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
 /// For a process that closed its standard output to end, so that its exit status can be told.
@@ -92,11 +92,23 @@ struct Reading {
 }
 
 async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: OnEnd) {
-    let broken = read_lines(&mut reading).await;
+    let mut guard = GuardWatch::of(&process);
+    let broken = {
+        let mut reading = std::pin::pin!(read_lines(&mut reading));
+        tokio::select! {
+            broken = &mut reading => broken,
+            // What a killed guard left behind was ended; what it wrote before is still to be read.
+            () = guard.swept() => reading.await,
+        }
+    };
+    let mut ended = async || {
+        guard.swept().await;
+        process.wait().await
+    };
     let error = match broken {
         Some(broken) => broken,
         None => {
-            let how = match tokio::time::timeout(EXIT_WAIT, process.wait()).await {
+            let how = match tokio::time::timeout(EXIT_WAIT, ended()).await {
                 Ok(Ok(status)) => status.to_string(),
                 _ => "it closed its standard output".to_owned(),
             };
@@ -108,7 +120,7 @@ async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: O
     reading.demux.end(&error);
     on_end(error);
     // Whoever waits for the process's end reaps it: no zombie is left, however long its guard takes.
-    let _status = process.wait().await;
+    let _status = ended().await;
 }
 
 /// Reads until the process closes its standard output, or breaks the protocol past mending.

@@ -11,9 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::Era;
 
-/// The session of a server of the earlier era.
-const SESSION: &str = "scripted";
-
 /// What becomes of a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -78,8 +75,9 @@ struct State {
     act: Mutex<Act>,
     /// Requests of every kind that came.
     requests: AtomicUsize,
-    /// Bodies of calls of `fault` that came whole.
+    /// Bodies of calls of `fault` that came whole and were not refused.
     calls: Mutex<Vec<String>>,
+    session: AtomicUsize,
     /// Told when a held call may be answered.
     release: tokio::sync::watch::Sender<u64>,
 }
@@ -92,6 +90,7 @@ impl Scripted {
             act: Mutex::new(Act::Good),
             requests: AtomicUsize::new(0),
             calls: Mutex::default(),
+            session: AtomicUsize::new(1),
             release: tokio::sync::watch::Sender::new(0),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -120,12 +119,22 @@ impl Scripted {
         *lock(&self.state.act) = act;
     }
 
+    /// From now on it speaks this era and no other, as a server does that was replaced at its address.
+    pub(crate) fn speaks(&self, era: Era) {
+        *lock(&self.state.era) = era;
+    }
+
+    /// Forgets its session, as a server does that was started anew.
+    pub(crate) fn forgets(&self) {
+        self.state.session.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Requests of every kind that came.
     pub(crate) fn requests(&self) -> usize {
         self.state.requests.load(Ordering::SeqCst)
     }
 
-    /// Bodies of calls of `fault` that came whole.
+    /// Bodies of calls of `fault` that came whole and were not refused.
     pub(crate) fn calls(&self) -> Vec<String> {
         lock(&self.state.calls).clone()
     }
@@ -167,7 +176,9 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
             }
             continue;
         }
-        lock(&state.calls).push(String::from_utf8(request.body.clone()).unwrap());
+        if good.starts_with(b"HTTP/1.1 200") {
+            lock(&state.calls).push(String::from_utf8(request.body.clone()).unwrap());
+        }
         let act = lock(&state.act).clone();
         if !perform(act, &mut stream, &state, &message, good).await {
             return;
@@ -284,7 +295,7 @@ fn good(request: &Request, message: &Value, state: &State) -> Vec<u8> {
         let body = json!({ "jsonrpc": "2.0", "id": message["id"], "error": error });
         return answer("400 Bad Request", "content-type: application/json\r\n", &body.to_string());
     }
-    let in_session = request.head.contains(&format!("mcp-session-id: {SESSION}"));
+    let in_session = request.head.contains(&format!("mcp-session-id: s{}\r", state.session.load(Ordering::SeqCst)));
     if era == Era::Legacy && !in_session && method != "initialize" {
         let error = json!({ "code": -32000, "message": "Bad Request: Server not initialized" });
         let body = json!({ "jsonrpc": "2.0", "id": null, "error": error });
@@ -315,7 +326,11 @@ fn good(request: &Request, message: &Value, state: &State) -> Vec<u8> {
         (result["ttlMs"], result["cacheScope"]) = (json!(0), json!("private"));
     }
     let body = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }).to_string();
-    let session = if method == "initialize" { format!("mcp-session-id: {SESSION}\r\n") } else { String::new() };
+    let session = if method == "initialize" {
+        format!("mcp-session-id: s{}\r\n", state.session.load(Ordering::SeqCst))
+    } else {
+        String::new()
+    };
     if !state.streams || method != "tools/call" {
         return answer("200 OK", &format!("content-type: application/json\r\n{session}"), &body);
     }
