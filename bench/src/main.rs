@@ -1,5 +1,6 @@
 //! `omni-bench`: what the hub costs, measured beside a bare hyper proxy, nginx and a rival in one interleaved run.
 
+mod isolation;
 mod load;
 mod process;
 mod rawproxy;
@@ -32,6 +33,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Measure all contenders in one interleaved run and write the report
     Run(run::RunArgs),
+    /// Whether one bad server moves the others' latency: p99 beside a good server and beside a bad one, in one run
+    Isolation(isolation::IsolationArgs),
     /// Write the report again from the results of a run
     Report(report::ReportArgs),
 }
@@ -63,6 +66,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
             return Ok(if measured.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
         }
         Command::Run(args) => run::run(args)?,
+        Command::Isolation(args) => isolation::run(args)?,
         Command::Report(args) => report::write(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,163 @@
+//! Whether one bad server moves the others' latency (EMG-1): the same pressure on a good server and on a bad one, in turns.
+
+mod faulty;
+mod pressure;
+
+use crate::isolation::faulty::{Faulty, Kind};
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum as _};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The others' p99 may be so many times what it is beside a good server.
+const RATIO_MAX: f64 = 1.2;
+/// For a process to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `omni-bench isolation`
+#[derive(Args)]
+pub(crate) struct IsolationArgs {
+    /// The hub
+    #[arg(long, value_name = "PROGRAM")]
+    omni: PathBuf,
+    /// The faulty servers that are processes; without it only those behind HTTP are tried
+    #[arg(long, value_name = "PROGRAM")]
+    fixture: Option<PathBuf>,
+    /// Turns of each kind: one beside a good server, one beside the bad one
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds a turn
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Sessions whose latency is measured
+    #[arg(long, default_value_t = 4)]
+    sessions: u32,
+    /// Only these kinds
+    #[arg(long, value_enum)]
+    only: Vec<Kind>,
+}
+
+/// A process that ends with this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Prints a line for each kind; an error when one moves the others by more than it may.
+pub(crate) fn run(args: &IsolationArgs) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    let upstreams = [upstream()?, upstream()?];
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{:<18} {:>14} {:>14} {:>7}  moved it (median of {} p99 each, µs)",
+        "beside", "good", "bad", "ratio", args.rounds
+    )?;
+    let mut moved = Vec::new();
+    for kind in Kind::value_variants().iter().filter(|kind| args.only.is_empty() || args.only.contains(kind)) {
+        let Some(faulty) = Faulty::start(*kind, args.fixture.as_deref())? else { continue };
+        let (good, bad) = measure(args, folder.path(), &upstreams, &faulty)?;
+        let ratio = bad / good;
+        let verdict = if ratio > RATIO_MAX { "yes" } else { "no" };
+        writeln!(out, "{:<18} {good:>14.0} {bad:>14.0} {ratio:>7.2}  {verdict}", kind.name())?;
+        if ratio > RATIO_MAX {
+            moved.push(kind.name());
+        }
+    }
+    if !moved.is_empty() {
+        bail!("p99 beside {} is more than {RATIO_MAX} × what it is beside a good server", moved.join(", "));
+    }
+    Ok(())
+}
+
+/// The others' p99 beside a good server, and beside the bad one.
+fn measure(
+    args: &IsolationArgs,
+    folder: &Path,
+    upstreams: &[(Running, SocketAddr); 2],
+    faulty: &Faulty,
+) -> anyhow::Result<(f64, f64)> {
+    let url = |address: SocketAddr| json!({ "url": format!("http://{address}/mcp") });
+    let mut entry = faulty.entry();
+    entry["timeout_s"] = json!(1);
+    let servers = json!({ "measured": url(upstreams[0].1), "good": url(upstreams[1].1), "bad": entry });
+    let (_hub, address) = hub(&args.omni, folder, &json!({ "servers": servers, "log": { "level": "error" } }))?;
+    let (mut beside_good, mut beside_bad) = (Vec::new(), Vec::new());
+    // The first turn warms up and is not counted.
+    for round in 0..=args.rounds {
+        for (server, into) in [("good", &mut beside_good), ("bad", &mut beside_bad)] {
+            let pressing = pressure::start(address, server, faulty.tool(server));
+            let p99 = load(address, args)?;
+            pressing.stop();
+            if round > 0 {
+                into.push(p99);
+            }
+        }
+    }
+    Ok((median(beside_good), median(beside_bad)))
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The load runs as a process of its own, so that the pressure takes nothing of its thread.
+fn load(hub: SocketAddr, args: &IsolationArgs) -> anyhow::Result<f64> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["load", "--url", &format!("http://{hub}/mcp"), "--tool", "measured__echo"]);
+    command.args(["--sessions", &args.sessions.to_string(), "--seconds", &args.seconds.to_string()]);
+    let output = command.stderr(Stdio::inherit()).output().context("the load cannot be started")?;
+    let measured: Value = serde_json::from_slice(&output.stdout).context("the load did not end well")?;
+    if measured["errors"] != 0 {
+        bail!("calls of the good server failed: {}", measured["first_error"]);
+    }
+    measured["p99_us"].as_f64().context("the load tells no p99")
+}
+
+fn upstream() -> anyhow::Result<(Running, SocketAddr)> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?.local_addr()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    let child = command.args(["upstream", "--listen", &address.to_string()]).stdin(Stdio::null()).spawn()?;
+    let (running, since) = (Running(child), Instant::now());
+    while std::net::TcpStream::connect(address).is_err() {
+        if since.elapsed() > PATIENCE {
+            bail!("the upstream does not listen at {address}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok((running, address))
+}
+
+fn hub(program: &Path, folder: &Path, config: &Value) -> anyhow::Result<(Running, SocketAddr)> {
+    let file = folder.join("omni.yaml");
+    std::fs::write(&file, config.to_string()).context("cannot write omni.yaml")?;
+    let mut command = Command::new(program);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&file);
+    command.arg("--data-dir").arg(tempfile::tempdir_in(folder)?.keep());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the hub cannot be started")?;
+    let stdout = child.stdout.take();
+    let running = Running(child);
+    let mut banner = String::new();
+    BufReader::new(stdout.context("no standard output")?).read_line(&mut banner)?;
+    let address = banner.split_once("listens on http://").and_then(|(_, rest)| rest.split_once("/mcp"));
+    let (address, _) = address.with_context(|| format!("the hub did not start: {banner}"))?;
+    Ok((running, address.parse()?))
+}
