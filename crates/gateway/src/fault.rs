@@ -17,6 +17,7 @@ fn code(kind: FaultKind, version: Version) -> ErrorCode {
         FaultKind::MethodNotFound => ErrorCode::METHOD_NOT_FOUND,
         FaultKind::InvalidParams | FaultKind::MissingMeta => ErrorCode::INVALID_PARAMS,
         FaultKind::HeaderMismatch => ErrorCode::HEADER_MISMATCH,
+        FaultKind::MissingCapability => ErrorCode::MISSING_CLIENT_CAPABILITY,
         FaultKind::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,
         FaultKind::ResourceNotFound => resource_not_found(version),
         FaultKind::Denied => ErrorCode::DENIED,
@@ -40,6 +41,7 @@ pub(crate) fn status(kind: FaultKind, version: Version) -> u16 {
         | FaultKind::SessionRequired
         | FaultKind::MissingMeta
         | FaultKind::HeaderMismatch
+        | FaultKind::MissingCapability
         | FaultKind::UnsupportedVersion => 400,
         FaultKind::SessionNotFound => 404,
         FaultKind::MethodNotFound if modern => 404,

@@ -24,7 +24,10 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
         Err(fault) => {
             record.close(Some(&fault));
             let version = match fault.kind() {
-                FaultKind::MissingMeta | FaultKind::HeaderMismatch | FaultKind::UnsupportedVersion => Version::LATEST,
+                FaultKind::MissingMeta
+                | FaultKind::MissingCapability
+                | FaultKind::HeaderMismatch
+                | FaultKind::UnsupportedVersion => Version::LATEST,
                 FaultKind::MethodNotFound => known.unwrap_or(Version::LATEST),
                 _ => known.or(says).unwrap_or(Version::LATEST_LEGACY),
             };
@@ -70,6 +73,9 @@ async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> R
         Method::Listen => flow::listen::listen(hub, validated),
         Method::SetLevel => answer(Box::pin(flow::set_level::set_level(hub, validated)).await),
         Method::Ping => answer(flow::ping::ping(hub, validated)),
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+            answer(Box::pin(flow::task::task(hub, validated, record)).await)
+        }
         Method::Other(_) => answer(Box::pin(flow::other::other(hub, validated, record)).await),
         _ => Err(flow::other::unknown_method(&validated)),
     }

@@ -11,10 +11,11 @@ use omni_proxy::{Capabilities, Event, Profile, Server, ServerStatus};
 use omni_types::Principal;
 use tokio::sync::{Semaphore, broadcast};
 
+use crate::chance::random;
 use crate::limits::Limits;
 use crate::parking::Parking;
 use crate::scope::Scope;
-use crate::seal::Seal;
+use crate::seal::{KEY_BYTES, Seal};
 use crate::session::{Session, Sessions};
 use crate::snapshot::Snapshot;
 use crate::view::View;
@@ -42,6 +43,14 @@ pub struct Hub {
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
 
+/// A key that nobody knows.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn fresh_key() -> Result<[u8; KEY_BYTES], HubError> {
+    random().map_err(|_| HubError)
+}
+
 /// Why a hub cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the system has no randomness to give")]
@@ -53,6 +62,20 @@ impl Hub {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn new(local_principal: Principal, policy: Policy, limits: Limits) -> Result<Arc<Self>, HubError> {
+        Self::with_key(&fresh_key()?, local_principal, policy, limits)
+    }
+
+    /// The same with the key under which it seals what clients bring back: what another hub of the same key sealed, this
+    /// one opens.
+    ///
+    /// # Errors
+    /// When the key cannot be used.
+    pub fn with_key(
+        key: &[u8; KEY_BYTES],
+        local_principal: Principal,
+        policy: Policy,
+        limits: Limits,
+    ) -> Result<Arc<Self>, HubError> {
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
             local_principal,
@@ -60,7 +83,7 @@ impl Hub {
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             parking: Parking::new(limits.parked_max, limits.input_wait),
             limits,
-            seal: Seal::new().map_err(|_| HubError)?,
+            seal: Seal::new(key).map_err(|_| HubError)?,
             events: broadcast::Sender::new(EVENTS_MAX),
             changes: Arc::default(),
             views: Mutex::default(),

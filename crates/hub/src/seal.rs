@@ -1,4 +1,5 @@
-//! Cursors that only this hub can make: AES-256-GCM-SIV, so that a client learns nothing and can forge nothing.
+//! What clients bring back (cursors, states, ids of tasks), and only hubs of one key can make: AES-256-GCM-SIV, so that a
+//! client learns nothing and can forge nothing.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use omni_protocol::{decode_cursor, encode_cursor};
@@ -8,7 +9,10 @@ use crate::chance::{NoRandomness, random};
 /// Bytes of a cursor that is looked at.
 const CURSOR_LENGTH_MAX: usize = 4_096;
 
-/// A key of this process.
+/// Bytes of a key.
+pub const KEY_BYTES: usize = 32;
+
+/// A key.
 pub struct Seal(LessSafeKey);
 
 impl std::fmt::Debug for Seal {
@@ -18,12 +22,12 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// A fresh key. Cursors do not outlive the hub that made them: a client that comes with an older one begins anew.
+    /// Seals under `key`.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
-    pub fn new() -> Result<Self, NoRandomness> {
-        let key = UnboundKey::new(&AES_256_GCM_SIV, &random::<32>()?).map_err(|_| NoRandomness)?;
+    /// When the library does not take it.
+    pub fn new(key: &[u8; KEY_BYTES]) -> Result<Self, NoRandomness> {
+        let key = UnboundKey::new(&AES_256_GCM_SIV, key).map_err(|_| NoRandomness)?;
         Ok(Self(LessSafeKey::new(key)))
     }
 
@@ -64,11 +68,11 @@ mod tests {
 
     #[test]
     fn only_the_same_hub_and_context_open_it() {
-        let seal = Seal::new().unwrap();
+        let seal = Seal::new(&[1; 32]).unwrap();
         let cursor = seal.seal("tools", "files__read").unwrap();
         assert_eq!(seal.open("tools", &cursor).as_deref(), Some("files__read"));
         assert_eq!(seal.open("prompts", &cursor), None);
-        assert_eq!(Seal::new().unwrap().open("tools", &cursor), None);
+        assert_eq!(Seal::new(&[2; 32]).unwrap().open("tools", &cursor), None);
         for at in 0..cursor.len() {
             let mut forged = cursor.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };

@@ -27,6 +27,12 @@ pub enum Method {
     SetLevel,
     /// `subscriptions/listen`
     Listen,
+    /// `tasks/get` (extension of 2026-07-28; something else before)
+    TasksGet,
+    /// `tasks/update`
+    TasksUpdate,
+    /// `tasks/cancel`
+    TasksCancel,
     /// `sampling/createMessage`, asked by servers
     CreateMessage,
     /// `elicitation/create`, asked by servers
@@ -154,6 +160,9 @@ impl Method {
             "completion/complete" => Self::Complete,
             "logging/setLevel" => Self::SetLevel,
             "subscriptions/listen" => Self::Listen,
+            "tasks/get" => Self::TasksGet,
+            "tasks/update" => Self::TasksUpdate,
+            "tasks/cancel" => Self::TasksCancel,
             "sampling/createMessage" => Self::CreateMessage,
             "elicitation/create" => Self::Elicit,
             "roots/list" => Self::RootsList,
@@ -187,6 +196,9 @@ impl Method {
             Self::Complete => "completion/complete",
             Self::SetLevel => "logging/setLevel",
             Self::Listen => "subscriptions/listen",
+            Self::TasksGet => "tasks/get",
+            Self::TasksUpdate => "tasks/update",
+            Self::TasksCancel => "tasks/cancel",
             Self::CreateMessage => "sampling/createMessage",
             Self::Elicit => "elicitation/create",
             Self::RootsList => "roots/list",
@@ -215,6 +227,12 @@ impl Method {
     #[must_use]
     pub const fn is_modern_only(&self) -> bool {
         matches!(self, Self::Discover | Self::Listen)
+    }
+
+    /// Whether it is about a task, named by `taskId`.
+    #[must_use]
+    pub const fn is_of_task(&self) -> bool {
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel)
     }
 
     /// Whether its result carries `ttlMs` and `cacheScope` in 2026-07-28.

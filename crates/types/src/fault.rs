@@ -26,6 +26,8 @@ pub enum FaultKind {
     MissingMeta,
     /// A header contradicts the body (2026-07-28, -32020).
     HeaderMismatch,
+    /// The client did not declare what the request needs (2026-07-28, -32021).
+    MissingCapability,
     /// The revision is not spoken here (2026-07-28, -32022).
     UnsupportedVersion,
     /// No resource has this URI (-32002 before 2026-07-28, -32602 since).

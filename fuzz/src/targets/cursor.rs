@@ -6,8 +6,8 @@ use omni_hub::Seal;
 
 use crate::pieces::Pieces;
 
-static SEAL: LazyLock<Option<Seal>> = LazyLock::new(|| Seal::new().ok());
-static OTHER: LazyLock<Option<Seal>> = LazyLock::new(|| Seal::new().ok());
+static SEAL: LazyLock<Option<Seal>> = LazyLock::new(|| Seal::new(&[1; 32]).ok());
+static OTHER: LazyLock<Option<Seal>> = LazyLock::new(|| Seal::new(&[2; 32]).ok());
 
 pub(crate) fn run(data: &[u8]) {
     let (Some(seal), Some(other)) = (&*SEAL, &*OTHER) else { panic!("no randomness") };

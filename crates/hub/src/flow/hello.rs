@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use omni_protocol::Era;
 use omni_proxy::{Catalog, Profile, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::scope::Scope;
+use crate::task_id::EXTENSION as TASKS;
 
 /// Characters of one server's instructions that are passed on.
 const INSTRUCTIONS_MAX: usize = 8_000;
@@ -14,6 +16,9 @@ const INSTRUCTIONS_MAX: usize = 8_000;
 /// JSON text of the hub's name and version.
 pub(crate) const HUB_INFO: &str =
     concat!(r#"{"name":"omni-mcp-hub","title":"Omni MCP Hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// MCP Apps: what a tool shows is read as a resource.
+const APPS: &str = "io.modelcontextprotocol/ui";
 
 /// JSON texts of what an endpoint says of itself.
 pub(crate) struct SelfDescription {
@@ -75,6 +80,7 @@ fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
             capabilities.push(format!(r#""{name}":{value}"#));
         }
     }
+    capabilities.extend(extensions(states.iter().filter_map(|(_, s)| s.catalog.as_deref()), profile));
     let mut text = String::new();
     for (name, state) in &states {
         let own = state.catalog.as_ref().and_then(|c| c.hello.instructions.as_deref());
@@ -87,4 +93,25 @@ fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
         capabilities: format!("{{{}}}", capabilities.join(",")),
         instructions: (!text.is_empty()).then(|| serde_json::Value::from(text).to_string()),
     }
+}
+
+/// Extensions whose messages the hub can lead to the server that has them, with the settings of the first that has any.
+fn extensions<'a>(catalogs: impl Iterator<Item = &'a Catalog>, profile: &Profile) -> Option<String> {
+    let carried: &[&str] = match profile.version.era() {
+        Era::Modern => &[TASKS, APPS],
+        Era::Legacy => &[APPS],
+    };
+    let mut found: Vec<(&str, String)> = Vec::new();
+    for own in catalogs.filter_map(|catalog| catalog.capability("extensions")) {
+        let declared = omni_protocol::members(&own).unwrap_or_default();
+        for &name in carried {
+            if let Some((_, settings)) = declared.iter().find(|(key, _)| key == name)
+                && !found.iter().any(|(known, _)| *known == name)
+            {
+                found.push((name, settings.get().to_owned()));
+            }
+        }
+    }
+    let members: Vec<String> = found.iter().map(|(name, settings)| format!(r#""{name}":{settings}"#)).collect();
+    (!members.is_empty()).then(|| format!(r#""extensions":{{{}}}"#, members.join(",")))
 }

@@ -15,3 +15,4 @@ pub(crate) mod read_resource;
 pub(crate) mod respond;
 pub(crate) mod set_level;
 pub(crate) mod subscribe;
+pub(crate) mod task;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use omni_auth::{Access, Action, Decision};
 use omni_protocol::{ListKind, Method};
-use omni_types::{Fault, FaultKind};
+use omni_types::{Fault, FaultKind, Principal};
 
 use crate::Hub;
 use crate::scope::Scope;
 use crate::stage::admit::Admitted;
 use crate::stage::authenticate::Authenticated;
+use crate::stage::validate::{Caller, Validated};
+use crate::task_id::{TaskId, knows_tasks, undeclared};
 use crate::view::{Found, View};
 
 /// A message that its sender may send.
@@ -37,17 +39,20 @@ impl Authorized {
 pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized, Fault> {
     let validated = &admitted.authenticated().validated;
     let principal = &admitted.authenticated().principal;
-    if let (Some(Method::Other(method)), Scope::One(name)) = (validated.method(), &validated.received().scope) {
+    if let (Some(method), Caller::Modern(meta)) = (validated.method(), validated.caller())
+        && method.is_of_task()
+    {
+        return task(hub, &meta.client_capabilities, validated, principal)
+            .map(|found| Authorized { admitted, access: Some(found) });
+    }
+    if let (Some(method), Scope::One(name)) = (validated.method(), &validated.received().scope)
+        && (matches!(method, Method::Other(_)) || method.is_of_task())
+    {
         // A method that the hub does not know concerns the one server of this endpoint alone.
         let Some(server) = hub.snapshot().server(name.as_str()).cloned() else { return Err(no_server(name.as_str())) };
-        let access = Access { principal, action: Action::CallTool, server: name.as_str(), name: method };
-        return match hub.snapshot().policy().decide(&access) {
-            Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
-            Decision::Allow => {
-                let found = Found { server, name: method.to_string() };
-                Ok(Authorized { admitted, access: Some(found) })
-            }
-        };
+        let found = Found { server, name: method.as_str().to_owned() };
+        return allowed(hub, principal, Action::CallTool, found)
+            .map(|found| Authorized { admitted, access: Some(found) });
     }
     let Some((action, kind)) = validated.method().and_then(|m| action_of(m, validated.params().name.is_some())) else {
         return Ok(Authorized { admitted, access: None });
@@ -68,11 +73,36 @@ pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized,
         Scope::All => find(hub, &admitted, kind, name).await,
     };
     let Some(found) = found else { return Err(unknown(kind, name)) };
+    let found = allowed(hub, principal, action, found)?;
+    Ok(Authorized { admitted, access: Some(found) })
+}
+
+/// What was found, if policy allows it.
+fn allowed(hub: &Hub, principal: &Principal, action: Action, found: Found) -> Result<Found, Fault> {
     let server = found.server.name().as_str();
     match hub.snapshot().policy().decide(&Access { principal, action, server, name: &found.name }) {
-        Decision::Allow => Ok(Authorized { admitted, access: Some(found) }),
+        Decision::Allow => Ok(found),
         Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
     }
+}
+
+/// The task that is meant, if its principal may still call the tool that began it.
+fn task(hub: &Hub, capabilities: &str, validated: &Validated, principal: &Principal) -> Result<Found, Fault> {
+    if !knows_tasks(capabilities) {
+        return Err(undeclared());
+    }
+    let Some(sealed) = validated.params().task_id.as_deref() else {
+        return Err(Fault::new(FaultKind::InvalidParams, "params: `taskId` is missing"));
+    };
+    let unknown = || Fault::new(FaultKind::InvalidParams, "params.taskId: there is no such task");
+    let task = TaskId::open(hub.seal(), principal, sealed).ok_or_else(unknown)?;
+    let here = match &validated.received().scope {
+        Scope::All => true,
+        Scope::One(name) => name.as_str() == task.server,
+    };
+    let server = hub.snapshot().server(&task.server).cloned().filter(|_| here).ok_or_else(unknown)?;
+    let tool = Found { server, name: task.tool };
+    allowed(hub, principal, Action::CallTool, tool).map(|tool| Found { name: task.id, ..tool })
 }
 
 /// Looks the name up in what all servers offer, and again when some had not said yet.

@@ -158,8 +158,6 @@ pub(super) fn urls_of(error: &str) -> Vec<(String, String)> {
 
 /// Error of 2025-11-25: the call may be made again once URLs were visited (client/elicitation, "URL Elicitation Required").
 pub(super) const URL_ELICITATION_REQUIRED: ErrorCode = ErrorCode(-32042);
-/// Error of 2026-07-28: the client did not declare what the call needs.
-pub(super) const MISSING_CAPABILITY: ErrorCode = ErrorCode(-32021);
 
 #[cfg(test)]
 mod tests {

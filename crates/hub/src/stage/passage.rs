@@ -15,11 +15,10 @@ use crate::rewrite::rewrite_uris;
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::authenticate::Authenticated;
-use crate::stage::input::{
-    MISSING_CAPABILITY, URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input,
-};
+use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
+use crate::task_id::TaskId;
 
 /// Whose call it is, how they speak, and over which link it runs.
 #[derive(Debug)]
@@ -28,6 +27,7 @@ pub(super) struct Passage {
     validated: Validated,
     principal: Principal,
     link: Arc<Link>,
+    name: String,
     /// JSON text of the progress token that the server knows, where the call began under another one.
     began_with: Option<String>,
 }
@@ -43,9 +43,10 @@ pub(super) enum Carried {
 }
 
 impl Passage {
-    pub(super) fn new(hub: &Arc<Hub>, authenticated: Authenticated, link: Arc<Link>) -> Self {
+    /// `name` is what the server calls what is called.
+    pub(super) fn new(hub: &Arc<Hub>, authenticated: Authenticated, link: Arc<Link>, name: String) -> Self {
         let Authenticated { validated, principal } = authenticated;
-        Self { hub: Arc::clone(hub), validated, principal, link, began_with: None }
+        Self { hub: Arc::clone(hub), validated, principal, link, name, began_with: None }
     }
 
     pub(super) const fn link(&self) -> &Arc<Link> {
@@ -134,7 +135,10 @@ impl Passage {
         if !can_be_asked(&meta.client_capabilities, &Method::Elicit, Some(r#"{"mode":"url"}"#)) {
             let data = r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#;
             let why = "this call needs a URL to be visited first, and the client did not declare `elicitation.url`";
-            return Some((error_response(Some(self.id()), MISSING_CAPABILITY, why, Some(data)).into(), 400));
+            return Some((
+                error_response(Some(self.id()), ErrorCode::MISSING_CLIENT_CAPABILITY, why, Some(data)).into(),
+                400,
+            ));
         }
         // The server did nothing yet: the call is simply made again.
         let requests = urls.iter().map(|(key, request)| (key.as_str(), request.as_str()));
@@ -163,7 +167,10 @@ impl Passage {
         if let (Some(result), Some(range)) = (message.result(), message.result_range()) {
             let translated = if crosses { Some(result_for(era, self.method(), result, &self.link)?) } else { None };
             let current = translated.as_deref().unwrap_or(result);
-            let rewritten = self.rewrite(current);
+            let rewritten = match self.task_id(current)? {
+                Some(named) => Some(named),
+                None => self.rewrite(current),
+            };
             if let Some(text) = rewritten.or(translated) {
                 splice.replace(range, text.into_bytes());
             }
@@ -174,6 +181,31 @@ impl Passage {
             splice.replace(start..start + error.len(), text.into_bytes());
         }
         Ok(splice.apply(message.bytes()).into())
+    }
+
+    /// A result that names a task names it as the client knows it; `None` for any other.
+    fn task_id(&self, result: &str) -> Result<Option<String>, Fault> {
+        let (method, is_modern) = (self.method(), self.version().era() == Era::Modern);
+        let may = is_modern && (method.is_of_task() || *method == Method::ToolsCall);
+        if !may || !result.contains("\"taskId\"") {
+            return Ok(None);
+        }
+        let found = members(result).unwrap_or_default();
+        let member = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get());
+        let Some(raw) = member("taskId") else { return Ok(None) };
+        let shown = if method.is_of_task() {
+            self.validated.params().task_id.clone().unwrap_or_default()
+        } else if member("resultType") == Some("\"task\"") {
+            let Ok(id) = serde_json::from_str(raw) else { return Ok(None) };
+            let task = TaskId { server: self.link.server().to_string(), tool: self.name.clone(), id };
+            task.seal(self.hub.seal(), &self.principal)?
+        } else {
+            return Ok(None);
+        };
+        let start = raw.as_ptr() as usize - result.as_ptr() as usize;
+        let mut splice = Splice::new();
+        splice.replace(start..start + raw.len(), serde_json::Value::from(shown).to_string().into_bytes());
+        Ok(String::from_utf8(splice.apply(result.as_bytes())).ok())
     }
 
     /// URIs that another server has too are shown under names that tell them apart.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::{Era, Splice};
+use omni_protocol::{Era, Method, Splice};
 use omni_proxy::{Link, Outgoing, Place, Server};
 use omni_types::{Fault, FaultKind};
 
@@ -108,7 +108,7 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
     let progress = params.meta.as_ref().and_then(|m| m.progress_token.clone());
     let own_token = progress.filter(|_| link.shares_channel());
     let crosses = validated.version().era() != link.version().era();
-    let is_known = !matches!(message.method(), Some(omni_protocol::Method::Other(_)));
+    let is_known = !matches!(message.method(), Some(Method::Other(_)));
     if crosses {
         let name = if is_known { Some(name) } else { None };
         let text = request_params(validated, name, own_token.as_ref().map(|_| id), link)?;
@@ -121,7 +121,9 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
             }
         }
     } else {
-        let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri)];
+        let is_task = validated.version().era() == Era::Modern && message.method().is_some_and(Method::is_of_task);
+        let task = if is_task { (&params.task_id_range, &params.task_id) } else { (&None, &None) };
+        let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri), task];
         for (range, current) in renamed {
             if let (Some(range), Some(current)) = (range, current)
                 && is_known
@@ -135,11 +137,9 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
             splice.replace(range, id.to_string().into_bytes());
         }
     }
-    let method = message.method().cloned().unwrap_or_else(|| omni_protocol::Method::parse(""));
-    let is_named = matches!(
-        method,
-        omni_protocol::Method::ToolsCall | omni_protocol::Method::PromptsGet | omni_protocol::Method::ResourcesRead
-    );
+    let method = message.method().cloned().unwrap_or_else(|| Method::parse(""));
+    let is_named =
+        matches!(method, Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead) || method.is_of_task();
     Ok(Outgoing {
         body: splice.apply(message.bytes()).into(),
         id,

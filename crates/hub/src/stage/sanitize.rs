@@ -40,7 +40,8 @@ impl Sanitized {
 pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, Fault> {
     let Answered { authorized, link, arrived, booked, place } = answered;
     let admitted = authorized.admitted;
-    let passage = Passage::new(hub, admitted.authenticated, link);
+    let name = authorized.access.map(|found| found.name).unwrap_or_default();
+    let passage = Passage::new(hub, admitted.authenticated, link, name);
     let plain = |exchange: &omni_proxy::Exchange| exchange.rest.is_none() && !passage.needs_more(&exchange.first);
     let stream = match arrived {
         // By far the most frequent: one message, which is the answer.

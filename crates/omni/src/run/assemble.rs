@@ -12,6 +12,7 @@ use omni_proxy::process::Guard;
 use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
 
 use crate::config::Settings;
+use crate::run::key;
 
 /// A hub and what it needs to follow its configuration.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ fn limits(settings: &Settings) -> Limits {
 pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<Running> {
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let store = data_dir.map(|folder| CatalogStore::new(&folder.join("catalog")));
-    let hub = Hub::new(local_user(), policy(settings)?, limits(settings))?;
+    let hub = Hub::with_key(&key::load(data_dir)?, local_user(), policy(settings)?, limits(settings))?;
     let running = Running { hub, program, store };
     running.apply(settings)?;
     running.hub.start();

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod default;
+mod key;
 mod reload;
 mod signals;
 

@@ -20,6 +20,7 @@ mod policy;
 mod real_servers;
 mod reload;
 mod resumption;
+mod tasks;
 mod transports_down;
 mod transports_up;
 mod websocket_down;

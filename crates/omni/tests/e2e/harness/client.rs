@@ -98,7 +98,11 @@ impl Client {
         let mut headers = Vec::new();
         if self.era == Era::Modern {
             headers.push(("mcp-method", method.to_owned()));
-            let named = if method == "resources/read" { &params["uri"] } else { &params["name"] };
+            let named = match method {
+                "resources/read" => &params["uri"],
+                "tasks/get" | "tasks/update" | "tasks/cancel" => &params["taskId"],
+                _ => &params["name"],
+            };
             headers.extend(named.as_str().map(|name| ("mcp-name", name.to_owned())));
             for (key, value) in modern_meta().as_object().unwrap() {
                 params["_meta"][key] = value.clone();

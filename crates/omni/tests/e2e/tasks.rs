@@ -1,0 +1,85 @@
+//! TRB-4 and VAL-5: calls that a server goes on with as tasks (extension `io.modelcontextprotocol/tasks`), through the hub.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Era, HttpFixture, Hub, everything, in_time};
+
+fn able() -> Value {
+    json!({ "elicitation": {}, "extensions": { "io.modelcontextprotocol/tasks": {} } })
+}
+
+/// Begins a task; its id.
+async fn begin(client: &Client, tool: &str) -> String {
+    let result = client.result("tools/call", json!({ "name": tool, "arguments": {} })).await;
+    assert_eq!(result["resultType"], "task", "{result}");
+    result["taskId"].as_str().unwrap().to_owned()
+}
+
+/// Asks until the task has ended; how it did.
+async fn end(client: &Client, id: &str) -> Value {
+    in_time("the task's end", async {
+        loop {
+            let state = client.result("tasks/get", json!({ "taskId": id })).await;
+            assert_eq!(state["taskId"], id, "the client knows it by one name: {state}");
+            if !matches!(state["status"].as_str(), Some("working" | "input_required")) {
+                return state;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trb_4_tasks_lead_back_to_the_server_that_runs_them() {
+    let web = HttpFixture::start(&["--era", "modern"]);
+    let hub = Hub::with(json!({ "web": web.entry(), "pipe": everything(&["--era", "modern"]) }));
+    hub.awake().await;
+    for server in ["web", "pipe"] {
+        for (path, prefix) in [(format!("/mcp/{server}"), String::new()), ("/mcp".to_owned(), format!("{server}__"))] {
+            let client = Client::able(&hub, &path, Era::Modern, able()).await;
+            let about = client.result("server/discover", json!({})).await;
+            assert!(about["capabilities"]["extensions"]["io.modelcontextprotocol/tasks"].is_object(), "{about}");
+            let id = begin(&client, &format!("{prefix}slow_compute")).await;
+            let ended = end(&client, &id).await;
+            assert_eq!(ended["status"], "completed", "{ended}");
+            assert!(ended["result"]["content"].is_array(), "{ended}");
+
+            let id = begin(&client, &format!("{prefix}slow_compute")).await;
+            client.result("tasks/cancel", json!({ "taskId": id })).await;
+            end(&client, &id).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn val_5_a_task_is_reached_by_its_sealed_id_alone() {
+    let web = HttpFixture::start(&["--era", "modern"]);
+    let hub = Hub::with(json!({ "web": web.entry(), "pipe": everything(&["--era", "modern"]) }));
+    let client = Client::able(&hub, "/mcp/web", Era::Modern, able()).await;
+    let id = begin(&client, "slow_compute").await;
+    // The server's own ids are short; what the client holds says nothing of them.
+    for other in ["1".to_owned(), format!("{id}x"), id[1..].to_owned(), String::new()] {
+        assert_eq!(client.error("tasks/get", json!({ "taskId": other })).await["code"], -32602, "{other}");
+    }
+    let elsewhere = Client::able(&hub, "/mcp/pipe", Era::Modern, able()).await;
+    assert_eq!(elsewhere.error("tasks/get", json!({ "taskId": id })).await["code"], -32602);
+    let everywhere = Client::able(&hub, "/mcp", Era::Modern, able()).await;
+    assert_eq!(everywhere.result("tasks/get", json!({ "taskId": id })).await["taskId"], *id);
+
+    let unaware = Client::open(&hub, "/mcp/web", Era::Modern).await;
+    let error = unaware.error("tasks/get", json!({ "taskId": id })).await;
+    assert_eq!(error["code"], -32021, "{error}");
+    assert!(error["data"]["requiredCapabilities"]["extensions"]["io.modelcontextprotocol/tasks"].is_object());
+
+    // What policy takes away is gone for the tasks of it too.
+    hub.reconfigure(json!({
+        "servers": { "web": web.entry(), "pipe": everything(&["--era", "modern"]) },
+        "policy": { "deny": ["web:slow_compute"] },
+    }));
+    crate::harness::until("the denial", 20, async || {
+        let answer = client.response("tasks/get", json!({ "taskId": id })).await;
+        if answer["error"]["code"] == 403 { Ok(()) } else { Err(answer.to_string()) }
+    })
+    .await;
+}
