@@ -1,6 +1,7 @@
 //! The hub: the founding document's data flows, one file each, and the stages they are made of.
 
 mod absent;
+mod apps;
 mod calls;
 mod chance;
 mod dispatch;

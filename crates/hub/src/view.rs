@@ -8,6 +8,7 @@ use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, qualified_name, split_
 use omni_proxy::{Catalog, Profile, Server};
 use omni_types::Principal;
 
+use crate::apps::rewrite_interface;
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::template::Template;
@@ -107,6 +108,7 @@ impl View {
                 (None, None) => view.absent.push((name.to_string(), "it is still starting".to_owned())),
             }
         }
+        view.lead_to_interfaces(scope, &mut texts[ListKind::Tools.index()]);
         for (list, texts) in view.lists.iter_mut().zip(texts) {
             list.pages = texts.chunks(PAGE_ITEMS).map(|page| page.join(",")).collect();
         }
@@ -143,6 +145,18 @@ impl View {
                     String::from_utf8(splice.apply(item.text.as_bytes())).unwrap_or_default()
                 });
                 self.lists[kind.index()].keys.push(shown);
+            }
+        }
+    }
+
+    /// Tools name their interfaces as clients find them: known only once every server's resources are.
+    fn lead_to_interfaces(&self, scope: &Scope, tools: &mut [String]) {
+        for (name, text) in self.lists[ListKind::Tools.index()].keys.iter().zip(tools) {
+            let server = self.names[0].get(name).and_then(|place| self.servers.get(place.server));
+            if let Some(server) = server
+                && let Some(rewritten) = rewrite_interface(text, &|uri| self.shown_uri(scope, server, uri))
+            {
+                *text = rewritten;
             }
         }
     }
@@ -230,7 +244,7 @@ impl View {
         }
         if let Some((server, rest)) = split_hub_uri(uri) {
             let at = self.servers.iter().position(|s| s.name().as_str() == server)?;
-            return self.found(at, rest);
+            return self.found(at, &rest);
         }
         if let Some((_, place)) = self.templates.iter().find(|(template, _)| template.matches(uri)) {
             return self.found(place.server, uri);

@@ -1,17 +1,28 @@
 //! Resource URIs as the hub shows them where two servers use the same one: `omni://server/` before the original.
 
+use std::borrow::Cow;
+
 const PREFIX: &str = "omni://";
+/// Clients take a resource for an interface by its scheme alone (extension `io.modelcontextprotocol/ui`).
+const INTERFACE: &str = "ui://";
+const INTERFACE_PREFIX: &str = "ui://omni/";
 
 /// The URI (or URI template) under which the hub shows `uri` of `server` when it would collide.
 #[must_use]
 pub fn hub_uri(server: &str, uri: &str) -> String {
-    format!("{PREFIX}{server}/{uri}")
+    match uri.strip_prefix(INTERFACE) {
+        Some(rest) => format!("{INTERFACE_PREFIX}{server}/{rest}"),
+        None => format!("{PREFIX}{server}/{uri}"),
+    }
 }
 
 /// Takes a URI made by [`hub_uri`] apart.
 #[must_use]
-pub fn split_hub_uri(uri: &str) -> Option<(&str, &str)> {
-    uri.strip_prefix(PREFIX)?.split_once('/')
+pub fn split_hub_uri(uri: &str) -> Option<(&str, Cow<'_, str>)> {
+    if let Some(rest) = uri.strip_prefix(INTERFACE_PREFIX) {
+        return rest.split_once('/').map(|(server, rest)| (server, Cow::Owned(format!("{INTERFACE}{rest}"))));
+    }
+    uri.strip_prefix(PREFIX)?.split_once('/').map(|(server, rest)| (server, Cow::Borrowed(rest)))
 }
 
 #[cfg(test)]
@@ -20,9 +31,10 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        for uri in ["file:///a/b?c#d", "test://x/{id}/y", "memo:x", ""] {
-            assert_eq!(split_hub_uri(&hub_uri("my_srv", uri)), Some(("my_srv", uri)));
+        for uri in ["file:///a/b?c#d", "test://x/{id}/y", "memo:x", "", "ui://a/b", "ui://", "ui://omni/x/y"] {
+            assert_eq!(split_hub_uri(&hub_uri("my_srv", uri)), Some(("my_srv", uri.into())));
         }
+        assert!(hub_uri("s", "ui://a/b").starts_with("ui://"));
         assert_eq!(split_hub_uri("file:///a"), None);
     }
 }
