@@ -19,7 +19,8 @@ pub struct GatewaySettings {
     /// Bytes of a request body.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub body_bytes_max: usize,
-    /// Seconds for a client to send the head of a request, or to stay idle on a kept connection.
+    /// Seconds for a client to send the head of a request, to stay idle on a kept connection, to take nothing of its
+    /// answer, or to say nothing on a channel that it opened.
     #[schemars(range(min = 1, max = 3600))]
     pub header_timeout_s: u64,
     /// Seconds for a client to send the body of a request.

@@ -15,7 +15,9 @@ use tokio::sync::watch;
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
 use crate::http::guest::Guest;
+use crate::http::pace::{Budget, Paced};
 use crate::http::shared::Shared;
+use crate::http::streams::Streams;
 use crate::http::websocket;
 
 /// The first bytes of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 method begins so.
@@ -24,6 +26,15 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HT";
 const PEEK_PAUSE: Duration = Duration::from_millis(5);
 /// Streams of one HTTP/2 connection at a time.
 const HTTP2_STREAMS_MAX: u32 = 128;
+/// Streams that a client opens and resets, or that break a rule, before its connection is closed.
+const HTTP2_RESETS_MAX: usize = 32;
+/// Bytes of one body, and of all of them, that a client may send ahead of their reader.
+const HTTP2_STREAM_WINDOW: u32 = 256 * 1024;
+const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Bytes of one answer that wait for the client to take them.
+const HTTP2_SEND_BUFFER: usize = 64 * 1024;
+/// Between two looks at whether a connection still is of use.
+const HTTP2_LOOK_MIN: Duration = Duration::from_millis(100);
 /// Bytes of all headers of one request.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// An idle HTTP/2 connection is asked for a sign of life this often, and closed when it gives none.
@@ -62,12 +73,15 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
 }
 
 async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
-    let guest = Arc::new(Guest::new(shared));
+    let guest = Arc::new(Guest::new(shared, None));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(guest.shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service(Arc::clone(&guest)))
+        .serve_connection(
+            TokioIo::new(Paced::new(stream, guest.shared.limits.header_timeout, ())),
+            service(Arc::clone(&guest)),
+        )
         .with_upgrades();
     until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()).await?;
     if let Some(seat) = guest.take_seat() {
@@ -78,15 +92,48 @@ async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()
 }
 
 async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
-    let guest = Arc::new(Guest::new(shared));
+    let patience = shared.limits.header_timeout;
+    let (budget, streams) = (Arc::new(Budget::new()), Arc::new(Streams::new()));
+    let guest = Arc::new(Guest::new(shared, Some(Arc::clone(&budget))));
+    let turns = Arc::clone(&streams);
+    let its = Arc::clone(&guest);
+    let service = service_fn(move |request| {
+        let (guest, turn) = (Arc::clone(&its), turns.begin());
+        guest.used(HEADER_BYTES_MAX);
+        async move { Ok::<_, Infallible>(answer(&guest, request).await.map(|body| turn.answer(body))) }
+    });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_PING_INTERVAL)
-        .keep_alive_timeout(guest.shared.limits.header_timeout)
+        .keep_alive_timeout(patience)
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .serve_connection(TokioIo::new(stream), service(Arc::clone(&guest)));
-    until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()).await
+        .max_pending_accept_reset_streams(HTTP2_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_RESETS_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+        .max_send_buf_size(HTTP2_SEND_BUFFER)
+        .serve_connection(TokioIo::new(Paced::new(stream, patience, budget)), service);
+    tokio::select! {
+        done = until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()) => done,
+        why = over(&streams, patience) => {
+            tracing::debug!(why, "a client's HTTP/2 connection is closed");
+            Ok(())
+        }
+    }
+}
+
+/// Returns when the connection has to go. Answers to pings are no reason to keep it.
+async fn over(streams: &Streams, patience: Duration) -> &'static str {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep((patience / 4).max(HTTP2_LOOK_MIN)) => {}
+            () = streams.abused() => return "too many requests were taken back",
+        }
+        if let Some(why) = streams.is_over(patience) {
+            return why;
+        }
+    }
 }
 
 /// Serves until the client leaves, or the hub is asked to stop: then what is in flight may finish.

@@ -55,9 +55,9 @@ pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Respons
     };
     match *request.method() {
         Method::GET if is_sse => sse::open(shared, scope, request.headers()),
-        Method::POST if is_sse => sse::take(shared, &scope, request).await,
+        Method::POST if is_sse => sse::take(guest, &scope, request).await,
         _ if is_sse => not_allowed("GET, POST"),
-        Method::POST => post(shared, scope, request).await,
+        Method::POST => post(guest, scope, request).await,
         Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, request),
         Method::GET => get(shared, &scope, request.headers()),
         Method::DELETE => delete(shared, &scope, request.headers()),
@@ -78,7 +78,8 @@ fn probe(method: &Method, answer: impl FnOnce() -> Response<Body>) -> Response<B
     if matches!(*method, Method::GET | Method::HEAD) { answer() } else { not_allowed("GET, HEAD") }
 }
 
-async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) -> Response<Body> {
+async fn post(guest: &Guest, scope: Scope, request: Request<Incoming>) -> Response<Body> {
+    let shared = &guest.shared;
     let (head, body) = request.into_parts();
     if let Some(refusal) = wrong_media(&head.headers) {
         return refusal;
@@ -87,7 +88,7 @@ async fn post(shared: &Arc<Shared>, scope: Scope, request: Request<Incoming>) ->
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
-    let body = match incoming::read(body, &shared.limits).await {
+    let body = match incoming::read(body, guest).await {
         Ok(body) => body,
         Err(refusal) => return *refusal,
     };

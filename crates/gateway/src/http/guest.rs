@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::upgrade::OnUpgrade;
 use omni_hub::Scope;
 
+use crate::http::pace::Budget;
 use crate::http::shared::Shared;
 
 /// One connection.
 pub(crate) struct Guest {
     pub(crate) shared: Arc<Shared>,
     seat: Mutex<Option<Seat>>,
+    /// What it may send beside requests; HTTP/2 alone can.
+    pub(crate) budget: Option<Arc<Budget>>,
 }
 
 /// A WebSocket that takes over the connection once its upgrade is answered.
@@ -20,8 +23,15 @@ pub(crate) struct Seat {
 }
 
 impl Guest {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, seat: Mutex::default() }
+    pub(crate) fn new(shared: Arc<Shared>, budget: Option<Arc<Budget>>) -> Self {
+        Self { shared, seat: Mutex::default(), budget }
+    }
+
+    /// So many bytes were a request's.
+    pub(crate) fn used(&self, bytes: usize) {
+        if let Some(budget) = &self.budget {
+            budget.used(bytes);
+        }
     }
 
     /// Gives the connection over to a WebSocket.

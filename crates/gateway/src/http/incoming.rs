@@ -6,8 +6,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use crate::http::body::Body;
+use crate::http::guest::Guest;
 use crate::http::reply::refuse;
-use crate::http::shared::GatewayLimits;
 
 /// Whether the body is said to be JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
@@ -23,8 +23,9 @@ pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
 }
 
 /// Reads the whole of `body`, or says why not.
-pub(crate) async fn read(body: Incoming, limits: &GatewayLimits) -> Result<Bytes, Box<Response<Body>>> {
-    match tokio::time::timeout(limits.body_timeout, collect(body, limits.body_bytes_max)).await {
+pub(crate) async fn read(body: Incoming, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
+    let limits = &guest.shared.limits;
+    match tokio::time::timeout(limits.body_timeout, collect(body, limits.body_bytes_max, guest)).await {
         Ok(outcome) => outcome,
         Err(_) => {
             let mut response = refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
@@ -34,7 +35,7 @@ pub(crate) async fn read(body: Incoming, limits: &GatewayLimits) -> Result<Bytes
     }
 }
 
-async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Box<Response<Body>>> {
+async fn collect(mut body: Incoming, bytes_max: usize, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
     let too_large = || {
         let why = format!("a body has at most {bytes_max} bytes (gateway.body_bytes_max)");
         Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &why))
@@ -47,6 +48,7 @@ async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Box<Resp
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Box::new(refuse(StatusCode::BAD_REQUEST, "the body broke off")))?;
         let Ok(data) = frame.into_data() else { continue };
+        guest.used(data.len());
         if first.as_ref().map_or(0, Bytes::len).max(rest.len()) + data.len() > bytes_max {
             return Err(too_large());
         }

@@ -9,10 +9,12 @@ mod gateway;
 mod guest;
 mod held;
 mod incoming;
+mod pace;
 mod reply;
 mod resumable;
 mod shared;
 mod sse;
+mod streams;
 mod websocket;
 
 pub use gateway::{Gateway, GatewayError};

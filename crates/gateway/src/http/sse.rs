@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::conversation::Conversation;
 use crate::http::body::{Body, Next, Source};
 use crate::http::channels::Place;
+use crate::http::guest::Guest;
 use crate::http::incoming;
 use crate::http::reply::{COMMENT, event, events, in_time, not_allowed, refuse, text};
 use crate::http::shared::Shared;
@@ -66,7 +67,8 @@ async fn converse(
 }
 
 /// A message of the client.
-pub(crate) async fn take(shared: &Arc<Shared>, scope: &Scope, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn take(guest: &Guest, scope: &Scope, request: Request<Incoming>) -> Response<Body> {
+    let shared = &guest.shared;
     let query = request.uri().query().unwrap_or_default();
     let id = query.split('&').find_map(|member| member.strip_prefix(SESSION_MEMBER));
     let Some(id) = id else {
@@ -79,7 +81,7 @@ pub(crate) async fn take(shared: &Arc<Shared>, scope: &Scope, request: Request<I
     if !incoming::is_json(request.headers()) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json");
     }
-    let body = match incoming::read(request.into_body(), &shared.limits).await {
+    let body = match incoming::read(request.into_body(), guest).await {
         Ok(body) => body,
         Err(refusal) => return *refusal,
     };

@@ -40,6 +40,10 @@ const FRAME_BYTES: usize = 64 * 1024;
 const WRITE_BUFFER_BYTES: usize = 2 * FRAME_BYTES;
 /// A quiet client is asked for a sign of life this often.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Pings and the like within a window.
+const CONTROLS_MAX: usize = 1_000;
+/// The window.
+const CONTROLS_WINDOW: Duration = Duration::from_secs(60);
 /// For the last messages, and the close, to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -125,7 +129,7 @@ async fn read(
     let patience = shared.limits.header_timeout;
     // A client that never begins is none; one that has begun need only be alive.
     let mut until = Instant::now() + patience;
-    let mut begun = false;
+    let (mut begun, mut controls, mut since) = (false, 0, Instant::now());
     let why = loop {
         let next = tokio::select! {
             next = tokio::time::timeout_at(until, stream.next()) => next,
@@ -147,7 +151,14 @@ async fn read(
             }
             Message::Binary(_) => break (CloseCode::Unsupported, "messages are text"),
             Message::Close(_) => break (CloseCode::Normal, ""),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                controls += 1;
+                if since.elapsed() > CONTROLS_WINDOW {
+                    (controls, since) = (0, Instant::now());
+                } else if controls > CONTROLS_MAX {
+                    break (CloseCode::Policy, "pings without end");
+                }
+            }
         }
         if begun {
             until = Instant::now() + PING_INTERVAL + patience;

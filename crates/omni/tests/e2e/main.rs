@@ -13,6 +13,8 @@ mod faults_http;
 mod faults_reset;
 mod faults_stdio;
 mod fidelity;
+mod floods;
+mod idle;
 mod interaction;
 mod isolation;
 mod leaks;

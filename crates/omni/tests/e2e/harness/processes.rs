@@ -41,6 +41,13 @@ pub(crate) fn descriptors(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
+/// Resident memory of a process, in KiB.
+pub(crate) fn resident_kib(pid: i32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap()
+}
+
 /// Whether `pid` runs.
 pub(crate) fn runs(pid: i32) -> bool {
     look(pid).is_some_and(|process| !process.is_zombie)
