@@ -1,4 +1,4 @@
-//! Lives through the worlds of many seeds: `omni-simulation [--from SEED] [--seeds N] [--seconds N] [--twice]`.
+//! Lives through the worlds of many seeds: `omni-simulation [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice]`.
 
 #![allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
 
@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use omni_simulation::{Lived, live};
 
-const USAGE: &str = "usage: omni-simulation [--from SEED] [--seeds N] [--seconds N] [--twice]";
+const USAGE: &str = "usage: omni-simulation [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice]";
 /// Names one seed to live through, with everything that happens told.
 const SEED_VARIABLE: &str = "OMNI_SIMULATION_SEED";
-/// Failing seeds after which no more are tried.
+/// Failing seeds after which no more are tried, where nothing else is said.
 const FAILED_MAX: u64 = 5;
 
 struct Wanted {
     from: u64,
     seeds: u64,
     seconds: u64,
+    failures: u64,
     twice: bool,
 }
 
@@ -49,7 +50,13 @@ fn main() -> ExitCode {
 fn run() -> Result<bool> {
     let mut wanted = parse()?;
     if let Ok(seed) = std::env::var(SEED_VARIABLE) {
-        wanted = Wanted { from: seed.parse().context(SEED_VARIABLE)?, seeds: 1, seconds: u64::MAX, twice: false };
+        wanted = Wanted {
+            from: seed.parse().context(SEED_VARIABLE)?,
+            seeds: 1,
+            seconds: u64::MAX,
+            failures: FAILED_MAX,
+            twice: false,
+        };
     }
     let (sum, began) = (Sum::default(), Instant::now());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -75,7 +82,7 @@ fn run() -> Result<bool> {
 }
 
 fn parse() -> Result<Wanted> {
-    let mut wanted = Wanted { from: 0, seeds: 1_000, seconds: u64::MAX, twice: false };
+    let mut wanted = Wanted { from: 0, seeds: 1_000, seconds: u64::MAX, failures: FAILED_MAX, twice: false };
     let mut rest = std::env::args().skip(1);
     while let Some(flag) = rest.next() {
         let mut number = || rest.next().context(USAGE)?.parse().context(USAGE);
@@ -83,6 +90,7 @@ fn parse() -> Result<Wanted> {
             "--from" => wanted.from = number()?,
             "--seeds" => wanted.seeds = number()?,
             "--seconds" => wanted.seconds = number()?,
+            "--failures" => wanted.failures = number()?,
             "--twice" => wanted.twice = true,
             _ => bail!(USAGE),
         }
@@ -92,7 +100,7 @@ fn parse() -> Result<Wanted> {
 
 fn worker(wanted: &Wanted, sum: &Sum, began: Instant) {
     let limit = Duration::from_secs(wanted.seconds.min(u64::from(u32::MAX)));
-    while began.elapsed() < limit && sum.failed.load(Ordering::Relaxed) < FAILED_MAX {
+    while began.elapsed() < limit && sum.failed.load(Ordering::Relaxed) < wanted.failures {
         let at = sum.next.fetch_add(1, Ordering::Relaxed);
         if at >= wanted.seeds {
             return;

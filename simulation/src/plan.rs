@@ -46,7 +46,7 @@ impl Plan {
             refused: some(20),
             outages: !calm && chance.percent(50),
             misbehaved: some(30),
-            connections_max: 1 + usize::try_from(chance.below(6)).unwrap_or(0),
+            connections_max: [1, 2, 3, 30][usize::try_from(chance.below(4)).unwrap_or(0)],
         }
     }
 

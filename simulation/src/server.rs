@@ -131,8 +131,14 @@ impl Server {
         self.lock().sessions.contains(session)
     }
 
+    /// A session is ended, and with it whatever was asked for in it.
     pub(crate) fn closes(&self, session: &str) {
-        self.lock().sessions.remove(session);
+        let calls: Vec<u64> = {
+            let mut state = self.lock();
+            state.sessions.remove(session);
+            state.at_work.iter().filter(|((of, _), _)| of == session).map(|(_, call)| *call).collect()
+        };
+        calls.into_iter().for_each(|call| self.book.cancelled(call));
     }
 
     /// The call that a request of `session` was for.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use omni_types::{Fault, FaultKind};
 use tokio::sync::Notify;
 
 /// Calls by the JSON text of their id.
@@ -74,5 +75,19 @@ impl Drop for Booked {
         if calls.get(&self.id).is_some_and(|cancel| Arc::ptr_eq(cancel, &self.cancel)) {
             calls.remove(&self.id);
         }
+    }
+}
+
+/// Does `work` unless the client cancels the call before.
+pub(crate) async fn unless_cancelled<T>(
+    booked: Option<&Booked>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let Some(booked) = booked else { return work.await };
+    tokio::select! {
+        // A call that was cancelled before it was sent is not sent.
+        biased;
+        () = booked.cancelled() => Err(Fault::new(FaultKind::Cancelled, "the client cancelled the call")),
+        done = work => done,
     }
 }

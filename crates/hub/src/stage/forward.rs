@@ -7,7 +7,7 @@ use omni_proxy::{Exchange, Link, LinkError, Outgoing, Place};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
-use crate::calls::Booked;
+use crate::calls::{Booked, unless_cancelled};
 use crate::log_level;
 use crate::parking::Parked;
 use crate::stage::authorize::Authorized;
@@ -48,10 +48,9 @@ pub async fn forward(hub: &Arc<Hub>, routed: Routed) -> Result<Answered, Fault> 
 }
 
 async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, Fault> {
-    let Routed { authorized, link, going, place } = routed;
+    let Routed { mut authorized, link, going, place } = routed;
+    let booked = authorized.admitted.booked.take();
     let validated = &authorized.admitted.authenticated.validated;
-    let calls = validated.received().calls.as_ref();
-    let booked = calls.zip(validated.message().id()).map(|(calls, id)| calls.book(id));
     let arrived = match going {
         Going::Out(outgoing) => {
             if let Caller::Modern(meta) = &validated.caller
@@ -67,7 +66,8 @@ async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, F
                 let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome).await) });
                 if unless_cancelled(booked.as_ref(), doubting).await? {
                     // Nothing ran: it was refused by a server that is another one now. Nothing else is sent twice.
-                    drop((booked, place));
+                    drop(place);
+                    authorized.admitted.booked = booked;
                     let routed = Box::pin(route(hub, authorized)).await?;
                     return Box::pin(send(hub, routed, false)).await;
                 }
@@ -110,17 +110,5 @@ async fn doubted(authorized: &Authorized, link: &Arc<Link>, outcome: &Result<Exc
     match authorized.found() {
         Some(found) => found.server.doubt(link, outcome).await,
         None => false,
-    }
-}
-
-/// Does `work` unless the client cancels the call before.
-pub(super) async fn unless_cancelled<T>(
-    booked: Option<&Booked>,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    let Some(booked) = booked else { return work.await };
-    tokio::select! {
-        done = work => done,
-        () = booked.cancelled() => Err(Fault::new(FaultKind::Cancelled, "the client cancelled the call")),
     }
 }

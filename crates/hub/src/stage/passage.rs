@@ -118,8 +118,12 @@ impl Passage {
             return 200;
         }
         match code {
-            _ if self.link.version().era() == Era::Modern => said,
+            // A pipe has no status: where the server chose none, it is the one that goes with the code.
+            _ if self.link.version().era() == Era::Modern && said != 200 => said,
             Some(ErrorCode::METHOD_NOT_FOUND) => 404,
+            Some(
+                ErrorCode::HEADER_MISMATCH | ErrorCode::MISSING_CLIENT_CAPABILITY | ErrorCode::UNSUPPORTED_VERSION,
+            ) => 400,
             _ => 200,
         }
     }

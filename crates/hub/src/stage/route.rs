@@ -7,6 +7,7 @@ use omni_proxy::{Link, Outgoing, Place, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::calls::unless_cancelled;
 use crate::log_level::replay;
 use crate::parking::Parked;
 use crate::session::Session;
@@ -43,7 +44,9 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
     let Some(found) = authorized.found() else {
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
-    let place = found.server.enter().await.map_err(|e| found.server.fault(&e))?;
+    let booked = authorized.admitted.booked.as_ref();
+    let entering = async { found.server.enter().await.map_err(|e| found.server.fault(&e)) };
+    let place = unless_cancelled(booked, entering).await?;
     // A server that is slow fills its own places, not the hub's.
     drop(slot);
     if let Some(parked) = parked(hub, &authorized)? {
@@ -55,7 +58,8 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         }
         return Ok(Routed { authorized, link, going: Going::Back(Box::new(parked)), place });
     }
-    let link = found.server.link(validated.profile()).await.map_err(|e| found.server.fault(&e))?;
+    let linking = async { found.server.link(validated.profile()).await.map_err(|e| found.server.fault(&e)) };
+    let link = unless_cancelled(booked, linking).await?;
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() {
             // It ended while the link was made: nobody else would end that.

@@ -10,9 +10,9 @@ use omni_protocol::{Message, MessageKind, Version, response};
 use omni_proxy::{Exchange, Messages, Outgoing, Place};
 use omni_types::{Fault, FaultKind};
 
-use crate::calls::Booked;
+use crate::calls::{Booked, unless_cancelled};
 use crate::parking::{Asked, Parked};
-use crate::stage::forward::{Arrived, unless_cancelled};
+use crate::stage::forward::Arrived;
 use crate::stage::input::{REQUESTS_MAX, modern_request};
 use crate::stage::passage::{Carried, Passage};
 use crate::stage::rounds;
