@@ -11,6 +11,7 @@ mod peers;
 mod ratchet;
 mod simulate;
 mod skips;
+mod soak;
 mod step;
 mod tally;
 mod test;
@@ -23,14 +24,16 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   check [--advisories]   format, lints, tests of the house (tidy), dependencies (deny), documentation
-  test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, each fuzz target;
+  test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, a soak, each fuzz target;
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
   bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
                          what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s;
                          OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
-  simulate [--from SEED] [--seeds N] [--seconds N] [--twice]
+  simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice]
                          the hub under a simulated network and clock, one world a seed
+  soak [--minutes N]     the program under mixed traffic and random faults for 2 minutes (in CI 1); fails when memory,
+                         descriptors, processes, sessions, calls or links do not return to where they began
   fixtures [PEER ARGS]   install or refresh the real servers and clients tests talk to, and build omni-fixture
   ratchet                write down what has become shorter, and circles that are gone; with --accept
                          also what has grown, with --accept-circles also new import circles
@@ -67,6 +70,7 @@ fn run() -> Result<ExitCode> {
         "bench" => bench::run(rest),
         "fuzz" => fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "simulate" => simulate::run(rest).map(|()| ExitCode::SUCCESS),
+        "soak" => soak::run(rest).map(|()| ExitCode::SUCCESS),
         "fixtures" => fixtures::run(rest),
         "ratchet" => ratchet::run(rest),
         "conformance" => conformance::run(rest).map(|()| ExitCode::SUCCESS),

@@ -60,7 +60,12 @@ impl Client {
 
     /// The same, declaring `capabilities`.
     pub(crate) async fn able(hub: &Hub, path: &str, era: Era, capabilities: Value) -> Self {
-        let (address, path) = (hub.address, path.to_owned());
+        Self::at(hub.address, path, era, capabilities).await
+    }
+
+    /// The same at any server that speaks Streamable HTTP.
+    pub(crate) async fn at(address: SocketAddr, path: &str, era: Era, capabilities: Value) -> Self {
+        let path = path.to_owned();
         let mut client = Self { address, path, era, session: None, capabilities, next_id: AtomicU64::new(1) };
         if era == Era::Legacy {
             let info = json!({ "name": "omni-e2e", "version": "1" });
@@ -69,7 +74,8 @@ impl Client {
             let answer = client.ask("initialize", params).await;
             assert_eq!(answer.status, 200, "{answer:?}");
             client.session = Some(answer.headers["mcp-session-id"].to_str().unwrap().to_owned());
-            assert_eq!(answer.json()["result"]["protocolVersion"], era.version());
+            let opened: Value = serde_json::from_str(&answer.messages()[0]).unwrap();
+            assert_eq!(opened["result"]["protocolVersion"], era.version());
             let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
             assert_eq!(client.post(&initialized.to_string(), &[]).await.status, 202);
         }
