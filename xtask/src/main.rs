@@ -28,7 +28,7 @@ cargo xtask COMMAND
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
   bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
-                         what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s;
+                         what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s, small ones 30 s;
                          OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
   simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice]
                          the hub under a simulated network and clock, one world a seed
