@@ -1,7 +1,7 @@
 //! The calls in flight on a channel, known to its two sides: who asks and who reads.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -24,6 +24,8 @@ pub(crate) struct Queued {
 pub(crate) struct Shared {
     pub(crate) calls: Mutex<Calls>,
     pub(crate) alive: AtomicBool,
+    /// Messages that came, of whatever kind.
+    pub(crate) heard: AtomicU64,
     pub(crate) unasked: OnceLock<Unasked>,
     /// Set when the channel is to be let go: a write that nobody reads must not hold it open.
     pub(crate) closing: watch::Sender<bool>,

@@ -1,6 +1,6 @@
 //! One channel to a server on which calls run side by side: a process's pipes, a WebSocket, a session of HTTP+SSE.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -74,6 +74,7 @@ impl Channel {
         let shared = Arc::new(Shared {
             calls: Mutex::default(),
             alive: AtomicBool::new(true),
+            heard: AtomicU64::new(0),
             unasked: OnceLock::new(),
             closing: watch::Sender::new(false),
         });
@@ -85,6 +86,11 @@ impl Channel {
     /// Who hears what belongs to no call. Until it is set, such messages are dropped.
     pub(crate) fn on_unasked(&self, unasked: Unasked) {
         let _only_once = self.shared.unasked.set(unasked);
+    }
+
+    /// How many messages came.
+    pub(crate) fn heard(&self) -> u64 {
+        self.shared.heard.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_alive(&self) -> bool {

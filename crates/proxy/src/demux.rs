@@ -1,6 +1,7 @@
 //! What a server says on a channel, given to the calls it belongs to.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use omni_protocol::{
@@ -36,6 +37,7 @@ impl Demux {
     /// # Errors
     /// When it is a batch past the bound: the answers in it would be missed, so the channel cannot go on.
     pub(crate) fn receive(&self, text: Bytes) -> Result<(), LinkError> {
+        self.shared.heard.fetch_add(1, Ordering::Relaxed);
         if !is_batch(&text) {
             self.one(text);
             return Ok(());

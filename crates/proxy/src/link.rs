@@ -32,6 +32,8 @@ pub struct Link {
     pub(crate) health: Arc<Health>,
     /// Whether its end was told to the breaker: one end, however many calls it ends.
     end_counted: AtomicBool,
+    /// Messages that had come on the channel when the breaker opened the last time.
+    heard_at_opening: AtomicU64,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
     began: Instant,
@@ -61,6 +63,7 @@ impl Link {
             resilience: spec.resilience,
             health: Arc::clone(health),
             end_counted: AtomicBool::new(false),
+            heard_at_opening: AtomicU64::new(u64::MAX),
             next_id: AtomicU64::new(first_id),
             in_flight: AtomicUsize::new(0),
             began: Instant::now(),
@@ -219,9 +222,22 @@ impl Link {
                 }
                 if self.health.breaker.failed(epoch, error) {
                     tracing::warn!(server = %self.server, %error, "its calls keep failing: the breaker is open");
+                    self.end_if_mute(error);
                 }
             }
             Err(_) => {}
+        }
+    }
+
+    /// A process that said nothing at all from one opening of the breaker to the next, while calls tried it out, hangs for
+    /// good: it is ended, and the next call starts another.
+    fn end_if_mute(&self, error: &LinkError) {
+        let Wire::Channel(channel) = &self.wire else { return };
+        let heard = channel.heard();
+        let before = self.heard_at_opening.swap(heard, Ordering::Relaxed);
+        if matches!(error, LinkError::Timeout { .. }) && before == heard {
+            tracing::warn!(server = %self.server, "it has fallen silent: it is ended, and started anew by the next call");
+            self.close();
         }
     }
 

@@ -71,7 +71,12 @@ async fn reset_everywhere(era: Era, streams: bool) {
     // Neither would be worth much if it had ended at the first byte.
     assert!(requests > 300 && answers > 100, "{requests} bytes of requests, {answers} of answers");
     assert_none_twice(&server);
-    assert_eq!(client.text("flaky__echo", json!({})).await, "good");
+    // The last connection is reset after its whole answer arrived: a call that meets that on its way is told, not sent again.
+    until("it serves again", 10, async || {
+        let response = client.response("tools/call", json!({ "name": "flaky__echo", "arguments": {} })).await;
+        response.get("result").map(|_| ()).ok_or(response.to_string())
+    })
+    .await;
     until("all is given back", 20, async || {
         let status = hub.server("flaky").await;
         let now = (processes::descriptors(hub.pid), hub.processes().len());

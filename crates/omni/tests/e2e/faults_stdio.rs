@@ -97,6 +97,32 @@ async fn emg_1_paused_and_resumed() {
     }
 }
 
+/// A process that never moves again is ended when calls that try it out find it silent, and started anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn emg_1_paused_for_good() {
+    for era in Era::BOTH {
+        let mut faulty = bad(&["hang"]);
+        (faulty["timeout_s"], faulty["breaker"]) = (json!(TIMEOUT_S), json!({ "failures": 1, "open_s": 1 }));
+        let hub = Hub::with(json!({ "faulty": faulty, "good": everything(&[]) }));
+        let client = Client::open(&hub, "/mcp", era).await;
+        assert_eq!(client.text("faulty__echo", json!({ "text": "x" })).await, "x");
+        let paused = running(&hub);
+        paused.iter().for_each(|process| processes::signal(process.pid, Signal::STOP));
+        until("another serves", 60, async || {
+            let echo = json!({ "name": "faulty__echo", "arguments": { "text": "again" } });
+            let response = client.response("tools/call", echo).await;
+            if response["result"]["content"][0]["text"] == "again" { Ok(()) } else { Err(response.to_string()) }
+        })
+        .await;
+        until("the paused one is gone", 20, async || {
+            let left: Vec<_> = paused.iter().filter(|process| processes::runs(process.pid)).collect();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
+        assert_eq!(hub.server("faulty").await["state"], "ready");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn emg_1_late_and_never_and_under_another_id() {
     for fault in [&["late", "2500"][..], &["hang"], &["wrong-id"]] {
