@@ -82,11 +82,13 @@ impl Link {
     pub async fn exchange(self: &Arc<Self>, outgoing: Outgoing) -> Result<Exchange, LinkError> {
         let mut guard = CallGuard::new(self, outgoing.id);
         let limit = self.timeout().min(self.longest());
-        let done = self.health.unless_ended(async {
-            let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
-            done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))
-        });
-        let done = done.await;
+        let done = {
+            let work = std::pin::pin!(async {
+                let done = tokio::time::timeout(limit, self.first(outgoing, &mut guard)).await;
+                done.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }))
+            });
+            self.health.unless_ended(work).await
+        };
         // What comes before the answer settles nothing: the answer may never come.
         if !matches!(done, Ok((_, Some(_), _))) {
             self.settle(guard.epoch, &done);
@@ -160,7 +162,7 @@ impl Messages {
             return Ok(None);
         }
         let health = Arc::clone(&self.guard.link.health);
-        let outcome = health.unless_ended(self.following()).await;
+        let outcome = health.unless_ended(std::pin::pin!(self.following())).await;
         if !matches!(&outcome, Ok(message) if message.kind() != MessageKind::Response) {
             self.guard.link.settle(self.guard.epoch, &outcome);
         }

@@ -1,5 +1,6 @@
 //! How a server fares, for those who call it: its breaker, its back-off, its places, and what a failure is told as.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use omni_egress::EgressError;
@@ -58,10 +59,11 @@ impl Health {
         self.ending.send_replace(true);
     }
 
-    /// Does `work` unless calls are to end before.
+    /// Does `work` unless calls are to end before. It is pinned by the caller: given by value it would lie twice in every
+    /// call's state.
     pub(crate) async fn unless_ended<T>(
         &self,
-        work: impl Future<Output = Result<T, LinkError>>,
+        work: Pin<&mut impl Future<Output = Result<T, LinkError>>>,
     ) -> Result<T, LinkError> {
         let mut ending = self.ending.subscribe();
         tokio::select! {
