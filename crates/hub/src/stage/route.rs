@@ -45,10 +45,10 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
     let booked = authorized.admitted.booked.as_ref();
+    // A server that is slow fills its own places and its own queue, both bounded, and nothing of the hub's.
+    drop(slot);
     let entering = async { found.server.enter().await.map_err(|e| found.server.fault(&e)) };
     let place = unless_cancelled(booked, entering).await?;
-    // A server that is slow fills its own places, not the hub's.
-    drop(slot);
     if let Some(parked) = parked(hub, &authorized)? {
         let link = Arc::clone(parked.messages.link());
         if link.server() != found.server.name() {
