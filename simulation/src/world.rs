@@ -26,11 +26,13 @@ pub(crate) struct World {
     pub(crate) book: Book,
     pub(crate) plan: Plan,
     pub(crate) network: Arc<Network>,
+    /// Whether what servers say of their own accord is held to arrive.
+    pub(crate) streams: bool,
     abandoned: Mutex<Vec<u64>>,
 }
 
 impl World {
-    pub(crate) fn make(plan: Plan, chance: &Chance) -> Result<Self> {
+    pub(crate) fn make(plan: Plan, chance: &Chance, streams: bool) -> Result<Self> {
         let policy = Policy::build(&PolicySettings::default()).map_err(|(key, error)| anyhow!("{key}: {error}"))?;
         let limits = Limits { settle_wait: SETTLE_WAIT, session_idle_timeout: SESSION_IDLE, ..Limits::default() };
         let hub = Hub::new(Principal::local("simulation"), policy.clone(), limits)?;
@@ -58,7 +60,7 @@ impl World {
         }
         hub.replace(Snapshot::new(behind, policy));
         hub.start();
-        Ok(Self { hub, servers, book, plan, network, abandoned: Mutex::default() })
+        Ok(Self { hub, servers, book, plan, network, streams, abandoned: Mutex::default() })
     }
 
     /// A call whose client does not wait for it any more.

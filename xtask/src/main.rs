@@ -24,13 +24,13 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   check [--advisories]   format, lints, tests of the house (tidy), dependencies (deny), documentation
-  test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, a soak, each fuzz target;
+  test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, a simulation, a soak, each fuzz target;
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
   bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
                          what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s, small ones 30 s;
                          OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
-  simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice]
+  simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]
                          the hub under a simulated network and clock, one world a seed
   soak [--minutes N]     the program under mixed traffic and random faults for 2 minutes (in CI 1); fails when memory,
                          descriptors, processes, sessions, calls or links do not return to where they began

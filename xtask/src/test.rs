@@ -3,7 +3,7 @@
 use crate::skips;
 use crate::step::{self, Steps};
 use crate::tally::Tally;
-use crate::{conformance, fuzz, peers, soak};
+use crate::{conformance, fuzz, peers, simulate, soak};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitCode, Stdio};
@@ -25,6 +25,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             let passed = steps
                 .call("conformance", "cargo xtask conformance --check", || conformance::run(&["--check".to_owned()]));
             tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };
+            let passed = steps.call("simulation", "cargo xtask simulate --without-streams", simulate::run_in_test);
+            tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };
             let passed = steps.call("soak", "cargo xtask soak", || soak::run(&[]));
             tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };
             let passed = steps.call("fuzz", "cargo xtask fuzz", || fuzz::run(&[]));
@@ -43,7 +45,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         println!("SKIPPED: {}: {}", skip.component, skip.reason);
     }
     if !arguments.is_empty() {
-        println!("left out, since nextest was given arguments: compile-fail proofs, conformance, soak, fuzz");
+        println!(
+            "left out, since nextest was given arguments: compile-fail proofs, conformance, simulation, soak, fuzz"
+        );
     }
     // A test that skips passes for nextest; a step that failed without failing a test (a build) counts as one.
     let skips = skipped.len() as u64;
