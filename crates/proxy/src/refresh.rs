@@ -50,7 +50,8 @@ impl Server {
     /// Asks the server again for everything that it was asked for before, in the background.
     pub fn refresh(self: &Arc<Self>) {
         for shelf in self.shelves.all() {
-            let asked = shelf.catalog.borrow().is_asked();
+            // What is just being read for the first time may have changed behind the reader.
+            let asked = shelf.catalog.borrow().is_asked() || shelf.refreshing.load(Ordering::Acquire);
             if asked {
                 self.refresh_shelf(&shelf, &Profile::new(Version::LATEST, shelf.capabilities.clone()));
             }

@@ -331,12 +331,13 @@ impl Server {
     pub fn prune(&self) {
         if let Some(client) = &self.client {
             client.prune();
-            return;
         }
         let limit = self.spec.pool.idle_timeout;
         let mut ended = Vec::new();
         self.lock().retain(|key, all| {
-            if key.session.is_none() {
+            // At an address one shared conversation is kept, to hear what changes there.
+            let kept = self.client.is_some() && key.capabilities.is_empty();
+            if key.session.is_none() && !kept {
                 let idle = |c: &Connecting, limit| matches!(&*c.borrow(), Some(Ok(link)) if link.idle_for() > limit);
                 ended.extend(all.extract_if(.., |c| idle(c, limit)));
                 let above = all.len().saturating_sub(self.spec.pool.size);

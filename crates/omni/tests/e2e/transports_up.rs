@@ -390,3 +390,50 @@ async fn val_1_batches_in_http_answers_are_taken_apart() {
         assert!(error["message"].as_str().unwrap().contains("its batch ended before the answer"), "{error}");
     }
 }
+
+/// A server whose own stream says nothing but an id and ends; taken up, it tells of a changed list.
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_a_servers_own_stream_is_taken_up_and_heard() {
+    let lists: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+    let opened = Arc::clone(&lists);
+    let address = told(move |asked: Asked, mut stream: TcpStream| {
+        let opened = Arc::clone(&opened);
+        async move {
+            let message = asked.message();
+            if asked.method == "GET" {
+                let last = asked.header("last-event-id").map(str::to_owned);
+                opened.lock().unwrap().push(last.clone());
+                begin_events(&mut stream).await;
+                if last.is_none() {
+                    say(&mut stream, "id: 7\nretry: 50\ndata:\n\n").await;
+                    return;
+                }
+                let changed = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
+                say(&mut stream, &format!("id: 8\ndata: {changed}\n\n")).await;
+                // It stays open until the hub goes.
+                let _until_then = tokio::io::AsyncReadExt::read_u8(&mut stream).await;
+                return;
+            }
+            let taken_up = opened.lock().unwrap().iter().any(Option::is_some);
+            match hello(&message) {
+                _ if message["id"].is_null() => reply(&mut stream, "202 Accepted", "", "").await,
+                Some(_) if message["method"] == "tools/list" && taken_up => {
+                    let tools = json!([{ "name": "later", "inputSchema": { "type": "object" } }]);
+                    let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": { "tools": tools } });
+                    reply_json(&mut stream, &answer).await;
+                }
+                hello => reply_json(&mut stream, &hello.unwrap_or_default()).await,
+            }
+        }
+    })
+    .await;
+    let hub = Hub::with(json!({ "s": { "url": format!("http://{address}/mcp") } }));
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp/s", Era::Modern).await;
+    until("the changed list is there", 30, async || {
+        let tools = client.tools().await;
+        if tools == ["later"] { Ok(()) } else { Err(format!("{tools:?}")) }
+    })
+    .await;
+    assert!(lists.lock().unwrap().contains(&Some("7".to_owned())), "{lists:?}");
+}

@@ -256,3 +256,46 @@ async fn emg_1_a_handshake_without_an_answer_ends() {
     assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
     drop(listener);
 }
+
+/// What changed while a connection was gone is heard without a call of anybody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn emg_1_a_connection_that_ended_is_made_again_and_the_lists_read() {
+    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&connections);
+    let url = server(move |mut socket: Socket| {
+        let connections = std::sync::Arc::clone(&connections);
+        async move {
+            let number = connections.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            while let Some(Ok(message)) = socket.next().await {
+                let Message::Text(text) = message else { continue };
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if message["id"].is_null() {
+                    continue;
+                }
+                let mut answer = hello(&message).unwrap_or_default();
+                let is_list = message["method"] == "tools/list";
+                if is_list {
+                    answer["result"]["tools"][0]["name"] = json!(format!("of_{number}"));
+                }
+                socket.send(Message::text(answer.to_string())).await.unwrap();
+                if is_list && number == 0 {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let hub = Hub::with(json!({ "s": { "url": url } }));
+    hub.awake().await;
+    until("it is connected again", 30, async || {
+        let made = counted.load(std::sync::atomic::Ordering::Relaxed);
+        if made > 1 { Ok(()) } else { Err(made.to_string()) }
+    })
+    .await;
+    let client = Client::open(&hub, "/mcp/s", Era::Modern).await;
+    until("the new list is there", 30, async || {
+        let tools = client.tools().await;
+        if tools == ["of_1"] { Ok(()) } else { Err(format!("{tools:?}")) }
+    })
+    .await;
+}
