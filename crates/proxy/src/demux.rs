@@ -186,7 +186,7 @@ const fn is_hubs_own(call: &Call) -> bool {
 }
 
 /// The requests in answering which a server may ask its client something (2025-11-25, "client features").
-const fn may_ask(method: &Method) -> bool {
+pub(crate) const fn may_ask(method: &Method) -> bool {
     matches!(method, Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete)
 }
 

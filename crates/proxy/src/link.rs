@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_protocol::{Version, notification};
+use omni_protocol::{Message, Version, notification};
 use omni_types::{Fault, ServerName};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -250,6 +250,16 @@ impl Link {
     /// `true` the first time it is asked: whoever asked opens the stream of what the server says on its own.
     pub(crate) fn claim_stream(&self) -> bool {
         !self.streaming.swap(true, Ordering::Relaxed)
+    }
+
+    /// Gives a message of the session's own stream to its call; what belongs to none comes back.
+    pub(crate) fn give(&self, message: Message) -> Option<Message> {
+        // A client with a session of its own hears such things on its own stream, as it would directly.
+        let only_call = self.key.session.is_none() && self.in_flight() == 1;
+        match &self.wire {
+            Wire::Http(http) => http.give(message, only_call),
+            Wire::Channel(_) => Some(message),
+        }
     }
 
     pub(crate) const fn wire(&self) -> &Wire {

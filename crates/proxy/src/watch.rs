@@ -94,7 +94,12 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>) -> Option<bool> {
             () = gone(link) => return None,
         };
         match next {
-            Ok(message) => server.upgrade()?.hear(&link.upgrade()?, message),
+            Ok(message) => {
+                let (server, link) = (server.upgrade()?, link.upgrade()?);
+                if let Some(message) = link.give(message) {
+                    server.hear(&link, message);
+                }
+            }
             Err(_) => return Some(true),
         }
     }

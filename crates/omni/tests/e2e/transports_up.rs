@@ -437,3 +437,46 @@ async fn gw_1_a_servers_own_stream_is_taken_up_and_heard() {
     .await;
     assert!(lists.lock().unwrap().contains(&Some("7".to_owned())), "{lists:?}");
 }
+
+/// Servers that keep one stream for everything: the answer comes where nothing was asked, while the call's own stream waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_an_answer_on_the_sessions_own_stream_finds_its_call() {
+    let (says, _) = broadcast::channel::<String>(16);
+    let address = told(move |asked: Asked, mut stream: TcpStream| {
+        let says = says.clone();
+        async move {
+            let message = asked.message();
+            if asked.method == "GET" {
+                let mut hears = says.subscribe();
+                begin_events(&mut stream).await;
+                while let Ok(data) = hears.recv().await {
+                    if !say(&mut stream, &format!("data: {data}\n\n")).await {
+                        return;
+                    }
+                }
+                return;
+            }
+            match hello(&message) {
+                _ if message["id"].is_null() => reply(&mut stream, "202 Accepted", "", "").await,
+                Some(hello) => reply_json(&mut stream, &hello).await,
+                None => {
+                    begin_events(&mut stream).await;
+                    let answer = text_answer(&message["id"], "aside");
+                    // Whoever has a stream of its own gets it there, as often as it takes for the stream to be open.
+                    for _ in 0..200 {
+                        let _no_stream = says.send(answer.to_string());
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        if !say(&mut stream, ": waits\n\n").await {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let hub = Hub::with(json!({ "s": { "url": format!("http://{address}/mcp") } }));
+    hub.awake().await;
+    let answer = call_t(&hub, Era::Modern).await;
+    assert_eq!(answer["result"]["content"][0]["text"], "aside", "{answer}");
+}

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, S
 use omni_egress::{Body, Client, collect};
 use omni_protocol::{Era, Message, MessageError, MessageKind, Version, encode_value, header_names};
 
+use crate::demux::may_ask;
 use crate::error::LinkError;
 use crate::outgoing::Outgoing;
 use crate::spec::RemoteSpec;
@@ -16,6 +17,7 @@ use crate::transports::bounds::MESSAGE_BYTES_MAX;
 use crate::transports::events::{EVENT_STREAM, is_stream, media_type};
 use crate::transports::messages::HttpMessages;
 use crate::transports::resumption::Resumption;
+use crate::transports::streams::Streams;
 
 /// Characters of a refusal's body that are told.
 const SAID_MAX: usize = 200;
@@ -36,6 +38,8 @@ pub(crate) struct HttpWire {
     reopening: tokio::sync::Mutex<()>,
     /// Whether `initialize` was answered as by a server that knows no POST here.
     refused: AtomicBool,
+    /// Calls of the legacy era that wait on a stream.
+    streams: Arc<Streams>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +71,7 @@ impl HttpWire {
             opening: Mutex::default(),
             reopening: tokio::sync::Mutex::default(),
             refused: AtomicBool::new(false),
+            streams: Arc::default(),
         }
     }
 
@@ -149,8 +154,9 @@ impl HttpWire {
                 headers.insert(name.clone(), value.clone());
             }
             let response = self.client.send(HttpMethod::POST, headers, outgoing.body.clone()).await?;
-            match self.read(response, &base, Some(outgoing.id)).await {
-                Err(LinkError::SessionLost) => self.reopen(&base).await?,
+            match self.read(response, &base, Some(outgoing)).await {
+                // Rare, and large: boxed, it does not weigh on every call.
+                Err(LinkError::SessionLost) => Box::pin(self.reopen(&base)).await?,
                 done => return done,
             }
         }
@@ -197,6 +203,11 @@ impl HttpWire {
         Ok(offered.then(|| HttpMessages::stream(response.into_body(), None, Some(resumption))))
     }
 
+    /// Gives a message of the session's own stream to the call it belongs to; what belongs to none comes back.
+    pub(crate) fn give(&self, message: Message, only_call: bool) -> Option<Message> {
+        self.streams.give(message, only_call)
+    }
+
     /// Opens a `subscriptions/listen` on a connection of its own.
     pub(crate) async fn listen(&self, body: Bytes) -> Result<Option<HttpMessages>, LinkError> {
         let mut headers = HeaderMap::clone(&self.base.load());
@@ -227,10 +238,11 @@ impl HttpWire {
         &self,
         response: Response<Body>,
         base: &Arc<HeaderMap>,
-        call: Option<u64>,
+        call: Option<&Outgoing>,
     ) -> Result<HttpAnswer, LinkError> {
         let status = response.status();
         let in_session = base.contains_key(&SESSION_ID);
+        let id = call.map(|call| call.id);
         if let Some(to) = response.headers().get(http::header::LOCATION).filter(|_| status.is_redirection()) {
             return Err(redirected(status, to));
         }
@@ -238,7 +250,9 @@ impl HttpWire {
             EVENT_STREAM if status.is_success() => {
                 let legacy = !is_modern(base);
                 let resumption = legacy.then(|| Resumption::new(self.client.clone(), Arc::clone(base)));
-                return Ok(stream(response, call, resumption));
+                let aside = call.filter(|_| legacy).map(|call| self.streams.wait(call.id, may_ask(&call.method)));
+                let messages = HttpMessages::stream(response.into_body(), id, resumption).beside(aside);
+                return Ok(HttpAnswer::Stream(Box::new(messages)));
             }
             "application/json" => {}
             _ if status == StatusCode::ACCEPTED || status == StatusCode::NO_CONTENT => {
@@ -255,16 +269,12 @@ impl HttpWire {
             Ok(message) if in_session && lost_session(status, &message) => Err(LinkError::SessionLost),
             Ok(message) => Ok(HttpAnswer::One(message, status.as_u16())),
             Err(MessageError::Batch) if status.is_success() => {
-                Ok(HttpAnswer::Stream(Box::new(HttpMessages::batch(&body, call)?)))
+                Ok(HttpAnswer::Stream(Box::new(HttpMessages::batch(&body, id)?)))
             }
             Err(_) if !status.is_success() => Err(refusal(status, body, in_session)),
             Err(error) => Err(LinkError::Broken(error.to_string())),
         }
     }
-}
-
-fn stream(response: Response<Body>, call: Option<u64>, resumption: Option<Resumption>) -> HttpAnswer {
-    HttpAnswer::Stream(Box::new(HttpMessages::stream(response.into_body(), call, resumption)))
 }
 
 fn is_modern(base: &HeaderMap) -> bool {

@@ -1,6 +1,7 @@
 //! The messages of one HTTP answer: the events of a stream, taken up again where it breaks off, or a batch.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use omni_egress::Body;
@@ -10,6 +11,7 @@ use crate::demux::BATCH_MAX;
 use crate::error::LinkError;
 use crate::transports::events::{Events, EventsEnd, is_message};
 use crate::transports::resumption::Resumption;
+use crate::transports::streams::Waiting;
 
 /// The messages of one HTTP answer.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct HttpMessages {
     /// The call that is answered; answers to others are none of its.
     call: Option<u64>,
     resumption: Option<Resumption>,
+    /// Where what comes for this call on the session's own stream arrives.
+    aside: Option<Waiting>,
 }
 
 #[derive(Debug)]
@@ -33,13 +37,18 @@ impl HttpMessages {
     /// The events of `body`, in answer to `call`.
     pub(crate) fn stream(body: Body, call: Option<u64>, resumption: Option<Resumption>) -> Self {
         let source = Source::Events(Box::new(Events::new(body)));
-        Self { waiting: VecDeque::new(), source, call, resumption }
+        Self { waiting: VecDeque::new(), source, call, resumption, aside: None }
+    }
+
+    /// The same, which also takes what comes aside.
+    pub(crate) fn beside(self, aside: Option<Waiting>) -> Self {
+        Self { aside, ..self }
     }
 
     /// The batch `text`, in answer to `call`.
     pub(crate) fn batch(text: &Bytes, call: Option<u64>) -> Result<Self, LinkError> {
         let source = Source::Ended("its batch ended".to_owned());
-        let mut messages = Self { waiting: VecDeque::new(), source, call, resumption: None };
+        let mut messages = Self { waiting: VecDeque::new(), source, call, resumption: None, aside: None };
         messages.take_batch(text)?;
         // Nothing is read after the answer; in a batch what belongs before it may stand behind.
         messages.waiting.make_contiguous().sort_by_key(|message| message.kind() == MessageKind::Response);
@@ -48,6 +57,17 @@ impl HttpMessages {
 
     /// The next message. A call of this that is let go loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
+        let Some(inbox) = self.aside.as_ref().map(|aside| Arc::clone(&aside.inbox)) else { return self.own().await };
+        // Streams are the rarer answer: boxed, waiting for both does not weigh on every call.
+        let own = Box::pin(self.own());
+        tokio::select! {
+            biased;
+            aside = inbox.next() => aside,
+            own = own => own,
+        }
+    }
+
+    async fn own(&mut self) -> Result<Message, LinkError> {
         loop {
             if let Some(message) = self.waiting.pop_front() {
                 return Ok(message);

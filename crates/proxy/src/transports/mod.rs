@@ -7,6 +7,7 @@ mod messages;
 mod resumption;
 pub(crate) mod sse;
 pub(crate) mod stdio;
+mod streams;
 pub(crate) mod websocket;
 
 pub(crate) use http::{HttpAnswer, HttpWire};
