@@ -4,60 +4,102 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http_body::{Body as _, Frame};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::error::EgressError;
+use crate::http1::{Framing, Http1};
 use crate::lease::Lease;
 
 /// The body of an answer. Dropped before its end, it closes its connection.
 #[derive(Debug)]
-pub struct Body {
-    incoming: Incoming,
-    lease: Option<Lease>,
+pub struct Body(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// Over HTTP/1.1; `lease` where the connection is to be used again.
+    Http1 { connection: Http1, framing: Framing, lease: Option<Lease> },
+    /// Over HTTP/2, where a connection serves many.
+    Http2(Incoming),
+    /// At its end.
+    Over,
 }
 
 impl Body {
-    pub(crate) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
+    /// A body that `connection` is about to read.
+    pub(crate) fn http1(connection: Http1, framing: Framing, lease: Option<Lease>) -> Self {
+        let mut body = Self(Kind::Http1 { connection, framing, lease });
         body.release_at_end();
         body
     }
 
+    pub(crate) const fn http2(incoming: Incoming) -> Self {
+        Self(Kind::Http2(incoming))
+    }
+
     fn release_at_end(&mut self) {
-        if self.incoming.is_end_stream()
-            && let Some(lease) = self.lease.take()
+        if let Kind::Http1 { framing, .. } = &self.0
+            && framing.is_over()
         {
-            lease.give_back();
+            self.release();
+        }
+    }
+
+    fn release(&mut self) {
+        if let Kind::Http1 { connection, lease: Some(lease), .. } = std::mem::replace(&mut self.0, Kind::Over) {
+            lease.give_back(connection);
         }
     }
 }
 
+fn broken(why: String) -> EgressError {
+    EgressError::Broken { authority: "the server".to_owned(), why }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = EgressError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        match &frame {
-            None => {
-                if let Some(lease) = self.lease.take() {
-                    lease.give_back();
-                }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, EgressError>>> {
+        match &mut self.0 {
+            Kind::Over => Poll::Ready(None),
+            Kind::Http2(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|e| broken(e.to_string()))))
             }
-            Some(Ok(_)) => self.release_at_end(),
-            Some(Err(_)) => drop(self.lease.take()),
+            Kind::Http1 { connection, framing, .. } => match ready!(connection.poll_body(cx, framing)) {
+                Some(Ok(data)) => {
+                    self.release_at_end();
+                    Poll::Ready(Some(Ok(Frame::data(data))))
+                }
+                Some(Err(why)) => {
+                    self.0 = Kind::Over;
+                    Poll::Ready(Some(Err(broken(why))))
+                }
+                None => {
+                    self.release();
+                    Poll::Ready(None)
+                }
+            },
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Kind::Over => true,
+            Kind::Http2(incoming) => incoming.is_end_stream(),
+            Kind::Http1 { framing, .. } => framing.is_over(),
+        }
     }
 
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.incoming.size_hint()
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Over => SizeHint::with_exact(0),
+            Kind::Http2(incoming) => incoming.size_hint(),
+            Kind::Http1 { framing: Framing::Length(left), .. } => SizeHint::with_exact(*left),
+            Kind::Http1 { .. } => SizeHint::default(),
+        }
     }
 }
 
@@ -70,12 +112,16 @@ pub async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, EgressEr
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large);
     }
-    let broken = |e: hyper::Error| EgressError::Broken { authority: "the server".to_owned(), why: e.to_string() };
+    if let Kind::Http1 { connection, framing: Framing::Length(length), .. } = &mut body.0 {
+        let whole = connection.whole(*length).await.map_err(broken)?;
+        body.release();
+        return Ok(whole);
+    }
     // One frame is the usual case: it is passed on without a copy.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let Ok(data) = frame?.into_data() else { continue };
         let so_far = first.as_ref().map_or(0, Bytes::len).max(rest.len());
         if so_far + data.len() > bytes_max {
             return Err(too_large);

@@ -1,10 +1,10 @@
 //! Making one connection: name, TCP, TLS, HTTP handshake.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -13,13 +13,15 @@ use tokio_rustls::client::TlsStream;
 
 use crate::dial::Io;
 use crate::error::EgressError;
+use crate::http1::Http1;
+use crate::stream::Stream;
 use crate::target::Target;
 
 /// A connection on which requests can be sent.
 #[derive(Debug)]
 pub(crate) enum Connection {
     /// One request at a time.
-    Http1(http1::SendRequest<Full<Bytes>>),
+    Http1(Http1),
     /// Many at a time.
     Http2(http2::SendRequest<Full<Bytes>>),
 }
@@ -39,18 +41,18 @@ pub(crate) enum Alpn {
 pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> {
     if let Some(other) = &target.dial {
         let refused = |e: std::io::Error| EgressError::Connect { authority: target.authority(), why: e.to_string() };
-        return handshake_http1(target, TokioIo::new(other.dial(&target.host, target.port).await.map_err(refused)?))
-            .await;
+        let stream = other.dial(&target.host, target.port).await.map_err(refused)?;
+        return Ok(Connection::Http1(Http1::new(Stream::Other(Mutex::new(stream)))));
     }
     let stream = dial(target).await?;
     if !target.tls {
-        return handshake_http1(target, TokioIo::new(stream)).await;
+        return Ok(Connection::Http1(Http1::new(Stream::Plain(stream))));
     }
     let stream = tls(target, stream, Alpn::Any).await?;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         handshake_http2(target, TokioIo::new(stream)).await
     } else {
-        handshake_http1(target, TokioIo::new(stream)).await
+        Ok(Connection::Http1(Http1::new(Stream::Tls(Box::new(stream)))))
     }
 }
 
@@ -87,18 +89,6 @@ async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
     }
     let why = last.map_or_else(|| "the name has no address".to_owned(), |e| e.to_string());
     Err(EgressError::Connect { authority: target.authority(), why })
-}
-
-async fn handshake_http1<I>(target: &Target, io: TokioIo<I>) -> Result<Connection, EgressError>
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .handshake(io)
-        .await
-        .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;
-    drive(connection);
-    Ok(Connection::Http1(sender))
 }
 
 async fn handshake_http2<I>(target: &Target, io: TokioIo<I>) -> Result<Connection, EgressError>

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::http1::Http1;
 use crate::target::Target;
 
 /// Bounds of a pool. `initial <= size <= max`.
@@ -38,26 +39,29 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// The one last used stands at the back, so that the front falls idle.
-    pub(crate) idle: VecDeque<(http1::SendRequest<Full<Bytes>>, Instant)>,
+    pub(crate) idle: VecDeque<(Http1, Instant)>,
     pub(crate) http2: Option<http2::SendRequest<Full<Bytes>>>,
     pub(crate) warmed: bool,
 }
 
-/// The right to use a connection, given back when the answer has been read.
+/// The right to use a connection of a pool, given back when the answer has been read.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) sender: Option<http1::SendRequest<Full<Bytes>>>,
-    pub(crate) _slot: Option<OwnedSemaphorePermit>,
+    pub(crate) slot: OwnedSemaphorePermit,
+    /// Whether the connection may be used again after this answer.
+    pub(crate) keeps: bool,
 }
 
 impl Lease {
-    pub(crate) fn give_back(mut self) {
-        let Some(sender) = self.sender.take() else { return };
-        if sender.is_closed() {
-            return;
+    /// Puts the connection, whose answer has been read to its end, back for the next request, or closes it.
+    pub(crate) fn give_back(self, connection: Http1) {
+        let Self { shared, slot, keeps } = self;
+        if keeps {
+            shared.lock().idle.push_back((connection, Instant::now()));
         }
-        self.shared.lock().idle.push_back((sender, Instant::now()));
+        // Whoever waits for its turn finds the connection there.
+        drop(slot);
     }
 }
 
@@ -67,13 +71,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn take_idle(&self) -> Option<http1::SendRequest<Full<Bytes>>> {
-        let mut state = self.lock();
-        while let Some((sender, since)) = state.idle.pop_back() {
-            if !sender.is_closed() && since.elapsed() < self.limits.idle_timeout {
-                return Some(sender);
+    pub(crate) fn take_idle(&self) -> Option<Http1> {
+        loop {
+            let (mut connection, since) = self.lock().idle.pop_back()?;
+            if since.elapsed() < self.limits.idle_timeout && connection.is_quiet() {
+                return Some(connection);
             }
         }
-        None
     }
 }

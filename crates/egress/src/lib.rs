@@ -4,8 +4,11 @@ mod body;
 mod connect;
 mod dial;
 mod error;
+mod http1;
 mod lease;
 mod pool;
+mod request;
+mod stream;
 mod target;
 mod websocket;
 
@@ -14,5 +17,6 @@ pub use dial::{Dial, Dialing, Io};
 pub use error::EgressError;
 pub use lease::PoolLimits;
 pub use pool::{Client, PoolStatus};
+pub use request::RequestHead;
 pub use target::Target;
 pub use websocket::{WebSocketReader, WebSocketWriter, websocket};

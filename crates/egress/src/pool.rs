@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::Full;
-use hyper::client::conn::TrySendError;
+use hyper::client::conn::http2;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::connect::{Connection, connect};
 use crate::error::EgressError;
+use crate::http1::{ExchangeError, Head, Http1};
 use crate::lease::{Lease, PoolLimits, Shared};
+use crate::request::RequestHead;
 use crate::target::Target;
 
 /// For a connection above the working size to be idle before it is closed. Closed at once, a load that needs a few more than
@@ -40,10 +42,18 @@ pub struct Client {
     path: Option<PathAndQuery>,
 }
 
-/// A request that did not get an answer; given back where it did not reach the server.
+/// A request on its way.
+struct Outgoing<'a> {
+    head: &'a RequestHead,
+    extra: &'a [(HeaderName, HeaderValue)],
+    body: &'a Bytes,
+}
+
+/// A request that did not get an answer.
 struct Failed {
     error: EgressError,
-    unsent: Option<Box<Request<Full<Bytes>>>>,
+    /// Nothing of it reached the server.
+    unsent: bool,
 }
 
 impl Client {
@@ -83,12 +93,18 @@ impl Client {
         let limits = &self.shared.limits;
         let mut state = self.shared.lock();
         let idle_for = |since: Instant| now.saturating_duration_since(since);
-        state.idle.retain(|(sender, since)| !sender.is_closed() && idle_for(*since) < limits.idle_timeout);
+        state.idle.retain_mut(|(connection, since)| idle_for(*since) < limits.idle_timeout && connection.is_quiet());
         while state.idle.len() > limits.size
             && state.idle.front().is_some_and(|(_, since)| idle_for(*since) >= ABOVE_SIZE_IDLE)
         {
             state.idle.pop_front();
         }
+    }
+
+    /// The head of requests that have `method` and `headers` in common, made once for all of them.
+    #[must_use]
+    pub fn head(&self, method: Method, headers: HeaderMap) -> RequestHead {
+        RequestHead::new(&self.shared.target, self.path().clone(), method, headers)
     }
 
     /// Sends a request on a pooled connection.
@@ -97,11 +113,35 @@ impl Client {
     /// When no connection comes about in time, or it breaks. A request that found its kept connection closed is sent
     /// again on another; one that may have reached the server is not.
     pub async fn send(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Response<Body>, EgressError> {
-        let mut request = self.request(method, headers, body);
+        self.request(&self.head(method, headers), &[], &body).await
+    }
+
+    /// Sends a request with the fields `extra` beside those of `head`, each in the place of one of its name.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn request(
+        &self,
+        head: &RequestHead,
+        extra: &[(HeaderName, HeaderValue)],
+        body: &Bytes,
+    ) -> Result<Response<Body>, EgressError> {
+        if head.has_any_of(extra) {
+            let head = head.with(&self.shared.target, extra);
+            return Box::pin(self.request_as_it_is(Outgoing { head: &head, extra: &[], body })).await;
+        }
+        self.request_as_it_is(Outgoing { head, extra, body }).await
+    }
+
+    async fn request_as_it_is(&self, outgoing: Outgoing<'_>) -> Result<Response<Body>, EgressError> {
         loop {
             let (connection, fresh, slot) = self.checkout().await?;
-            match self.send_on(connection, slot, request).await {
-                Err(Failed { unsent: Some(unsent), .. }) if !fresh => request = *unsent,
+            let answered = match (connection, slot) {
+                (Connection::Http1(connection), slot) => self.over_http1(connection, slot, &outgoing).await,
+                (Connection::Http2(sender), _) => Box::pin(self.over_http2(sender, &outgoing)).await,
+            };
+            match answered {
+                Err(Failed { unsent: true, .. }) if !fresh => {}
                 done => return done.map_err(|failed| failed.error),
             }
         }
@@ -117,16 +157,13 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, EgressError> {
-        let connection = Box::pin(self.within_deadline(connect(&self.shared.target))).await?;
-        let request = self.request(method, headers, body);
-        self.send_on(connection, None, request).await.map_err(|failed| failed.error)
-    }
-
-    fn request(&self, method: Method, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        request
+        let head = self.head(method, headers);
+        let outgoing = Outgoing { head: &head, extra: &[], body: &body };
+        let answered = match Box::pin(self.within_deadline(connect(&self.shared.target))).await? {
+            Connection::Http1(connection) => self.over_http1(connection, None, &outgoing).await,
+            Connection::Http2(sender) => Box::pin(self.over_http2(sender, &outgoing)).await,
+        };
+        answered.map_err(|failed| failed.error)
     }
 
     async fn within_deadline<T>(&self, work: impl Future<Output = Result<T, EgressError>>) -> Result<T, EgressError> {
@@ -150,8 +187,8 @@ impl Client {
             Ok(slot) => slot,
             Err(_) => self.within_deadline(async { slots.acquire_owned().await.map_err(|_| self.shut_down()) }).await?,
         };
-        if let Some(sender) = self.shared.take_idle() {
-            return Ok((Connection::Http1(sender), false, Some(slot)));
+        if let Some(connection) = self.shared.take_idle() {
+            return Ok((Connection::Http1(connection), false, Some(slot)));
         }
         // Connecting is rare and its future large (TLS): boxed, it does not weigh on every request.
         Box::pin(self.within_deadline(self.open(slot))).await
@@ -187,7 +224,7 @@ impl Client {
         tokio::spawn(async move {
             for _ in 1..shared.limits.initial {
                 let Ok(_slot) = shared.slots.try_acquire() else { return };
-                let Ok(Ok(Connection::Http1(sender))) =
+                let Ok(Ok(Connection::Http1(connection))) =
                     tokio::time::timeout(shared.limits.connect_timeout, connect(&shared.target)).await
                 else {
                     return;
@@ -196,53 +233,63 @@ impl Client {
                 if state.idle.len() >= shared.limits.size {
                     return;
                 }
-                state.idle.push_front((sender, Instant::now()));
+                state.idle.push_front((connection, Instant::now()));
             }
         });
     }
 
-    async fn send_on(
+    async fn over_http1(
         &self,
-        connection: Connection,
+        mut connection: Http1,
         slot: Option<OwnedSemaphorePermit>,
-        mut request: Request<Full<Bytes>>,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<Response<Body>, Failed> {
+        let Outgoing { head, extra, body } = *outgoing;
+        let answered = connection.exchange(|out| head.write(out, extra, body.len()), body).await;
+        let Head { status, headers, framing, keeps } = answered.map_err(|error| {
+            let authority = self.shared.target.authority();
+            match error {
+                ExchangeError::Unsent => Failed { error: EgressError::NotSent(authority), unsent: true },
+                ExchangeError::Broken(why) => Failed { error: EgressError::Broken { authority, why }, unsent: false },
+            }
+        })?;
+        let lease = slot.map(|slot| Lease { shared: Arc::clone(&self.shared), slot, keeps });
+        let mut response = Response::new(Body::http1(connection, framing, lease));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    async fn over_http2(
+        &self,
+        mut sender: http2::SendRequest<Full<Bytes>>,
+        outgoing: &Outgoing<'_>,
     ) -> Result<Response<Body>, Failed> {
         let target = &self.shared.target;
-        let broken = |e: &hyper::Error| EgressError::Broken { authority: target.authority(), why: describe(e) };
-        let not_sent =
-            |unsent| Failed { error: EgressError::NotSent(target.authority()), unsent: Some(Box::new(unsent)) };
-        let failed = |mut e: TrySendError<Request<Full<Bytes>>>| match e.take_message() {
-            Some(unsent) => not_sent(unsent),
-            None => Failed { error: broken(e.error()), unsent: None },
+        let not_sent = || Failed { error: EgressError::NotSent(target.authority()), unsent: true };
+        let Some(uri) = target.absolute(&outgoing.head.path) else {
+            return Err(Failed { error: EgressError::Address(target.authority()), unsent: false });
         };
-        match connection {
-            Connection::Http1(mut sender) => {
-                *request.uri_mut() = self.path().clone().into();
-                if !request.headers().contains_key(http::header::HOST) {
-                    request.headers_mut().insert(http::header::HOST, target.host_header().clone());
-                }
-                if sender.ready().await.is_err() {
-                    return Err(not_sent(request));
-                }
-                let answer = sender.try_send_request(request).await.map_err(failed)?;
-                let lease = Lease { shared: Arc::clone(&self.shared), sender: Some(sender), _slot: slot };
-                Ok(answer.map(|incoming| Body::new(incoming, lease)))
-            }
-            Connection::Http2(mut sender) => {
-                let Some(uri) = target.absolute(self.path()) else {
-                    return Err(Failed { error: EgressError::Address(target.authority()), unsent: None });
-                };
-                *request.uri_mut() = uri;
-                // HTTP/2 says it in `:authority`.
-                request.headers_mut().remove(http::header::HOST);
-                if sender.ready().await.is_err() {
-                    return Err(not_sent(request));
-                }
-                let answer = sender.try_send_request(request).await.map_err(failed)?;
-                let lease = Lease { shared: Arc::clone(&self.shared), sender: None, _slot: slot };
-                Ok(answer.map(|incoming| Body::new(incoming, lease)))
-            }
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = outgoing.head.method.clone();
+        *request.uri_mut() = uri;
+        request.headers_mut().clone_from(outgoing.head.headers());
+        // HTTP/2 says it in `:authority`.
+        request.headers_mut().remove(http::header::HOST);
+        for (name, value) in outgoing.extra {
+            request.headers_mut().append(name, value.clone());
         }
+        if sender.ready().await.is_err() {
+            return Err(not_sent());
+        }
+        let answered = sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
+            Some(_unsent) => not_sent(),
+            None => {
+                let error = EgressError::Broken { authority: target.authority(), why: describe(error.error()) };
+                Failed { error, unsent: false }
+            }
+        })?;
+        Ok(answered.map(Body::http2))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Calls, Hub, Reply, Scope, Session, dispatch};
 use omni_protocol::{BatchError, Message, MessageKind, Method, Version, error_response, split_batch};
@@ -30,7 +30,7 @@ pub(crate) struct Origin {
     pub(crate) session: Arc<Session>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) version_header: Option<String>,
-    pub(crate) forwarded: HeaderMap,
+    pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The members of `body`, as pieces of it.

@@ -164,7 +164,7 @@ impl Line {
             session,
             calls: Arc::clone(&self.calls),
             version_header: None,
-            forwarded: http::HeaderMap::new(),
+            forwarded: Vec::new(),
         }
     }
 

@@ -3,19 +3,22 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
+use foldhash::fast::RandomState;
+use futures_util::task::AtomicWaker;
 use omni_types::{Fault, FaultKind};
-use tokio::sync::Notify;
 
 /// Calls by the JSON text of their id.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<HashMap<Box<str>, Arc<Cancel>>>);
+pub struct Calls(Mutex<HashMap<Box<str>, Arc<Cancel>, RandomState>>);
 
 /// Tells a call that its client does not want it any more.
 #[derive(Debug, Default)]
 pub(crate) struct Cancel {
     set: AtomicBool,
-    told: Notify,
+    /// Whoever waits for it: the call's one task.
+    waiting: AtomicWaker,
 }
 
 /// A call in the table; it leaves when this is dropped.
@@ -41,7 +44,7 @@ impl Calls {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         if let Some(cancel) = &found {
             cancel.set.store(true, Ordering::Release);
-            cancel.told.notify_one();
+            cancel.waiting.wake();
         }
         found.is_some()
     }
@@ -62,9 +65,11 @@ impl Calls {
 impl Booked {
     /// Returns when the client cancels the call.
     pub async fn cancelled(&self) {
-        while !self.cancel.set.load(Ordering::Acquire) {
-            self.cancel.told.notified().await;
-        }
+        std::future::poll_fn(|cx| {
+            self.cancel.waiting.register(cx.waker());
+            if self.cancel.set.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 

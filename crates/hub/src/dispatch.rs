@@ -37,7 +37,7 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
     let version = validated.version();
     let id = validated.message().id().map(str::to_owned);
     if let Some(method) = validated.method() {
-        record.method(method.as_str());
+        record.method(method);
     }
     let done = run(hub, validated, &mut record).await;
     match done {

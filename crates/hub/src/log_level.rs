@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use omni_protocol::{Era, Method, members, request};
 use omni_proxy::{Link, Outgoing};
 
@@ -47,7 +46,7 @@ pub(crate) async fn tell(link: &Arc<Link>, level: &str) {
     }
     let id = link.next_id();
     let body = Bytes::from(request(id, "logging/setLevel", &format!(r#"{{"level":"{level}"}}"#)));
-    let headers = HeaderMap::new();
+    let headers = Vec::new();
     let outgoing = Outgoing { body, id, method: Method::SetLevel, name: None, headers, progress_token: None };
     if let Err(error) = link.exchange(outgoing).await {
         tracing::debug!(server = %link.server(), %error, "the log level was not taken");

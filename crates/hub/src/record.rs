@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use omni_protocol::Method;
 use omni_types::{Fault, Principal, ServerName};
 
 use crate::stage::{Authenticated, Authorized};
@@ -10,7 +11,7 @@ use crate::stage::{Authenticated, Authorized};
 #[derive(Debug)]
 pub(crate) struct CallRecord {
     began: Instant,
-    method: String,
+    method: Option<Method>,
     principal: Option<Principal>,
     server: Option<ServerName>,
     item: Option<String>,
@@ -20,11 +21,11 @@ pub(crate) struct CallRecord {
 impl CallRecord {
     /// Opens the record.
     pub(crate) fn open() -> Self {
-        Self { began: Instant::now(), method: String::new(), principal: None, server: None, item: None, closed: false }
+        Self { began: Instant::now(), method: None, principal: None, server: None, item: None, closed: false }
     }
 
-    pub(crate) fn method(&mut self, method: &str) {
-        method.clone_into(&mut self.method);
+    pub(crate) fn method(&mut self, method: &Method) {
+        self.method = Some(method.clone());
     }
 
     /// Writes down whose call it is.
@@ -48,7 +49,7 @@ impl CallRecord {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (server, item) =
             (self.server.as_ref().map(ServerName::as_str).unwrap_or("-"), self.item.as_deref().unwrap_or("-"));
-        let method = self.method.as_str();
+        let method = self.method.as_ref().map_or("", Method::as_str);
         match fault {
             None => tracing::debug!(target: "call", method, server, item, micros, "ok"),
             Some(fault) => {

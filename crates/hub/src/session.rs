@@ -264,7 +264,7 @@ impl Session {
 /// All sessions.
 #[derive(Debug)]
 pub struct Sessions {
-    by_id: RwLock<HashMap<Arc<str>, Arc<Session>>>,
+    by_id: RwLock<HashMap<Arc<str>, Arc<Session>, foldhash::fast::RandomState>>,
     max: usize,
     idle_timeout: Duration,
     keeping: Arc<Keeping>,

@@ -11,7 +11,7 @@ use omni_types::ServerName;
 #[derive(Debug)]
 pub struct Snapshot {
     servers: Vec<Arc<Server>>,
-    by_name: HashMap<ServerName, usize>,
+    by_name: HashMap<ServerName, usize, foldhash::fast::RandomState>,
     policy: Policy,
 }
 

@@ -4,6 +4,7 @@ mod batch;
 mod caching;
 mod cursor_text;
 mod error_code;
+mod glance;
 mod header;
 mod line;
 mod list;
@@ -35,7 +36,7 @@ pub use name::{NAME_LENGTH_MAX, qualified_name, split_qualified};
 pub use object::{Splice, members, object_with, without_members};
 pub use params::Params;
 pub use params_error::ParamsError;
-pub use scan::{Bounds, ScanError, scan};
+pub use scan::{Bounds, ScanError, scan, scan_params};
 pub use sse::{SseError, SseEvent, SseParser, write_event};
 pub use translate::{
     legacy_request, legacy_result, modern_request, modern_result, resource_not_found, strip_modern_meta,

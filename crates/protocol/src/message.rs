@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::glance::{Glance, Shape, glance};
 use crate::method::Method;
 
 /// A JSON-RPC 2.0 message, kept as the bytes it came in.
@@ -22,6 +23,8 @@ pub struct Message {
     params: Option<Range<usize>>,
     result: Option<Range<usize>>,
     error: Option<Range<usize>>,
+    /// Of the parameters, where a glance was enough.
+    shape: Option<Box<Shape>>,
 }
 
 /// What kind of message it is.
@@ -84,6 +87,24 @@ impl Message {
     /// When they are no single JSON-RPC 2.0 message, or a member of the envelope stands there twice.
     pub fn parse(bytes: Bytes) -> Result<Self, MessageError> {
         let text = ByteString::try_from(bytes).map_err(|e| MessageError::NotJson(e.to_string()))?;
+        let message = match glance(&text) {
+            Some(glance) if glance.jsonrpc.clone().is_some_and(|place| &text[place] == "\"2.0\"") => {
+                Self::of(text, glance)
+            }
+            _ => Self::parse_exactly(text)?,
+        };
+        message.check()?;
+        Ok(message)
+    }
+
+    pub(crate) fn of(text: ByteString, glance: Glance) -> Self {
+        let Glance { id, method, params, result, error, shape, .. } = glance;
+        let method = method.map(|place| Method::parse(&text[place.start + 1..place.end - 1]));
+        Self { id, method, params, result, error, shape: shape.map(Box::new), text }
+    }
+
+    /// Reads what is out of the ordinary, and says what is wrong where something is.
+    pub(crate) fn parse_exactly(text: ByteString) -> Result<Self, MessageError> {
         // serde reads a struct out of an array too: `["2.0", 1, "ping"]` would be a message.
         if text.trim_start().starts_with('[') {
             return Err(array(&text));
@@ -95,9 +116,7 @@ impl Message {
         let lies = |part: Option<&RawValue>| part.map(|p| range_of(text.as_bytes(), p.get()));
         let (id, params, result, error) = (lies(raw.id), lies(raw.params), lies(raw.result), lies(raw.error));
         let method = raw.method.map(|m| Method::parse(&m));
-        let message = Self { id, method, params, result, error, text };
-        message.check()?;
-        Ok(message)
+        Ok(Self { id, method, params, result, error, shape: None, text })
     }
 
     fn check(&self) -> Result<(), MessageError> {
@@ -148,25 +167,25 @@ impl Message {
     /// The JSON text of the id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.text(self.id.as_ref())
+        self.part(self.id.as_ref())
     }
 
     /// The JSON text of the parameters.
     #[must_use]
     pub fn params(&self) -> Option<&str> {
-        self.text(self.params.as_ref())
+        self.part(self.params.as_ref())
     }
 
     /// The JSON text of the result.
     #[must_use]
     pub fn result(&self) -> Option<&str> {
-        self.text(self.result.as_ref())
+        self.part(self.result.as_ref())
     }
 
     /// The JSON text of the error.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
-        self.text(self.error.as_ref())
+        self.part(self.error.as_ref())
     }
 
     /// Where the id lies in the bytes.
@@ -204,7 +223,17 @@ impl Message {
         self.id()?.parse().ok()
     }
 
-    fn text(&self, range: Option<&Range<usize>>) -> Option<&str> {
+    /// What a glance at the parameters has found; `None` where they are out of the ordinary.
+    pub(crate) fn shape(&self) -> Option<&Shape> {
+        self.shape.as_deref()
+    }
+
+    /// The whole message as text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn part(&self, range: Option<&Range<usize>>) -> Option<&str> {
         range.map(|r| &self.text[r.clone()])
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
+use crate::glance::is_plain_string;
 use crate::message::range_of;
 use crate::object::members;
 use crate::params_error::{ParamsError, without_position};
@@ -66,19 +67,28 @@ impl RequestMeta {
             if found[..at].iter().any(|(earlier, _)| earlier == key) {
                 return Err(ParamsError(format!("params._meta: member `{key}` stands there twice")));
             }
-            match key.as_ref() {
-                keys::PROTOCOL_VERSION => meta.protocol_version = serde_json::from_str(member.get()).ok(),
-                keys::CLIENT_INFO => meta.client_info = Some(member.get().to_owned()),
-                keys::CLIENT_CAPABILITIES => meta.client_capabilities = Some(member.get().to_owned()),
-                keys::LOG_LEVEL => meta.log_level = serde_json::from_str(member.get()).ok(),
-                keys::PROGRESS_TOKEN => {
-                    meta.progress_token = Some(member.get().to_owned());
-                    meta.progress_token_range = Some(range_of(whole, member.get()));
-                }
-                _ => {}
-            }
+            meta.read(key, member.get(), &range_of(whole, member.get()));
         }
         Ok(meta)
+    }
+
+    /// Takes note of one member.
+    pub(crate) fn read(&mut self, name: &str, value: &str, place: &Range<usize>) {
+        let text = || match is_plain_string(value.as_bytes()) {
+            true => Some(value[1..value.len() - 1].to_owned()),
+            false => serde_json::from_str(value).ok(),
+        };
+        match name {
+            keys::PROTOCOL_VERSION => self.protocol_version = text(),
+            keys::CLIENT_INFO => self.client_info = Some(value.to_owned()),
+            keys::CLIENT_CAPABILITIES => self.client_capabilities = Some(value.to_owned()),
+            keys::LOG_LEVEL => self.log_level = text(),
+            keys::PROGRESS_TOKEN => {
+                self.progress_token = Some(value.to_owned());
+                self.progress_token_range = Some(place.clone());
+            }
+            _ => {}
+        }
     }
 
     /// Whether a client of 2026-07-28 wrote it.

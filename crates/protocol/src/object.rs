@@ -11,35 +11,55 @@ use serde_json::value::RawValue;
 /// Replacements in a piece of JSON text, applied in one copy.
 #[derive(Debug, Default)]
 pub struct Splice<'a> {
-    edits: Vec<(Range<usize>, Cow<'a, [u8]>)>,
+    /// Nearly always the only one: the id.
+    first: Option<Edit<'a>>,
+    more: Vec<Edit<'a>>,
 }
+
+/// What stands where.
+type Edit<'a> = (Range<usize>, Cow<'a, [u8]>);
 
 impl<'a> Splice<'a> {
     /// No replacement yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self { edits: Vec::with_capacity(4) }
+    pub const fn new() -> Self {
+        Self { first: None, more: Vec::new() }
     }
 
     /// Puts `text` in the place of `range`. Ranges must not overlap.
     pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) {
-        self.edits.push((range, text.into()));
+        let edit = (range, text.into());
+        match &self.first {
+            None => self.first = Some(edit),
+            Some(_) => self.more.push(edit),
+        }
     }
 
     /// Whether nothing would change.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.edits.is_empty()
+        self.first.is_none()
     }
 
     /// A copy of `source` with the replacements made.
     #[must_use]
     pub fn apply(mut self, source: &[u8]) -> Vec<u8> {
-        self.edits.sort_by_key(|(range, _)| range.start);
-        let added: usize = self.edits.iter().map(|(_, text)| text.len()).sum();
-        let mut out = Vec::with_capacity(source.len() + added);
+        let Some(first) = self.first else { return source.to_vec() };
+        let only;
+        let edits = if self.more.is_empty() {
+            only = [first];
+            &only[..]
+        } else {
+            self.more.insert(0, first);
+            self.more.sort_by_key(|(range, _)| range.start);
+            &self.more
+        };
+        let change = |(range, text): &Edit<'_>| (range.len(), text.len());
+        let (gone, added) = edits.iter().map(change).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        // Exactly as much room as is needed: then no other copy is made when it becomes `Bytes`.
+        let mut out = Vec::with_capacity((source.len() + added).saturating_sub(gone));
         let mut at = 0;
-        for (range, text) in &self.edits {
+        for (range, text) in edits {
             out.extend_from_slice(&source[at..range.start]);
             out.extend_from_slice(text);
             at = range.end;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::glance::{Shape, is_plain_string};
 use crate::message::{Message, present, range_of};
 use crate::meta::RequestMeta;
 use crate::method::Method;
@@ -91,6 +92,46 @@ impl Params {
     /// When a member has the wrong type, or stands there twice.
     pub fn parse(message: &Message) -> Result<Self, ParamsError> {
         let Some(text) = message.params() else { return Ok(Self::default()) };
+        if let Some(params) = message.shape().and_then(|shape| Self::of(message, shape)) {
+            return Ok(params);
+        }
+        Self::parse_exactly(message, text)
+    }
+
+    /// From what a glance has found; `None` where a member is not what it usually is.
+    pub(crate) fn of(message: &Message, shape: &Shape) -> Option<Self> {
+        let text = message.text();
+        let mut params = Self::default();
+        let (by_name, by_uri) = match message.method() {
+            Some(Method::ToolsCall | Method::PromptsGet) => (true, false),
+            Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe) => (false, true),
+            Some(Method::Complete) => return None,
+            _ => (false, false),
+        };
+        for member in &shape.members {
+            let (name, value) = (&text[member.name.clone()], &text[member.value.clone()]);
+            let plain = || is_plain_string(value.as_bytes()).then(|| value[1..value.len() - 1].to_owned());
+            let place = || Some(member.value.clone());
+            match name {
+                _ if member.in_meta => params.meta.get_or_insert_default().read(name, value, &member.value),
+                "name" if by_name => (params.name, params.name_range) = (Some(plain()?), place()),
+                "uri" if by_uri => (params.uri, params.uri_range) = (Some(plain()?), place()),
+                "cursor" => params.cursor = Some(plain()?),
+                "level" => params.level = Some(plain()?),
+                "requestId" => params.request_id = Some(value.to_owned()),
+                "arguments" => params.arguments_range = place(),
+                "notifications" => params.notifications_range = place(),
+                "_meta" if value.starts_with('{') => {
+                    params.meta.get_or_insert_default().range = member.value.clone();
+                }
+                // Of anything else the exact reader knows what to make, today and when it has learned more.
+                _ => return None,
+            }
+        }
+        Some(params)
+    }
+
+    pub(crate) fn parse_exactly(message: &Message, text: &str) -> Result<Self, ParamsError> {
         let whole = message.bytes();
         let wrong = |e: serde_json::Error| ParamsError(format!("params: {}", without_position(&e)));
         let raw: Raw<'_> = serde_json::from_str(text).map_err(wrong)?;

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::message::Message;
+
 /// Bounds on one JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -69,6 +71,24 @@ struct Frame<'a> {
     names_from: usize,
     last_name: Cow<'a, str>,
     seen: Option<std::collections::HashSet<Cow<'a, str>>>,
+}
+
+/// Checks the parameters of `message`.
+///
+/// # Errors
+/// The first bound that is passed.
+pub fn scan_params(message: &Message, bounds: &Bounds) -> Result<(), ScanError> {
+    match (message.shape(), message.params()) {
+        (Some(shape), _)
+            if shape.depth <= bounds.depth_max
+                && shape.string_bytes <= bounds.string_bytes_max
+                && shape.elements <= bounds.elements_max =>
+        {
+            Ok(())
+        }
+        (_, Some(params)) => scan(params, bounds),
+        (_, None) => Ok(()),
+    }
 }
 
 /// Checks `text`, which must be valid JSON.

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use omni_protocol::{CacheHint, Era, ListKind, Message, Method, members, modern_request, parse_list_page, request};
 
 use crate::catalog::{Catalog, Item, List};
@@ -99,7 +98,7 @@ async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<M
     let id = link.next_id();
     let body = Bytes::from(request(id, kind.method(), &params));
     let outgoing =
-        Outgoing { body, id, method: Method::List(kind), name: None, headers: HeaderMap::new(), progress_token: None };
+        Outgoing { body, id, method: Method::List(kind), name: None, headers: Vec::new(), progress_token: None };
     let exchange = link.exchange(outgoing).await?;
     let Some(mut rest) = exchange.rest else { return Ok(exchange.first) };
     let mut last = exchange.first;

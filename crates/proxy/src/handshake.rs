@@ -1,7 +1,6 @@
 //! How a conversation begins: which era a server speaks, and what it says of itself.
 
 use bytes::Bytes;
-use http::HeaderMap;
 use omni_protocol::{Message, Method, Version, members, modern_request, notification, request};
 
 use crate::error::LinkError;
@@ -134,7 +133,7 @@ fn refused_or(error: LinkError) -> Result<Outcome, LinkError> {
 }
 
 async fn ask(wire: &Wire, id: u64, method: Method, body: Bytes) -> Result<Message, LinkError> {
-    let outgoing = Outgoing { body, id, method, name: None, headers: HeaderMap::new(), progress_token: None };
+    let outgoing = Outgoing { body, id, method, name: None, headers: Vec::new(), progress_token: None };
     match wire {
         Wire::Channel(channel) => {
             let call = channel.call(outgoing).await?;

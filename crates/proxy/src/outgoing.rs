@@ -1,7 +1,7 @@
 //! A request on its way to a server.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
 use omni_protocol::Method;
 
 /// A request ready to be sent: its id is the link's, everything else the client's.
@@ -16,7 +16,7 @@ pub struct Outgoing {
     /// The name or URI called, for the `Mcp-Name` header.
     pub name: Option<String>,
     /// Headers of the client that a server of 2026-07-28 has to see (`Mcp-Param-*`, trace context).
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The client's own progress token, where the message carries the link's id in its place.
     pub progress_token: Option<String>,
 }

@@ -1,6 +1,5 @@
 //! One server behind the hub: its links, its catalog, and how it fares. Whatever happens to it stays with it (EMG-1).
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +23,7 @@ use crate::process::Guard;
 use crate::profile::{LinkKey, Profile};
 use crate::settings::Sharing;
 use crate::shelf::{Shelf, Shelves};
-use crate::slots::{Connecting, close_all};
+use crate::slots::{Connecting, Links, close_all};
 use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
 use crate::store::CatalogStore;
@@ -42,7 +41,7 @@ pub struct Server {
     pub(crate) spec: ServerSpec,
     pub(crate) guard: Option<Guard>,
     pub(crate) client: Option<Client>,
-    links: Mutex<HashMap<LinkKey, Vec<Connecting>>>,
+    links: Mutex<Links>,
     pub(crate) speaks: Mutex<Speaks>,
     pub(crate) doubts: Doubts,
     pub(crate) health: Arc<Health>,
@@ -157,7 +156,7 @@ impl Server {
         *self.stopping.borrow()
     }
 
-    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LinkKey, Vec<Connecting>>> {
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Links> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -269,7 +268,7 @@ impl Server {
 
     /// While it is not known which eras a server speaks, nobody starts a second process beside the one that is asked: it
     /// may serve both, or be the only one.
-    fn first_contact(&self, links: &HashMap<LinkKey, Vec<Connecting>>) -> Option<Connecting> {
+    fn first_contact(&self, links: &Links) -> Option<Connecting> {
         let speaks = self.speaks();
         if speaks.modern.is_some() || speaks.legacy.is_some() {
             return None;

@@ -12,8 +12,11 @@ use crate::profile::LinkKey;
 /// A link, or one on its way; those who wait for it wait together.
 pub(crate) type Connecting = watch::Receiver<Option<Result<Arc<Link>, LinkError>>>;
 
+/// All links of a server, looked up with every call.
+pub(crate) type Links = HashMap<LinkKey, Vec<Connecting>, foldhash::fast::RandomState>;
+
 /// Takes one out of the table.
-pub(crate) fn forget(links: &mut HashMap<LinkKey, Vec<Connecting>>, key: &LinkKey, connecting: &Connecting) {
+pub(crate) fn forget(links: &mut Links, key: &LinkKey, connecting: &Connecting) {
     if let Some(all) = links.get_mut(key) {
         all.retain(|c| !c.same_channel(connecting));
         if all.is_empty() {

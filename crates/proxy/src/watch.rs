@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response};
 
 use crate::event::Event;
@@ -141,7 +140,7 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
             }
         }
         Wire::Channel(channel) => {
-            let headers = HeaderMap::new();
+            let headers = Vec::new();
             let outgoing = Outgoing { body, id, method: Method::Listen, name: None, headers, progress_token: None };
             let call = channel.call(outgoing).await.ok()?;
             let weak = Arc::downgrade(link);

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -140,13 +141,29 @@ async fn over(streams: &Streams, patience: Duration) -> &'static str {
 async fn until_stopped<C: Future<Output = hyper::Result<()>>>(
     connection: C,
     shut_down: impl FnOnce(Pin<&mut C>),
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) -> hyper::Result<()> {
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        done = connection.as_mut() => return done,
-        _ = stopping.wait_for(|stop| *stop) => shut_down(connection.as_mut()),
+    let mut heard = stopping.clone();
+    let mut stop = std::pin::pin!(heard.wait_for(|stop| *stop));
+    // A connection is polled several times a call and stops once: whether it shall is asked only where something has
+    // changed, and once at first, so that a change wakes this task.
+    let mut asks = true;
+    let done = std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        if asks || stopping.has_changed().unwrap_or(true) {
+            asks = false;
+            return stop.as_mut().poll(cx).map(|_| None);
+        }
+        Poll::Pending
+    })
+    .await;
+    if let Some(done) = done {
+        return done;
     }
+    shut_down(connection.as_mut());
     connection.await
 }
 

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Reply, Scope, Session, dispatch};
 use omni_protocol::{Version, decode_value, header_names};
-use omni_types::ServerName;
 
 use crate::health;
 use crate::http::body::Body;
@@ -23,8 +22,6 @@ use crate::http::websocket;
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const MCP_METHOD: HeaderName = HeaderName::from_static(header_names::METHOD);
-const MCP_NAME: HeaderName = HeaderName::from_static(header_names::NAME);
 /// What nearly every client sends in `Accept`.
 const ACCEPT_BOTH: &[u8] = b"application/json, text/event-stream";
 
@@ -70,8 +67,8 @@ fn scope_of(shared: &Shared, rest: &str) -> Option<Scope> {
     if matches!(rest, "" | "/") {
         return Some(Scope::All);
     }
-    let name = ServerName::parse(rest.strip_prefix('/')?.trim_end_matches('/')).ok()?;
-    shared.hub.snapshot().server(name.as_str()).is_some().then_some(Scope::One(name))
+    let name = rest.strip_prefix('/')?.trim_end_matches('/');
+    shared.hub.snapshot().server(name).map(|server| Scope::One(server.name().clone()))
 }
 
 fn probe(method: &Method, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
@@ -144,19 +141,26 @@ fn named_session(
 }
 
 fn client_headers(headers: &HeaderMap) -> ClientHeaders {
-    let text = |name: &HeaderName| headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).trim().to_owned());
-    let mut forwarded = HeaderMap::new();
+    let text = |value: &HeaderValue| match value.to_str() {
+        Ok(text) => text.trim_ascii().to_owned(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).trim().to_owned(),
+    };
+    let mut found = ClientHeaders::default();
     for (name, value) in headers {
-        if name.as_str().starts_with(header_names::PARAM_PREFIX) || FORWARDED.contains(&name.as_str()) {
-            forwarded.append(HeaderName::clone(name), value.clone());
+        // Of two of one name the first counts, as everywhere.
+        match name.as_str() {
+            header_names::PROTOCOL_VERSION if found.version.is_none() => found.version = Some(text(value)),
+            header_names::METHOD if found.method.is_none() => found.method = Some(text(value)),
+            header_names::NAME if found.name.is_none() => {
+                found.name = Some(decode_value(&text(value)).map(std::borrow::Cow::into_owned));
+            }
+            other if other.starts_with(header_names::PARAM_PREFIX) || FORWARDED.contains(&other) => {
+                found.forwarded.push((name.clone(), value.clone()));
+            }
+            _ => {}
         }
     }
-    ClientHeaders {
-        version: text(&PROTOCOL_VERSION),
-        method: text(&MCP_METHOD),
-        name: text(&MCP_NAME).map(|value| decode_value(&value).map(std::borrow::Cow::into_owned)),
-        forwarded,
-    }
+    found
 }
 
 fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Body> {

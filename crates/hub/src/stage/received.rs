@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
 
 use crate::calls::Calls;
 use crate::scope::Scope;
@@ -28,7 +28,7 @@ pub struct ClientHeaders {
     /// `Mcp-Name`, decoded; `Some(None)` when it could not be.
     pub name: Option<Option<String>>,
     /// `Mcp-Param-*` and trace context.
-    pub forwarded: HeaderMap,
+    pub forwarded: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A message as it came in. Anybody may make one: nothing is claimed of it.

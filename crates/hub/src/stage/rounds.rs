@@ -118,7 +118,6 @@ fn repeat(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use bytes::Bytes;
-    use http::HeaderMap;
     use omni_protocol::Method;
     use omni_proxy::Outgoing;
 
@@ -132,7 +131,7 @@ mod tests {
             id: 3,
             method: Method::ToolsCall,
             name: Some("t".to_owned()),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             progress_token: Some("\"mine\"".to_owned()),
         };
         let second = repeat(&call, 4, &[r#""a":{"x":1}"#.to_owned()], Some(r#""s""#)).unwrap();

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use omni_protocol::{Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan};
+use omni_protocol::{
+    Message, MessageError, MessageKind, Method, ModernMeta, Params, RequestMeta, Version, scan_params,
+};
 use omni_proxy::{Capabilities, Profile};
 use omni_types::{Fault, FaultKind};
 
@@ -93,9 +95,8 @@ impl Parts {
 /// What is wrong with it, in the words and codes of the revision it belongs to.
 pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
     let message = Message::parse(received.body.clone()).map_err(|e| unparsable(&e))?;
-    if let Some(params) = message.params() {
-        scan(params, &hub.limits().bounds).map_err(|e| Fault::new(FaultKind::InvalidParams, format!("params: {e}")))?;
-    }
+    scan_params(&message, &hub.limits().bounds)
+        .map_err(|e| Fault::new(FaultKind::InvalidParams, format!("params: {e}")))?;
     if message.id().is_some_and(|id| id.len() > ID_BYTES_MAX) {
         let why = format!("an id has at most {ID_BYTES_MAX} bytes");
         return Err(Fault::new(FaultKind::InvalidRequest, why));

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use omni_protocol::{Message, Method};
 
 use super::BATCH_MAX;
@@ -28,7 +27,7 @@ fn text(message: &Message) -> String {
 
 async fn call(channel: &Channel, id: u64, method: Method) -> ChannelCall {
     let body = Bytes::from_static(b"{}");
-    let outgoing = Outgoing { body, id, method, name: None, headers: HeaderMap::new(), progress_token: None };
+    let outgoing = Outgoing { body, id, method, name: None, headers: Vec::new(), progress_token: None };
     channel.call(outgoing).await.unwrap()
 }
 
@@ -106,14 +105,8 @@ async fn emg_1_a_call_after_the_end_learns_why() {
     let (channel, port, _) = channel();
     port.demux.end(&LinkError::Disconnected { why: "the test said so".to_owned() });
     let body = Bytes::from_static(b"{}");
-    let outgoing = Outgoing {
-        body,
-        id: 1,
-        method: Method::ToolsCall,
-        name: None,
-        headers: HeaderMap::new(),
-        progress_token: None,
-    };
+    let outgoing =
+        Outgoing { body, id: 1, method: Method::ToolsCall, name: None, headers: Vec::new(), progress_token: None };
     let error = channel.call(outgoing).await.unwrap_err();
     assert!(error.to_string().contains("the test said so"), "{error}");
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
-use omni_egress::{Body, Client, collect};
+use omni_egress::{Body, Client, RequestHead, collect};
 use omni_protocol::{Era, Message, MessageError, MessageKind, Version, encode_value, header_names};
 
 use crate::demux::may_ask;
@@ -31,8 +31,7 @@ const MCP_NAME: HeaderName = HeaderName::from_static(header_names::NAME);
 #[derive(Debug)]
 pub(crate) struct HttpWire {
     client: Client,
-    /// Headers of every request, the session's among them.
-    base: ArcSwap<HeaderMap>,
+    base: ArcSwap<Base>,
     /// Opens the session again when the server has lost it.
     opening: Mutex<Option<Opening>>,
     reopening: tokio::sync::Mutex<()>,
@@ -40,6 +39,27 @@ pub(crate) struct HttpWire {
     refused: AtomicBool,
     /// Calls of the legacy era that wait on a stream.
     streams: Arc<Streams>,
+}
+
+/// What every POST has in common.
+#[derive(Debug)]
+struct Base {
+    /// Headers, the session's among them.
+    head: RequestHead,
+    /// The server speaks 2026-07-28: method and name stand in headers too.
+    is_modern: bool,
+    in_session: bool,
+}
+
+impl Base {
+    fn new(client: &Client, headers: HeaderMap) -> Self {
+        let (is_modern, in_session) = (is_modern(&headers), headers.contains_key(&SESSION_ID));
+        Self { head: client.head(HttpMethod::POST, headers), is_modern, in_session }
+    }
+
+    fn session(&self) -> Option<&HeaderValue> {
+        self.head.headers().get(&SESSION_ID)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -66,8 +86,8 @@ impl HttpWire {
         base.insert(http::header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         base.insert(http::header::HOST, spec.target.host_header().clone());
         Self {
+            base: ArcSwap::from_pointee(Base::new(&client, base)),
             client,
-            base: ArcSwap::from_pointee(base),
             opening: Mutex::default(),
             reopening: tokio::sync::Mutex::default(),
             refused: AtomicBool::new(false),
@@ -77,13 +97,18 @@ impl HttpWire {
 
     /// From now on requests carry `version`'s header.
     pub(crate) fn set_version(&self, version: Version) {
-        let mut base = HeaderMap::clone(&self.base.load());
+        let mut base = self.headers();
         base.remove(&PROTOCOL_VERSION);
         // The header came with 2025-06-18.
         if version >= Version::V2025_06_18 {
             base.insert(PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
         }
-        self.base.store(Arc::new(base));
+        self.base.store(Arc::new(Base::new(&self.client, base)));
+    }
+
+    /// Headers of every request.
+    fn headers(&self) -> HeaderMap {
+        self.base.load().head.headers().clone()
     }
 
     /// Posts `initialize`; the session it opens is used from then on.
@@ -104,7 +129,7 @@ impl HttpWire {
     }
 
     async fn open(&self, initialize: Bytes) -> Result<(Message, u16), LinkError> {
-        let mut headers = HeaderMap::clone(&self.base.load());
+        let mut headers = self.headers();
         headers.remove(&SESSION_ID);
         headers.remove(&PROTOCOL_VERSION);
         let mut base = headers.clone();
@@ -113,7 +138,7 @@ impl HttpWire {
         if let Some(session) = &session {
             base.insert(SESSION_ID, session.clone());
         }
-        let (message, status) = match self.read(response, &Arc::new(base), None).await? {
+        let (message, status) = match self.read(response, &Base::new(&self.client, base), None).await? {
             HttpAnswer::One(message, status) => (message, status),
             HttpAnswer::Stream(mut messages) => loop {
                 let message = messages.next().await?;
@@ -124,12 +149,12 @@ impl HttpWire {
             HttpAnswer::Accepted => return Err(LinkError::Broken("it did not answer `initialize`".to_owned())),
         };
         if message.result().is_some() {
-            let mut base = HeaderMap::clone(&self.base.load());
+            let mut base = self.headers();
             base.remove(&SESSION_ID);
             if let Some(session) = session {
                 base.insert(SESSION_ID, session);
             }
-            self.base.store(Arc::new(base));
+            self.base.store(Arc::new(Base::new(&self.client, base)));
         }
         Ok((message, status))
     }
@@ -138,22 +163,9 @@ impl HttpWire {
     pub(crate) async fn call(&self, outgoing: &Outgoing) -> Result<HttpAnswer, LinkError> {
         for _attempt in 0..2 {
             let base = self.base.load_full();
-            let modern = is_modern(&base);
-            // A plain copy has no room for more and would have to grow at once.
-            let mut headers = HeaderMap::with_capacity(base.len() + 2 + outgoing.headers.len());
-            headers.extend(base.iter().map(|(name, value)| (name.clone(), value.clone())));
-            if modern {
-                let method = HeaderValue::from_str(outgoing.method.as_str());
-                headers.insert(MCP_METHOD, method.map_err(|e| LinkError::Broken(e.to_string()))?);
-                if let Some(name) = &outgoing.name {
-                    let name = HeaderValue::from_str(&encode_value(name));
-                    headers.insert(MCP_NAME, name.map_err(|e| LinkError::Broken(e.to_string()))?);
-                }
-            }
-            for (name, value) in &outgoing.headers {
-                headers.insert(name.clone(), value.clone());
-            }
-            let response = self.client.send(HttpMethod::POST, headers, outgoing.body.clone()).await?;
+            let mirrored = if base.is_modern { mirrored(outgoing)? } else { Vec::new() };
+            let extra = if base.is_modern { &mirrored } else { &outgoing.headers };
+            let response = self.client.request(&base.head, extra, &outgoing.body).await?;
             match self.read(response, &base, Some(outgoing)).await {
                 // Rare, and large: boxed, it does not weigh on every call.
                 Err(LinkError::SessionLost) => Box::pin(self.reopen(&base)).await?,
@@ -165,8 +177,8 @@ impl HttpWire {
 
     /// Posts a notification or an answer.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), LinkError> {
-        let headers = HeaderMap::clone(&self.base.load());
-        let response = self.client.send(HttpMethod::POST, headers, message).await?;
+        let base = self.base.load_full();
+        let response = self.client.request(&base.head, &[], &message).await?;
         match response.status() {
             status if status.is_success() => {
                 collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
@@ -176,10 +188,10 @@ impl HttpWire {
         }
     }
 
-    async fn reopen(&self, failed: &Arc<HeaderMap>) -> Result<(), LinkError> {
+    async fn reopen(&self, failed: &Base) -> Result<(), LinkError> {
         // One caller opens the session again, the others wait for it. Nothing else is done under this lock.
         let _turn = self.reopening.lock().await;
-        if self.base.load().get(&SESSION_ID) != failed.get(&SESSION_ID) {
+        if self.base.load().session() != failed.session() {
             return Ok(());
         }
         let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -193,7 +205,7 @@ impl HttpWire {
 
     /// Opens the stream on which a server of the legacy era speaks of its own accord; `None` where it offers none.
     pub(crate) async fn stream(&self) -> Result<Option<HttpMessages>, LinkError> {
-        let mut headers = HeaderMap::clone(&self.base.load());
+        let mut headers = self.headers();
         headers.remove(http::header::CONTENT_TYPE);
         headers.insert(http::header::ACCEPT, HeaderValue::from_static(EVENT_STREAM));
         let base = Arc::new(headers.clone());
@@ -210,7 +222,7 @@ impl HttpWire {
 
     /// Opens a `subscriptions/listen` on a connection of its own.
     pub(crate) async fn listen(&self, body: Bytes) -> Result<Option<HttpMessages>, LinkError> {
-        let mut headers = HeaderMap::clone(&self.base.load());
+        let mut headers = self.headers();
         headers.insert(MCP_METHOD, HeaderValue::from_static("subscriptions/listen"));
         let response = self.client.send_apart(HttpMethod::POST, headers, body).await?;
         Ok(is_stream(&response).then(|| HttpMessages::stream(response.into_body(), None, None)))
@@ -219,13 +231,13 @@ impl HttpWire {
     /// Tells a server of the legacy era that its session is over.
     pub(crate) fn close(&self) {
         let base = self.base.load_full();
-        if !base.contains_key(&SESSION_ID) {
+        if !base.in_session {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let client = self.client.clone();
         runtime.spawn(async move {
-            let mut headers = HeaderMap::clone(&base);
+            let mut headers = base.head.headers().clone();
             headers.remove(http::header::CONTENT_TYPE);
             if let Ok(response) = client.send(HttpMethod::DELETE, headers, Bytes::new()).await {
                 let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
@@ -237,19 +249,20 @@ impl HttpWire {
     async fn read(
         &self,
         response: Response<Body>,
-        base: &Arc<HeaderMap>,
+        base: &Base,
         call: Option<&Outgoing>,
     ) -> Result<HttpAnswer, LinkError> {
         let status = response.status();
-        let in_session = base.contains_key(&SESSION_ID);
+        let in_session = base.in_session;
         let id = call.map(|call| call.id);
         if let Some(to) = response.headers().get(http::header::LOCATION).filter(|_| status.is_redirection()) {
             return Err(redirected(status, to));
         }
         match media_type(response.headers()) {
             EVENT_STREAM if status.is_success() => {
-                let legacy = !is_modern(base);
-                let resumption = legacy.then(|| Resumption::new(self.client.clone(), Arc::clone(base)));
+                let legacy = !base.is_modern;
+                let headers = || Arc::new(base.head.headers().clone());
+                let resumption = legacy.then(|| Resumption::new(self.client.clone(), headers()));
                 let aside = call.filter(|_| legacy).map(|call| self.streams.wait(call.id, may_ask(&call.method)));
                 let messages = HttpMessages::stream(response.into_body(), id, resumption).beside(aside);
                 return Ok(HttpAnswer::Stream(Box::new(messages)));
@@ -275,6 +288,18 @@ impl HttpWire {
             Err(error) => Err(LinkError::Broken(error.to_string())),
         }
     }
+}
+
+/// Headers that say what the body says (Streamable HTTP of 2026-07-28), beside those of the client.
+fn mirrored(outgoing: &Outgoing) -> Result<Vec<(HeaderName, HeaderValue)>, LinkError> {
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|e| LinkError::Broken(e.to_string()));
+    let mut all = Vec::with_capacity(2 + outgoing.headers.len());
+    all.extend_from_slice(&outgoing.headers);
+    all.push((MCP_METHOD, value(outgoing.method.as_str())?));
+    if let Some(name) = &outgoing.name {
+        all.push((MCP_NAME, value(&encode_value(name))?));
+    }
+    Ok(all)
 }
 
 fn is_modern(base: &HeaderMap) -> bool {
