@@ -36,7 +36,7 @@ struct Pages {
 #[derive(Debug, Clone)]
 pub(crate) struct Book(Arc<Mutex<Pages>>);
 
-/// One open connection, at the server's end.
+/// One open connection, at the hub's end: the other one may never hear of it.
 #[derive(Debug)]
 pub(crate) struct OpenConnection(Book);
 

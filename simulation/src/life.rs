@@ -34,7 +34,7 @@ pub struct Lived {
 }
 
 /// Lives through the world of `seed`. With `streams`, what servers say of their own accord must arrive, also after everything
-/// on which it travels broke; and the connections on which it does must end with the hub.
+/// on which it travels broke.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -137,8 +137,7 @@ impl World {
             zero(&format!("idle connections to {}", status.name), status.connections_idle);
         }
         // A stream each for what a server says of its own accord, in each era.
-        let streaming = |count: usize| if self.streams { count } else { 0 };
-        zero("connections too many", streaming(book.connections().saturating_sub(2 * self.servers.len())));
+        zero("connections too many", book.connections().saturating_sub(2 * self.servers.len()));
         // Where few connections are allowed and all are in use, a server may not hear in time of a session's end, or of a
         // call's: what is told aside waits for its turn like any call.
         let roomy = self.plan.connections_max > 5;
@@ -161,7 +160,7 @@ impl World {
         }
         self.hub.stop().await;
         tokio::time::sleep(END_WAIT).await;
-        zero("connections of a hub that was stopped", streaming(book.connections()));
+        zero("connections of a hub that was stopped", book.connections());
     }
 }
 

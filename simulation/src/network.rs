@@ -13,7 +13,7 @@ use crate::chance::Chance;
 use crate::plan::Plan;
 use crate::server::Server;
 use crate::service::serve;
-use crate::wire::{Fate, Wire};
+use crate::wire::{Fate, Near, Wire};
 
 /// Bytes after which a connection breaks or stalls, at most: about three exchanges.
 const FATE_BYTES: u64 = 4_000;
@@ -84,9 +84,9 @@ impl Dial for Dialer {
             let Some(server) = server.filter(|server| !server.is_down()) else { return refused() };
             let room = 64 + usize::try_from(network.chance.below(8_192)).unwrap_or(0);
             let (near, far) = tokio::io::duplex(room);
-            let wire = Wire::new(far, network.fate(), server.lives(), network.book.opened());
+            let wire = Wire::new(far, network.fate(), server.lives());
             tokio::spawn(serve(server, TokioIo::new(wire)));
-            Ok(Box::new(near) as Box<dyn Io>)
+            Ok(Box::new(Near { inner: near, _open: network.book.opened() }) as Box<dyn Io>)
         })
     }
 }

@@ -27,7 +27,6 @@ pub(crate) struct Wire {
     fate: Fate,
     passed: usize,
     down: Pin<Box<tokio_down::Down>>,
-    _open: OpenConnection,
 }
 
 /// The wait for the server to go down, which both directions look at.
@@ -63,9 +62,9 @@ mod tokio_down {
 
 impl Wire {
     /// `lives` counts up when the server goes down: its connections break then.
-    pub(crate) fn new(inner: DuplexStream, fate: Fate, lives: watch::Receiver<u64>, open: OpenConnection) -> Self {
+    pub(crate) fn new(inner: DuplexStream, fate: Fate, lives: watch::Receiver<u64>) -> Self {
         let down = Box::pin(tokio_down::Down::new(lives));
-        Self { inner: Some(inner), fate, passed: 0, down, _open: open }
+        Self { inner: Some(inner), fate, passed: 0, down }
     }
 
     /// Whether bytes may pass at this moment, and how many.
@@ -133,5 +132,32 @@ impl AsyncWrite for Wire {
             Some(inner) => Pin::new(inner).poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
         }
+    }
+}
+
+/// The hub's end of a connection, counted while the hub holds it.
+#[derive(Debug)]
+pub(crate) struct Near {
+    pub(crate) inner: DuplexStream,
+    pub(crate) _open: OpenConnection,
+}
+
+impl AsyncRead for Near {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Near {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
