@@ -1,9 +1,10 @@
 //! What a server offers: its lists as the bytes they came in.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use omni_protocol::{CacheHint, ListKind};
+use omni_protocol::{CacheHint, ListKind, MirroredParams};
 
 use crate::error::LinkError;
 use crate::hello::Hello;
@@ -34,19 +35,31 @@ pub struct Catalog {
     /// What it said of itself.
     pub hello: Hello,
     lists: [Arc<List>; 4],
+    /// Of the few tools that have such arguments, so that a call of any other costs a look-up alone.
+    mirrored: HashMap<String, MirroredParams>,
 }
 
 impl Catalog {
     /// A catalog of the four lists, in the order of [`ListKind::ALL`].
     #[must_use]
     pub fn new(hello: Hello, lists: [List; 4]) -> Self {
-        Self { hello, lists: lists.map(Arc::new) }
+        let tools = &lists[ListKind::Tools.index()].items;
+        let mirrored = tools
+            .iter()
+            .filter_map(|tool| Some((tool.key.clone(), MirroredParams::of_tool(&tool.text).ok().flatten()?)));
+        Self { hello, mirrored: mirrored.collect(), lists: lists.map(Arc::new) }
     }
 
     /// One list.
     #[must_use]
     pub fn list(&self, kind: ListKind) -> &Arc<List> {
         &self.lists[kind.index()]
+    }
+
+    /// The arguments of `tool` that headers mirror, if it has any.
+    #[must_use]
+    pub fn mirrored(&self, tool: &str) -> Option<&MirroredParams> {
+        self.mirrored.get(tool)
     }
 
     /// The kinds of list in which `self` differs from `other`.

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use omni_protocol::{CacheHint, Era, ListKind, Message, Method, members, modern_request, parse_list_page, request};
+use omni_protocol::{
+    CacheHint, Era, ListKind, Message, Method, MirroredParams, members, modern_request, parse_list_page, request,
+};
 
 use crate::catalog::{Catalog, Item, List};
 use crate::error::LinkError;
@@ -60,9 +62,9 @@ async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError>
         list.hint = list.hint.or_else(|| hint(result));
         let before = page.items.len();
         let fit = page.items.into_iter().filter(|(_, _, text)| depth(text) <= ITEM_DEPTH_MAX);
-        let taken = list.items.len();
-        list.items.extend(fit.map(|(key, key_range, text)| Item { key, key_range, text }));
-        let too_deep = before - (list.items.len() - taken);
+        let fit: Vec<Item> = fit.map(|(key, key_range, text)| Item { key, key_range, text }).collect();
+        let too_deep = before - fit.len();
+        list.items.extend(fit.into_iter().filter(|item| is_usable(link, kind, item)));
         if too_deep > 0 {
             let server = link.server().as_str();
             tracing::warn!(target: "server", server, left_out = too_deep, "{} deeper than {ITEM_DEPTH_MAX}", kind.member());
@@ -82,6 +84,18 @@ async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError>
         }
     }
     Err(LinkError::Broken(format!("{} has more than {PAGES_MAX} pages", kind.method())))
+}
+
+/// A client over HTTP has to leave out tools whose annotations of headers break the rules (Streamable HTTP of
+/// 2026-07-28, "Schema Extension").
+fn is_usable(link: &Arc<Link>, kind: ListKind, item: &Item) -> bool {
+    if kind != ListKind::Tools || link.shares_channel() {
+        return true;
+    }
+    let Err(why) = MirroredParams::of_tool(&item.text) else { return true };
+    let (server, tool) = (link.server().as_str(), item.key.as_str());
+    tracing::warn!(target: "server", server, tool, why, "a tool is left out");
+    false
 }
 
 async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<Message, LinkError> {

@@ -1,7 +1,7 @@
 //! How a conversation begins: which era a server speaks, and what it says of itself.
 
 use bytes::Bytes;
-use omni_protocol::{Message, Method, Version, members, modern_request, notification, request};
+use omni_protocol::{ErrorCode, Message, Method, Version, members, modern_request, notification, request};
 
 use crate::error::LinkError;
 use crate::hello::{HUB_INFO, Hello, Speaks};
@@ -17,6 +17,8 @@ enum Outcome {
     Agreed(Hello),
     /// It answered, but not as a server of that era.
     OtherEra(String),
+    /// It refused the revision, and named it among those that it supports.
+    Again,
 }
 
 /// Begins the conversation in the era that is wanted, or in the other where the server does not speak it.
@@ -31,10 +33,19 @@ pub(crate) async fn greet(
     let mut refused = Vec::new();
     for modern in [modern_first, !modern_first] {
         // Also the era that it did not speak before is tried: it may have been replaced by one that does.
-        let outcome = if modern { discover(wire, next_id).await? } else { initialize(wire, profile, next_id).await? };
+        let outcome = if modern {
+            match discover(wire, next_id).await? {
+                // It named our revision when it refused it: it may take it now (Streamable HTTP, "Version Negotiation").
+                Outcome::Again => discover(wire, next_id).await?,
+                outcome => outcome,
+            }
+        } else {
+            initialize(wire, profile, next_id).await?
+        };
         match outcome {
             Outcome::Agreed(hello) => return Ok(hello),
             Outcome::OtherEra(why) => refused.push(why),
+            Outcome::Again => refused.push("it refuses the revision that it names".to_owned()),
         }
     }
     Err(LinkError::Handshake(refused.join("; ")))
@@ -54,7 +65,11 @@ async fn discover(wire: &Wire, next_id: &mut u64) -> Result<Outcome, LinkError> 
         Ok(Ok(message)) => message,
     };
     let Some(result) = message.result() else {
-        return Ok(Outcome::OtherEra(format!("`server/discover`: {}", message.error().unwrap_or_default())));
+        let error = message.error().unwrap_or_default();
+        if message.error_code() == Some(ErrorCode::UNSUPPORTED_VERSION) && names_our_revision(error) {
+            return Ok(Outcome::Again);
+        }
+        return Ok(Outcome::OtherEra(format!("`server/discover`: {error}")));
     };
     let found = members(result).map_err(|e| LinkError::Broken(format!("server/discover: {e}")))?;
     let text = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get().to_owned());
@@ -73,6 +88,13 @@ async fn discover(wire: &Wire, next_id: &mut u64) -> Result<Outcome, LinkError> 
         capabilities: text("capabilities").unwrap_or_else(|| "{}".to_owned()),
         instructions: text("instructions").filter(|t| t.starts_with('"')),
     }))
+}
+
+/// Whether the error -32022 lists 2026-07-28 as supported.
+fn names_our_revision(error: &str) -> bool {
+    let error: serde_json::Value = serde_json::from_str(error).unwrap_or_default();
+    let supported = error["data"]["supported"].as_array();
+    supported.is_some_and(|versions| versions.iter().any(|version| version == Version::V2026_07_28.as_str()))
 }
 
 async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result<Outcome, LinkError> {
@@ -102,8 +124,9 @@ async fn initialize(wire: &Wire, profile: &Profile, next_id: &mut u64) -> Result
     let agreed: Option<Version> =
         text("protocolVersion").and_then(|v| serde_json::from_str::<String>(&v).ok()).and_then(|v| Version::parse(&v));
     let Some(agreed) = agreed.filter(|v| v.era() == omni_protocol::Era::Legacy) else {
-        return Err(LinkError::Handshake(format!(
-            "it answered with protocol version {}, which the hub does not speak",
+        // One that names 2026-07-28 here, or nothing, may still be one of the other era.
+        return Ok(Outcome::OtherEra(format!(
+            "it answered `initialize` with protocol version {}, which the hub does not speak there",
             text("protocolVersion").unwrap_or_else(|| "nothing".to_owned())
         )));
     };

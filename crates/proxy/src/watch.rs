@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response};
+use tokio::sync::oneshot;
 
 use crate::event::Event;
 use crate::hello::HUB_INFO;
@@ -21,26 +22,40 @@ const ID_BYTES_MAX: usize = 256;
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// At most.
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
+/// How long the first call of a session waits for its server's stream.
+const STREAM_WAIT: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Listens on `link` for as long as it lives.
-    pub(crate) fn listen(self: &Arc<Self>, link: &Arc<Link>) {
+    ///
+    /// What is returned closes when the stream is there, or is known not to come.
+    pub(crate) fn listen(self: &Arc<Self>, link: &Arc<Link>) -> Option<oneshot::Receiver<()>> {
         if !link.claim_stream() {
-            return;
+            return None;
         }
         let needs_listen = link.version().era() == Era::Modern;
         if matches!(link.wire(), Wire::Channel(_)) && !needs_listen {
-            return;
+            return None;
         }
+        let (opening, opened) = oneshot::channel();
         let (server, link) = (Arc::downgrade(self), Arc::downgrade(link));
         tokio::spawn(async move {
             let mut pause = RETRY_FIRST;
-            while let Some(opened) = listen_once(&server, &link).await {
+            let mut opening = Some(opening);
+            while let Some(opened) = listen_once(&server, &link, opening.take()).await {
                 // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
                 pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
                 tokio::time::sleep(pause).await;
             }
         });
+        Some(opened)
+    }
+
+    /// Opens the stream of a session's own link and waits until it is there, for a while: what a server asks outside of
+    /// a call's stream would be lost before.
+    pub async fn stream_opened(self: &Arc<Self>, link: &Arc<Link>) {
+        let Some(opened) = link.is_alive().then(|| self.listen(link)).flatten() else { return };
+        let _there_or_late = tokio::time::timeout(STREAM_WAIT, opened).await;
     }
 
     /// A message that belongs to no call.
@@ -74,7 +89,7 @@ impl Server {
 }
 
 /// One stream from its opening to its end. `None` when the server offers none, or the link is gone.
-async fn listen_once(server: &Weak<Server>, link: &Weak<Link>) -> Option<bool> {
+async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<oneshot::Sender<()>>) -> Option<bool> {
     let strong = link.upgrade()?;
     if strong.version().era() == Era::Modern {
         return listen_modern(server, &strong).await;
@@ -85,6 +100,7 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>) -> Option<bool> {
         Ok(None) => return None,
         Err(_) => return Some(false),
     };
+    drop(opening);
     // While it waits for the server, the stream must not keep the link alive: it ends with the link's last user.
     drop(strong);
     loop {

@@ -16,6 +16,7 @@ use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::authenticate::Authenticated;
 use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
+use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
 use crate::task_id::TaskId;
@@ -169,7 +170,11 @@ impl Passage {
         let era = self.version().era();
         let crosses = self.crosses();
         if let (Some(result), Some(range)) = (message.result(), message.result_range()) {
-            let translated = if crosses { Some(result_for(era, self.method(), result, &self.link)?) } else { None };
+            let translated = if crosses {
+                Some(result_for(era, self.method(), result, &self.link)?)
+            } else {
+                with_result_type(era, result)
+            };
             let current = translated.as_deref().unwrap_or(result);
             let rewritten = match self.task_id(current)? {
                 Some(named) => Some(named),

@@ -12,6 +12,7 @@ use crate::log_level::replay;
 use crate::parking::Parked;
 use crate::session::Session;
 use crate::stage::authorize::Authorized;
+use crate::stage::mirror::mirror;
 use crate::stage::passage::identity;
 use crate::stage::translate::request_params;
 use crate::stage::validate::{Caller, Validated};
@@ -73,7 +74,8 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         let why = "params.requestState: not made by this hub for this call, or by one that was started anew since";
         return Err(Fault::new(FaultKind::InvalidParams, why));
     }
-    let outgoing = outgoing(validated, &found.name, &link)?;
+    let mut outgoing = outgoing(validated, &found.name, &link)?;
+    outgoing.headers = mirror(hub, validated, &found.name, &found.server, &link).await?;
     Ok(Routed { authorized, link, going: Going::Out(outgoing), place })
 }
 
@@ -94,7 +96,7 @@ async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) 
         return;
     }
     if session.has_stream() {
-        server.open_stream(link);
+        server.stream_opened(link).await;
     }
     if session.log_level().is_some() {
         Box::pin(replay(session, link)).await;
@@ -149,7 +151,7 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
         id,
         method,
         name: (is_named && link.version().era() == Era::Modern).then(|| name.to_owned()),
-        headers: validated.received().headers.forwarded.clone(),
+        headers: http::HeaderMap::new(),
         progress_token: own_token,
     })
 }

@@ -1,0 +1,60 @@
+//! Headers that mirror a tool's arguments (2026-07-28): made where the client made none, judged where the server cannot.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use omni_protocol::{Era, Method, header_names};
+use omni_proxy::{Link, Server};
+use omni_types::{Fault, FaultKind};
+
+use crate::Hub;
+use crate::stage::received::Channel;
+use crate::stage::validate::Validated;
+
+/// The headers of the client's that the server has to see, with those that mirror the arguments of `tool`.
+///
+/// # Errors
+/// When the server sees no headers, and those of the client contradict the body: the header is what others judged.
+pub(super) async fn mirror(
+    hub: &Hub,
+    validated: &Validated,
+    tool: &str,
+    server: &Arc<Server>,
+    link: &Link,
+) -> Result<HeaderMap, Fault> {
+    let forwarded = &validated.received().headers.forwarded;
+    // Between two of 2026-07-28 over HTTP the server judges what the client sent.
+    let has_headers = validated.received().channel == Channel::Http && validated.version().era() == Era::Modern;
+    let wants_headers = !link.shares_channel() && link.version().era() == Era::Modern;
+    if has_headers == wants_headers || validated.method() != Some(&Method::ToolsCall) {
+        return Ok(forwarded.clone());
+    }
+    let mut state = server.catalog_now(validated.profile());
+    if !state.is_settled() {
+        // A tool may be called before it was ever listed.
+        server.settle(validated.profile(), hub.limits().settle_wait).await;
+        state = server.catalog_now(validated.profile());
+    }
+    let Some(mirrored) = state.catalog.as_ref().and_then(|catalog| catalog.mirrored(tool)) else {
+        return Ok(forwarded.clone());
+    };
+    let whole = validated.message().bytes();
+    let arguments = validated.params().arguments_range.clone().and_then(|range| whole.get(range));
+    let arguments = arguments.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("{}");
+    if has_headers {
+        let given = |name: &str| forwarded.get(name).map(|value| value.to_str().ok());
+        let judged = mirrored.check(arguments, given);
+        judged.map_err(|why| Fault::new(FaultKind::HeaderMismatch, format!("header mismatch: {why}")))?;
+        return Ok(forwarded.clone());
+    }
+    let mut headers: HeaderMap = forwarded.clone();
+    for name in forwarded.keys().filter(|name| name.as_str().starts_with(header_names::PARAM_PREFIX)) {
+        headers.remove(name);
+    }
+    for (name, value) in mirrored.headers(arguments) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(headers)
+}
