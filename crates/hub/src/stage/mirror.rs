@@ -29,6 +29,18 @@ pub(super) async fn mirror(
     if has_headers == wants_headers || validated.method() != Some(&Method::ToolsCall) {
         return Ok(forwarded.clone());
     }
+    // Rare, and large: boxed, it does not weigh on every call.
+    Box::pin(mirrored(hub, validated, tool, server, has_headers)).await
+}
+
+async fn mirrored(
+    hub: &Hub,
+    validated: &Validated,
+    tool: &str,
+    server: &Arc<Server>,
+    has_headers: bool,
+) -> Result<HeaderMap, Fault> {
+    let forwarded = &validated.received().headers.forwarded;
     let mut state = server.catalog_now(validated.profile());
     if !state.is_settled() {
         // A tool may be called before it was ever listed.

@@ -96,7 +96,7 @@ async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) 
         return;
     }
     if session.has_stream() {
-        server.stream_opened(link).await;
+        Box::pin(server.stream_opened(link)).await;
     }
     if session.log_level().is_some() {
         Box::pin(replay(session, link)).await;
