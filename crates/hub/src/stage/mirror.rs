@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use omni_protocol::{Era, Method, header_names};
 use omni_proxy::{Link, Server};
 use omni_types::{Fault, FaultKind};
@@ -21,7 +21,7 @@ pub(super) async fn mirror(
     tool: &str,
     server: &Arc<Server>,
     link: &Link,
-) -> Result<HeaderMap, Fault> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, Fault> {
     let forwarded = &validated.received().headers.forwarded;
     // Between two of 2026-07-28 over HTTP the server judges what the client sent.
     let has_headers = validated.received().channel == Channel::Http && validated.version().era() == Era::Modern;
@@ -39,7 +39,7 @@ async fn mirrored(
     tool: &str,
     server: &Arc<Server>,
     has_headers: bool,
-) -> Result<HeaderMap, Fault> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, Fault> {
     let forwarded = &validated.received().headers.forwarded;
     let mut state = server.catalog_now(validated.profile());
     if !state.is_settled() {
@@ -54,18 +54,17 @@ async fn mirrored(
     let arguments = validated.params().arguments_range.clone().and_then(|range| whole.get(range));
     let arguments = arguments.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("{}");
     if has_headers {
-        let given = |name: &str| forwarded.get(name).map(|value| value.to_str().ok());
+        let given =
+            |name: &str| forwarded.iter().find(|(own, _)| own.as_str() == name).map(|(_, value)| value.to_str().ok());
         let judged = mirrored.check(arguments, given);
         judged.map_err(|why| Fault::new(FaultKind::HeaderMismatch, format!("header mismatch: {why}")))?;
         return Ok(forwarded.clone());
     }
-    let mut headers: HeaderMap = forwarded.clone();
-    for name in forwarded.keys().filter(|name| name.as_str().starts_with(header_names::PARAM_PREFIX)) {
-        headers.remove(name);
-    }
+    let mut headers = forwarded.clone();
+    headers.retain(|(name, _)| !name.as_str().starts_with(header_names::PARAM_PREFIX));
     for (name, value) in mirrored.headers(arguments) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
+            headers.push((name, value));
         }
     }
     Ok(headers)

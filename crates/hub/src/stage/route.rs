@@ -151,7 +151,7 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
         id,
         method,
         name: (is_named && link.version().era() == Era::Modern).then(|| name.to_owned()),
-        headers: http::HeaderMap::new(),
+        headers: Vec::new(),
         progress_token: own_token,
     })
 }
