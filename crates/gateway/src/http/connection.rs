@@ -47,7 +47,8 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // hyper's own sniffing has no deadline, so the first bytes are looked at here.
     let looked = tokio::time::timeout(shared.limits.header_timeout, is_http2(&stream)).await;
     let outcome = match looked {
-        Ok(Ok(true)) => serve_http2(stream, shared).await,
+        // Boxed: what it needs is not carried by the many that speak HTTP/1.1.
+        Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await,
         Ok(Ok(false)) => serve_http1(stream, shared).await,
         Ok(Err(_)) | Err(_) => return,
     };

@@ -54,7 +54,8 @@ pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Respons
         Method::GET if is_sse => sse::open(shared, scope, request.headers()),
         Method::POST if is_sse => sse::take(guest, &scope, request).await,
         _ if is_sse => not_allowed("GET, POST"),
-        Method::POST => post(guest, scope, request).await,
+        // Boxed: a connection holds the room for its request as long as it lives, also while it only listens.
+        Method::POST => Box::pin(post(guest, scope, request)).await,
         Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, request),
         Method::GET => get(shared, &scope, request.headers()),
         Method::DELETE => delete(shared, &scope, request.headers()),

@@ -14,9 +14,8 @@ const SESSIONS: usize = 1_000;
 const AT_A_TIME: usize = 32;
 /// Descriptors beside those of the sessions.
 const DESCRIPTORS_MORE: u64 = 512;
-/// Resident memory of one of them. A debug build's futures are larger than those that are shipped: those are held to
-/// 40 KiB by the bench.
-const KIB_MAX: usize = 64;
+/// Resident memory of one of them, in a debug build, too.
+const KIB_MAX: usize = 40;
 
 /// As many descriptors as the test and the hub (which inherits it) need.
 fn raise_descriptors(wanted: u64) {
