@@ -54,8 +54,11 @@ async fn mirrored(
     let arguments = validated.params().arguments_range.clone().and_then(|range| whole.get(range));
     let arguments = arguments.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("{}");
     if has_headers {
-        let given =
-            |name: &str| forwarded.iter().find(|(own, _)| own.as_str() == name).map(|(_, value)| value.to_str().ok());
+        let given = |name: &str| {
+            let mut values = forwarded.iter().filter(|(own, _)| own.as_str() == name).map(|(_, value)| value);
+            // One that stands twice says nothing: others may have judged by either.
+            values.next().map(|value| if values.next().is_some() { None } else { value.to_str().ok() })
+        };
         let judged = mirrored.check(arguments, given);
         judged.map_err(|why| Fault::new(FaultKind::HeaderMismatch, format!("header mismatch: {why}")))?;
         return Ok(forwarded.clone());

@@ -54,6 +54,7 @@ async fn gw_1_headers_that_lie_do_not_reach_a_server_that_knows_none() {
             vec![("mcp-param-count", "42")],
             vec![("mcp-param-region", "us"), ("mcp-param-count", "42")],
             vec![("mcp-param-region", "=?base64?ZXU?="), ("mcp-param-count", "42")],
+            vec![("mcp-param-region", "eu"), ("mcp-param-count", "42"), ("mcp-param-region", "us")],
         ] {
             let (status, answer) = call(&client, "test_custom_header", arguments.clone(), &headers).await;
             assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32020)), "{server} {headers:?}: {answer}");
