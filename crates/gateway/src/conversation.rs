@@ -20,6 +20,8 @@ use crate::speech::Speech;
 const OUTBOX_MAX: usize = 64;
 /// Calls at a time; further ones are told to come again.
 const CALLS_MAX: usize = 256;
+/// With answers of the client's to what servers asked; further ones are dropped.
+const ANSWERS_MAX: usize = 2 * CALLS_MAX;
 
 /// Between two looks at what still runs.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
@@ -77,8 +79,11 @@ impl Conversation {
             // Cancellations are read however many calls wait, and before what comes after them.
             line.answer(text).await;
         } else if kind == MessageKind::Response {
-            // As many as servers may ask, which is bounded; whoever asked may be slow to read.
-            self.running.spawn(async move { line.answer(text).await });
+            // Nothing is said of an answer, not even of one that nobody asked for: a client that does not read could
+            // pile up what it would be told.
+            if self.running.len() < ANSWERS_MAX {
+                self.running.spawn(async move { line.take(text).await });
+            }
         } else if message.as_ref().is_some_and(|m| m.method() == Some(&Method::Initialize)) {
             // It opens the session that the next line is in.
             self.open(text, message.as_ref().and_then(Message::id)).await;
@@ -187,6 +192,11 @@ impl Line {
             headers: ClientHeaders::default(),
         };
         dispatch(&self.hub, received).await
+    }
+
+    /// Takes an answer of the client's.
+    async fn take(&self, text: Bytes) {
+        let _nothing_is_said = self.dispatch(text).await;
     }
 
     async fn answer(&self, text: Bytes) {

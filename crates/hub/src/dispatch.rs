@@ -9,7 +9,7 @@ use crate::Hub;
 use crate::flow;
 use crate::record::CallRecord;
 use crate::reply::Reply;
-use crate::stage::{Received, Validated, validate};
+use crate::stage::{ID_BYTES_MAX, Received, Validated, validate};
 
 /// Answers one message.
 ///
@@ -88,7 +88,7 @@ fn answer(done: Result<crate::stage::Sanitized, Fault>) -> Result<Reply, Fault> 
 /// The id of a message that is otherwise no good, so that its sender learns which one it was.
 fn readable_id(body: &bytes::Bytes) -> Option<String> {
     if let Ok(message) = Message::parse(body.clone()) {
-        return message.id().map(str::to_owned);
+        return message.id().filter(|id| id.len() <= ID_BYTES_MAX).map(str::to_owned);
     }
     // serde reads a struct out of an array too: the first of a batch would be taken for an id.
     if omni_protocol::is_batch(body) {
@@ -101,5 +101,6 @@ fn readable_id(body: &bytes::Bytes) -> Option<String> {
     }
     let found: OnlyId<'_> = serde_json::from_slice(body).ok()?;
     let text = found.id.get();
-    matches!(text.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9')).then(|| text.to_owned())
+    let is_id = matches!(text.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9')) && text.len() <= ID_BYTES_MAX;
+    is_id.then(|| text.to_owned())
 }

@@ -7,7 +7,7 @@ use omni_protocol::{decode_cursor, encode_cursor};
 use crate::chance::{NoRandomness, random};
 
 /// Bytes of a cursor that is looked at.
-const CURSOR_LENGTH_MAX: usize = 4_096;
+const CURSOR_LENGTH_MAX: usize = 64 * 1024;
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;

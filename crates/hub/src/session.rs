@@ -226,10 +226,25 @@ impl Session {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         questions.retain(|_, question| question.is_open());
         if questions.values().filter(|question| question.is_of(server)).count() >= QUESTIONS_MAX {
-            return None;
+            // Clients do not answer what they cancelled: the oldest is the likeliest to wait in vain.
+            let oldest =
+                questions.iter().filter(|(_, question)| question.is_of(server)).map(|(number, _)| *number).min();
+            oldest.and_then(|number| questions.remove(&number));
         }
         let number = self.next_question.fetch_add(1, Ordering::Relaxed);
         questions.insert(number, question);
+        Some(number)
+    }
+
+    /// A server takes back what it asked under `id`; the number under which the client was asked.
+    pub(crate) fn withdraw(&self, asker: &Arc<Link>, id: &str) -> Option<u64> {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |question: &Question| match question {
+            Question::OfServer { link, id: own } => own == id && std::ptr::eq(link.as_ptr(), Arc::as_ptr(asker)),
+            Question::OfHub { .. } => false,
+        };
+        let number = questions.iter().find(|(_, question)| is_it(question)).map(|(number, _)| *number)?;
+        questions.remove(&number);
         Some(number)
     }
 

@@ -35,6 +35,8 @@ pub struct Messages {
     longest: Instant,
     guard: CallGuard,
     answered: bool,
+    /// How long the server waits for its client, while it does.
+    waits: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -150,7 +152,8 @@ impl Source {
 impl Messages {
     pub(crate) fn new(source: Source, deadline: Duration, guard: CallGuard) -> Self {
         let now = Instant::now();
-        Self { source, deadline, until: now + deadline, longest: now + guard.link.longest(), guard, answered: false }
+        let longest = now + guard.link.longest();
+        Self { source, deadline, until: now + deadline, longest, guard, answered: false, waits: None }
     }
 
     /// The next message; `None` after the answer.
@@ -163,7 +166,9 @@ impl Messages {
         }
         let health = Arc::clone(&self.guard.link.health);
         let outcome = health.unless_ended(std::pin::pin!(self.following())).await;
-        if !matches!(&outcome, Ok(message) if message.kind() != MessageKind::Response) {
+        // A client that does not answer is no fault of the server's.
+        let late_client = self.waits.is_some() && matches!(&outcome, Err(LinkError::Timeout { .. }));
+        if !late_client && !matches!(&outcome, Ok(message) if message.kind() != MessageKind::Response) {
             self.guard.link.settle(self.guard.epoch, &outcome);
         }
         outcome.map(Some)
@@ -176,7 +181,9 @@ impl Messages {
             Err(_) if self.longest <= self.until => {
                 return Err(LinkError::TooLong { seconds: self.guard.link.longest().as_secs() });
             }
-            Err(_) => return Err(LinkError::Timeout { seconds: self.deadline.as_secs() }),
+            Err(_) => {
+                return Err(LinkError::Timeout { seconds: self.waits.unwrap_or(self.deadline).as_secs() });
+            }
             Ok(Err(error)) => {
                 self.answered = true;
                 self.guard.disarm();
@@ -184,7 +191,7 @@ impl Messages {
             }
             Ok(Ok(message)) => message,
         };
-        self.until = Instant::now() + self.deadline;
+        self.go_on();
         if message.kind() == MessageKind::Response {
             if message.id_number() != Some(self.guard.id) {
                 return Err(LinkError::Broken("it answered a request that was not asked".to_owned()));
@@ -195,8 +202,16 @@ impl Messages {
         Ok(message)
     }
 
-    /// The server waited for its client, and its time begins anew.
+    /// The server asked its client, who has `wait` to answer: so long the server is not late.
+    pub fn wait_for_client(&mut self, wait: Duration) {
+        let wait = wait.max(self.deadline);
+        self.waits = Some(wait);
+        self.until = Instant::now() + wait;
+    }
+
+    /// The server's time begins anew: it said something, or its client did.
     pub fn go_on(&mut self) {
+        self.waits = None;
         self.until = Instant::now() + self.deadline;
     }
 

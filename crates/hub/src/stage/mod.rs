@@ -91,4 +91,5 @@ pub use received::{Channel, ClientHeaders, Received};
 pub use route::{Routed, route};
 pub use sanitize::{Sanitized, sanitize};
 pub use stream::SanitizedStream;
+pub(crate) use validate::ID_BYTES_MAX;
 pub use validate::{Caller, Parts, Validated, validate};

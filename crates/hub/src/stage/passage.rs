@@ -252,6 +252,9 @@ impl Passage {
             }
             (Some(Method::Progress), _) if self.began_with.is_some() => self.progress(&message),
             (Some(Method::Progress | Method::LogMessage), _) => Carried::Ready(message.bytes().clone()),
+            // A server takes back what it asked: the client knows the question by another number.
+            (Some(Method::Cancelled), Caller::Session(session)) => self.withdrawn(session, &message),
+            (Some(Method::Cancelled), _) => Carried::Dropped,
             // What only the other era has, its clients do not know.
             _ if self.crosses() => Carried::Dropped,
             _ => Carried::Ready(message.bytes().clone()),
@@ -260,17 +263,14 @@ impl Passage {
 
     /// Progress of a call that its client made again under another token.
     fn progress(&self, message: &Message) -> Carried {
-        let Some(own) = self.own_token() else { return Carried::Dropped };
-        let place = message.params().and_then(|params| {
-            let found = members(params).ok()?;
-            let (_, value) = found.into_iter().find(|(key, _)| key == "progressToken")?;
-            let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
-            Some(start..start + value.get().len())
-        });
-        let Some(place) = place else { return Carried::Dropped };
-        let mut splice = Splice::new();
-        splice.replace(place, own.as_bytes());
-        Carried::Ready(splice.apply(message.bytes()).into())
+        match self.own_token() {
+            Some(own) => renamed(message, "progressToken", |_| Some(own.clone())),
+            None => Carried::Dropped,
+        }
+    }
+
+    fn withdrawn(&self, session: &Session, message: &Message) -> Carried {
+        renamed(message, "requestId", |id| session.withdraw(&self.link, id).map(|number| number.to_string()))
     }
 
     /// A request of the server's to the client, in between.
@@ -333,6 +333,19 @@ pub(super) fn identity<'a>(validated: &'a Validated, principal: &'a Principal) -
         name: params.name.as_deref().or(params.uri.as_deref()).unwrap_or_default(),
         arguments: arguments.and_then(|range| std::str::from_utf8(&message.bytes()[range]).ok()),
     }
+}
+
+/// The message with one member of its parameters replaced by what `name` makes of it.
+fn renamed(message: &Message, member: &str, name: impl FnOnce(&str) -> Option<String>) -> Carried {
+    let found = message.params().and_then(|params| {
+        let (_, value) = members(params).ok()?.into_iter().find(|(key, _)| key == member)?;
+        let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
+        Some((start..start + value.get().len(), name(value.get())?))
+    });
+    let Some((place, text)) = found else { return Carried::Dropped };
+    let mut splice = Splice::new();
+    splice.replace(place, text.into_bytes());
+    Carried::Ready(splice.apply(message.bytes()).into())
 }
 
 fn declares(session: &Session, message: &Message) -> bool {

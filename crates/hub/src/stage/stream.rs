@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,7 +41,7 @@ pub struct SanitizedStream {
     /// What a server of an earlier revision asked of a client of 2026-07-28.
     asked: Vec<Asked>,
     status: u16,
-    booked: Option<Booked>,
+    booked: Option<Arc<Booked>>,
     _place: Place,
 }
 
@@ -61,7 +62,7 @@ impl SanitizedStream {
                 (Some(parked.messages), None, None, parked.asked, 200)
             }
         };
-        let ready = VecDeque::new();
+        let (ready, booked) = (VecDeque::new(), booked.map(Arc::new));
         Self { passage, source, first, ready, again, round: None, rounds: 0, asked, status, booked, _place: place }
     }
 
@@ -70,11 +71,9 @@ impl SanitizedStream {
     /// # Errors
     /// When the server fails, or the client cancels the call.
     pub async fn next(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
-        // Taken out for the time of the call, so that the rest can be borrowed beside it.
-        let booked = self.booked.take();
-        let next = unless_cancelled(booked.as_ref(), self.advance()).await;
-        self.booked = booked;
-        next
+        // A handle of its own, so that the rest can be borrowed beside it and the call stays booked when this is dropped.
+        let booked = self.booked.clone();
+        unless_cancelled(booked.as_deref(), self.advance()).await
     }
 
     async fn advance(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
@@ -112,7 +111,7 @@ impl SanitizedStream {
 
     async fn receive(&mut self) -> Result<Option<Message>, Fault> {
         let Some(source) = &mut self.source else { return Ok(None) };
-        let link = std::sync::Arc::clone(source.link());
+        let link = Arc::clone(source.link());
         source.next().await.map_err(|e| link.fault(&e))
     }
 
@@ -141,8 +140,14 @@ impl SanitizedStream {
     }
 
     fn carry(&mut self, message: Message) -> Result<(), Fault> {
+        let asks = message.kind() == MessageKind::Request;
         match self.passage.carry(message) {
-            Carried::Ready(bytes) => self.ready.push_back((bytes, false)),
+            Carried::Ready(bytes) => {
+                if let Some(source) = self.source.as_mut().filter(|_| asks) {
+                    source.wait_for_client(self.passage.input_wait());
+                }
+                self.ready.push_back((bytes, false));
+            }
             Carried::Dropped => {}
             Carried::Asked(message) => {
                 let Some((key, request)) = modern_request(&message).filter(|_| self.asked.len() < REQUESTS_MAX) else {

@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::stage::received::{Channel, Received};
 
 /// Bytes of a request's id.
-const ID_BYTES_MAX: usize = 256;
+pub(crate) const ID_BYTES_MAX: usize = 256;
 
 /// Who speaks, in protocol terms.
 #[derive(Debug, Clone)]

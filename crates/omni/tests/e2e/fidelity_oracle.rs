@@ -31,15 +31,16 @@ async fn step(said: &mut Vec<Exchange>, client: &Client, name: &str, method: &st
     last
 }
 
+/// What a conversation is about.
+struct Talk<'a> {
+    calls: &'a [(&'a str, Value)],
+    uris: &'a [&'a str],
+    prompts: &'a [&'a str],
+}
+
 /// The whole conversation of one client, with tools and prompts under `prefix`.
-async fn converse(
-    client: &Client,
-    era: Era,
-    prefix: &str,
-    calls: &[(&str, Value)],
-    uris: &[&str],
-    prompts: &[&str],
-) -> Vec<Exchange> {
+async fn converse(client: &Client, era: Era, prefix: &str, talk: &Talk<'_>) -> Vec<Exchange> {
+    let Talk { calls, uris, prompts } = *talk;
     let mut said = Vec::new();
     if era == Era::Modern {
         step(&mut said, client, "discover", "server/discover", json!({})).await;
@@ -205,7 +206,7 @@ async fn fixture(era: Era, own: &[Known], stdio: &[Known], all: &[Known]) {
     alone.awake().await;
     let calls = fixture_calls();
     let talk = async |client: Client, prefix: &str| {
-        converse(&client, era, prefix, &calls, &FIXTURE_URIS, &FIXTURE_PROMPTS).await
+        converse(&client, era, prefix, &Talk { calls: &calls, uris: &FIXTURE_URIS, prompts: &FIXTURE_PROMPTS }).await
     };
     let plain = talk(Client::at(address(&direct.url), "/mcp", era, json!({})).await, "").await;
     let mut wrong = Vec::new();
@@ -251,7 +252,8 @@ async fn gw_3_npm_everything_says_the_same_through_the_hub() {
     ];
     let uris = ["demo://resource/static/document/architecture.md", "demo://resource/nowhere"];
     let prompts = ["args-prompt", "simple-prompt", "no-such-prompt"];
-    let talk = async |client: Client| converse(&client, Era::Legacy, "", &calls, &uris, &prompts).await;
+    let about = Talk { calls: &calls, uris: &uris, prompts: &prompts };
+    let talk = async |client: Client| converse(&client, Era::Legacy, "", &about).await;
     let plain = talk(Client::at(address, "/mcp", Era::Legacy, json!({})).await).await;
     let mut wrong = Vec::new();
     for path in ["/mcp/http", "/mcp/stdio"] {

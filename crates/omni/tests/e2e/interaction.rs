@@ -265,3 +265,26 @@ async fn emg_1_a_call_that_waits_on_a_server_that_ends_is_told() {
     let asked = client.result("tools/call", call(ELICIT)).await;
     assert_eq!(asked["resultType"], "input_required", "it serves again");
 }
+
+/// What keeps a stream alive while nothing comes does not make its call one that cannot be cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_3_a_quiet_streamed_call_can_be_cancelled() {
+    let web = HttpFixture::start(&["--era", "legacy"]);
+    let hub = Hub::with(json!({ "web": web.entry() }));
+    let client = Client::able(&hub, "/mcp/web", Era::Legacy, able()).await;
+    let mut events = client.listen("tools/call", call(ELICIT)).await;
+    let question = events.message().await;
+    assert_eq!(question["method"], "elicitation/create");
+    // Longer than the pause after which a comment is sent.
+    tokio::time::sleep(std::time::Duration::from_secs(17)).await;
+    let (body, _) = client.message("ping", json!({}));
+    let id = serde_json::from_str::<Value>(&body).unwrap()["id"].as_u64().unwrap() - 1;
+    let cancelled = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+    assert_eq!(client.post(&cancelled.to_string(), &[]).await.status, 202);
+    assert!(events.next().await.is_none(), "nothing more is said of it");
+    until("nothing in flight", 10, async || match hub.server("web").await["calls"].as_u64() {
+        Some(0) => Ok(()),
+        calls => Err(format!("{calls:?}")),
+    })
+    .await;
+}
