@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::error::LinkError;
 use crate::inbox::Inbox;
+use crate::let_go::LetGo;
 
 /// What a server says that belongs to no call.
 pub(crate) type Unasked = Box<dyn Fn(Message) + Send + Sync>;
@@ -40,6 +41,8 @@ impl std::fmt::Debug for Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     pub(crate) open: HashMap<u64, Call>,
+    /// What was let go without an answer.
+    pub(crate) let_go: LetGo,
     pub(crate) end: Option<LinkError>,
 }
 
@@ -48,6 +51,13 @@ pub(crate) struct Call {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) method: Method,
     pub(crate) progress_token: Option<String>,
+}
+
+impl Call {
+    /// Whether the hub itself asks: for the lists, above all. Such a call is no client's.
+    pub(crate) const fn is_hubs_own(&self) -> bool {
+        matches!(self.method, Method::Initialize | Method::Discover | Method::List(_) | Method::Listen)
+    }
 }
 
 impl Shared {

@@ -62,7 +62,10 @@ impl ChannelCall {
 impl Drop for ChannelCall {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.lock().open.remove(&self.id);
+            let mut calls = shared.lock();
+            if calls.open.remove(&self.id).is_some_and(|call| !call.is_hubs_own()) {
+                calls.let_go.remember(self.id);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use omni_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::calls::{Call, Queued, Shared};
+use crate::calls::{Queued, Shared};
 use crate::error::LinkError;
 use crate::inbox::Inbox;
 
@@ -81,7 +81,15 @@ impl Demux {
     }
 
     fn answered(&self, message: Message) {
-        let call = message.id_number().and_then(|id| self.shared.lock().open.remove(&id));
+        let id = message.id_number();
+        let call = id.and_then(|id| {
+            let mut calls = self.shared.lock();
+            let call = calls.open.remove(&id);
+            if call.is_none() {
+                let _late = calls.let_go.answered(id);
+            }
+            call
+        });
         match call {
             Some(call) => call.inbox.answer(message),
             None => tracing::debug!(target: "server", "an answer to no open call was thrown away"),
@@ -171,18 +179,14 @@ impl Demux {
         }
     }
 
-    /// The one call of a client's that is in flight, if it is just one and `fits`. What the hub itself asks for, the
-    /// lists, is no client's.
+    /// The one call of a client's that is in flight, if it is just one and `fits`. While the server may still be at work
+    /// on one that was let go, there is none: it may be about that one, which was another client's.
     fn only(&self, fits: impl Fn(&Method) -> bool) -> Option<Arc<Inbox>> {
         let calls = self.shared.lock();
-        let mut clients = calls.open.values().filter(|call| !is_hubs_own(call));
+        let mut clients = calls.open.values().filter(|call| !call.is_hubs_own());
         let only = clients.next()?;
-        (clients.next().is_none() && fits(&only.method)).then(|| Arc::clone(&only.inbox))
+        (clients.next().is_none() && !calls.let_go.may_ask() && fits(&only.method)).then(|| Arc::clone(&only.inbox))
     }
-}
-
-const fn is_hubs_own(call: &Call) -> bool {
-    matches!(call.method, Method::Initialize | Method::Discover | Method::List(_) | Method::Listen)
 }
 
 /// The requests in answering which a server may ask its client something (2025-11-25, "client features").

@@ -13,6 +13,7 @@ use crate::error::LinkError;
 use crate::hello::HUB_INFO;
 use crate::link::Link;
 use crate::outgoing::Outgoing;
+use crate::server::Server;
 
 /// Pages of one list.
 const PAGES_MAX: usize = 2_000;
@@ -25,26 +26,26 @@ const ITEM_DEPTH_MAX: usize = 100;
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// All four lists, as far as the server has them.
-pub(crate) async fn fetch(link: &Arc<Link>) -> Result<Catalog, LinkError> {
+pub(crate) async fn fetch(server: &Arc<Server>, link: &Arc<Link>) -> Result<Catalog, LinkError> {
     let mut lists: [List; 4] = Default::default();
     let declared: Vec<String> = members(&link.hello().capabilities)
         .map(|found| found.into_iter().map(|(key, _)| key.into_owned()).collect())
         .unwrap_or_default();
     for (kind, list) in ListKind::ALL.into_iter().zip(&mut lists) {
         if declared.iter().any(|name| name == kind.capability()) {
-            *list = fetch_list(link, kind).await?;
+            *list = fetch_list(server, link, kind).await?;
         }
     }
     Ok(Catalog::new(link.hello().clone(), lists))
 }
 
-async fn fetch_list(link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError> {
+async fn fetch_list(server: &Arc<Server>, link: &Arc<Link>, kind: ListKind) -> Result<List, LinkError> {
     let mut list = List::default();
     let mut cursor: Option<String> = None;
     let mut seen = HashSet::new();
     let mut bytes = 0;
     for _page in 0..PAGES_MAX {
-        let message = ask(link, kind, cursor.as_deref()).await?;
+        let message = ask(server, link, kind, cursor.as_deref()).await?;
         let Some(result) = message.result() else {
             // A server may declare `resources` and know no templates.
             if message.error_code() == Some(omni_protocol::ErrorCode::METHOD_NOT_FOUND) {
@@ -98,7 +99,8 @@ fn is_usable(link: &Arc<Link>, kind: ListKind, item: &Item) -> bool {
     false
 }
 
-async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<Message, LinkError> {
+/// A request for a page of a list, in the era of `link`.
+pub(crate) fn list_request(link: &Link, kind: ListKind, cursor: Option<&str>) -> Result<Outgoing, LinkError> {
     let params = match cursor {
         Some(cursor) => format!(r#"{{"cursor":{}}}"#, serde_json::Value::from(cursor)),
         None => "{}".to_owned(),
@@ -111,9 +113,21 @@ async fn ask(link: &Arc<Link>, kind: ListKind, cursor: Option<&str>) -> Result<M
     };
     let id = link.next_id();
     let body = Bytes::from(request(id, kind.method(), &params));
-    let outgoing =
-        Outgoing { body, id, method: Method::List(kind), name: None, headers: Vec::new(), progress_token: None };
-    let exchange = link.exchange(outgoing).await?;
+    Ok(Outgoing { body, id, method: Method::List(kind), name: None, headers: Vec::new(), progress_token: None })
+}
+
+async fn ask(
+    server: &Arc<Server>,
+    link: &Arc<Link>,
+    kind: ListKind,
+    cursor: Option<&str>,
+) -> Result<Message, LinkError> {
+    let outcome = link.exchange(list_request(link, kind, cursor)?).await;
+    // Before any call finds it out: what the lists are read on is of another era than its server by now.
+    if link.refused(&outcome) && Box::pin(server.doubt(link, &outcome)).await {
+        return Err(LinkError::SessionLost);
+    }
+    let exchange = outcome?;
     let Some(mut rest) = exchange.rest else { return Ok(exchange.first) };
     let mut last = exchange.first;
     while let Some(message) = rest.next().await? {

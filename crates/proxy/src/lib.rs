@@ -17,6 +17,7 @@ mod handshake;
 mod health;
 mod hello;
 mod inbox;
+mod let_go;
 mod link;
 mod outgoing;
 mod pace;

@@ -191,7 +191,10 @@ impl Link {
             Wire::Channel(channel) => channel.write_if_room(message),
             // Over HTTP the closed stream says it to a server of 2026-07-28; an earlier one has to be told.
             Wire::Http(_) if self.version() == Version::V2026_07_28 => {}
-            Wire::Http(_) => self.send_if_room(message),
+            Wire::Http(http) => {
+                http.let_go(id);
+                self.send_if_room(message);
+            }
         }
     }
 

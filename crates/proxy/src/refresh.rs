@@ -103,11 +103,15 @@ impl Server {
         }
         shelf.refresh_again.store(false, Ordering::Release);
         let outcome = match &link {
-            Ok(link) => fetch(link).await,
+            Ok(link) => fetch(self, link).await,
             Err(error) => Err(error.clone()),
         };
         match outcome {
             Ok(catalog) => self.publish(shelf, catalog).await,
+            // It is met anew, and so is what it offers: the server is not the one that refused.
+            Err(LinkError::SessionLost) if link.is_ok_and(|link| !self.holds(&link)) => {
+                shelf.refresh_again.store(true, Ordering::Release);
+            }
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "the lists cannot be read");
                 self.unreadable(shelf, &error);

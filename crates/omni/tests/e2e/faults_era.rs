@@ -77,6 +77,22 @@ async fn gw_1_a_refusal_of_the_right_era_is_handed_on() {
     }
 }
 
+/// A tool that ran and failed in the words of a server that forgot its session is not run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_a_call_that_ran_is_not_made_again_whatever_its_error_says() {
+    for (era, status) in Era::BOTH.into_iter().flat_map(|era| ["200 OK", "400 Bad Request"].map(|status| (era, status)))
+    {
+        let server = Scripted::start(era, false).await;
+        let hub = Hub::with(json!({ "web": server.entry() }));
+        let client = Client::open(&hub, "/mcp", era).await;
+        client.result("tools/call", marked("before")).await;
+        let failed = r#"{"jsonrpc":"2.0","id":$ID,"error":{"code":-32000,"message":"Server not initialized"}}"#;
+        server.does(Act::http(status, "content-type: application/json\r\n", failed));
+        assert_eq!(client.error("tools/call", marked("ran")).await["message"], "Server not initialized");
+        assert_eq!(taken(&server, "ran"), 1, "{era:?}, {status}");
+    }
+}
+
 /// The same command, replaced by a newer (or older) version of itself, and started anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn gw_1_a_program_that_was_replaced_by_one_of_the_other_era_is_met_anew() {

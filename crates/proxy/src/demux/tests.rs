@@ -82,7 +82,24 @@ async fn gw_1_what_a_server_asks_belongs_to_the_only_call_in_flight() {
     port.demux.receive(ASKED.into()).unwrap();
     port.demux.receive(LOGGED.into()).unwrap();
     assert_eq!(*heard.lock().unwrap(), [ASKED, ASKED, LOGGED]);
+    port.demux.receive(answer(2).into()).unwrap();
     drop(one);
+    port.demux.receive(ASKED.into()).unwrap();
+    assert_eq!(text(&other.next().await.unwrap()), ASKED);
+}
+
+#[tokio::test]
+async fn gw_1_a_question_after_a_cancelled_call_is_not_put_to_the_next_client() {
+    let (channel, port, heard) = channel();
+    let hubs_own = call(&channel, 1, Method::List(omni_protocol::ListKind::Tools)).await;
+    let (cancelled, other) = (call(&channel, 2, Method::ToolsCall).await, call(&channel, 3, Method::ToolsCall).await);
+    drop((hubs_own, cancelled));
+    // The server did not heed the cancellation, and asks about the call that was let go.
+    port.demux.receive(ASKED.into()).unwrap();
+    port.demux.receive(LOGGED.into()).unwrap();
+    assert_eq!(*heard.lock().unwrap(), [ASKED, LOGGED]);
+    // Its late answer says that it is done with it.
+    port.demux.receive(answer(2).into()).unwrap();
     port.demux.receive(ASKED.into()).unwrap();
     assert_eq!(text(&other.next().await.unwrap()), ASKED);
 }

@@ -220,6 +220,11 @@ impl HttpWire {
         self.streams.give(message, only_call)
     }
 
+    /// A call was let go without an answer: what the server asks next on the session's own stream may be about it.
+    pub(crate) fn let_go(&self, call: u64) {
+        self.streams.let_go(call);
+    }
+
     /// Opens a `subscriptions/listen` on a connection of its own.
     pub(crate) async fn listen(&self, body: Bytes) -> Result<Option<HttpMessages>, LinkError> {
         let mut headers = self.headers();

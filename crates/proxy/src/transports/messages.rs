@@ -60,11 +60,15 @@ impl HttpMessages {
         let Some(inbox) = self.aside.as_ref().map(|aside| Arc::clone(&aside.inbox)) else { return self.own().await };
         // Streams are the rarer answer: boxed, waiting for both does not weigh on every call.
         let own = Box::pin(self.own());
-        tokio::select! {
+        let message = tokio::select! {
             biased;
             aside = inbox.next() => aside,
             own = own => own,
+        }?;
+        if let Some(aside) = self.aside.as_mut().filter(|_| message.kind() == MessageKind::Response) {
+            aside.answered = true;
         }
+        Ok(message)
     }
 
     async fn own(&mut self) -> Result<Message, LinkError> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use omni_protocol::{Message, MessageKind, Method};
 
 use crate::inbox::Inbox;
+use crate::let_go::LetGo;
 
 /// Answers kept for calls whose own stream is not there yet.
 const EARLY_MAX: usize = 8;
@@ -24,6 +25,7 @@ struct Calls {
     waiting: HashMap<u64, Call>,
     /// Answers that came before the call's own stream was seen to begin: the two come on two connections.
     early: VecDeque<(u64, Message)>,
+    let_go: LetGo,
 }
 
 #[derive(Debug)]
@@ -39,11 +41,17 @@ pub(crate) struct Waiting {
     streams: Arc<Streams>,
     call: u64,
     pub(crate) inbox: Arc<Inbox>,
+    /// Whether its answer was read.
+    pub(crate) answered: bool,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.streams.lock().waiting.remove(&self.call);
+        let mut calls = self.streams.lock();
+        let may_ask = calls.waiting.remove(&self.call).is_some_and(|call| call.may_ask);
+        if may_ask && !self.answered {
+            calls.let_go.remember(self.call);
+        }
     }
 }
 
@@ -59,11 +67,16 @@ impl Streams {
         }
         calls.waiting.insert(call, Call { inbox: Arc::clone(&inbox), may_ask });
         drop(calls);
-        Waiting { streams: Arc::clone(self), call, inbox }
+        Waiting { streams: Arc::clone(self), call, inbox, answered: false }
+    }
+
+    /// `call` was let go without an answer, before or after its stream began.
+    pub(crate) fn let_go(&self, call: u64) {
+        self.lock().let_go.remember(call);
     }
 
     /// Gives an answer to its call, and a question or a log line to the only call in flight, where it is said to be the
-    /// only one. What is left belongs to no call.
+    /// only one and none was let go that it may be about. What is left belongs to no call.
     pub(crate) fn give(&self, message: Message, only: bool) -> Option<Message> {
         let mut calls = self.lock();
         match (message.kind(), message.method()) {
@@ -71,7 +84,7 @@ impl Streams {
                 let Some(id) = message.id_number() else { return Some(message) };
                 if let Some(call) = calls.waiting.get(&id) {
                     call.inbox.answer(message);
-                } else if message.bytes().len() <= EARLY_BYTES_MAX {
+                } else if !calls.let_go.answered(id) && message.bytes().len() <= EARLY_BYTES_MAX {
                     if calls.early.len() == EARLY_MAX {
                         calls.early.pop_front();
                     }
@@ -80,7 +93,9 @@ impl Streams {
                 None
             }
             (MessageKind::Request, Some(Method::Ping)) => Some(message),
-            (MessageKind::Request, _) | (_, Some(Method::LogMessage)) if only && calls.waiting.len() == 1 => {
+            (MessageKind::Request, _) | (_, Some(Method::LogMessage))
+                if only && calls.waiting.len() == 1 && !calls.let_go.may_ask() =>
+            {
                 let given = calls.waiting.values().all(|call| call.may_ask && call.inbox.push(message.clone()));
                 if given { None } else { Some(message) }
             }
@@ -116,18 +131,35 @@ mod tests {
         let hubs_own = streams.wait(0, false);
         assert!(streams.give(question.clone(), true).is_some());
         drop(hubs_own);
-        let one = streams.wait(1, true);
+        let mut one = streams.wait(1, true);
         assert!(streams.give(ping, true).is_some());
         assert!(streams.give(question.clone(), false).is_some());
         assert!(streams.give(question.clone(), true).is_none());
         assert_eq!(one.inbox.next().await.unwrap().bytes(), question.bytes());
-        let two = streams.wait(2, true);
+        let mut two = streams.wait(2, true);
         assert!(streams.give(question, true).is_some());
         assert!(streams.give(answer.clone(), false).is_none());
         assert_eq!(one.inbox.next().await.unwrap().bytes(), answer.bytes());
+        (one.answered, two.answered) = (true, true);
         drop((one, two));
         // The answer may be there before the stream is.
         assert!(streams.give(answer.clone(), true).is_none());
         assert_eq!(streams.wait(1, true).inbox.next().await.unwrap().bytes(), answer.bytes());
+    }
+    #[tokio::test]
+    async fn gw_1_a_question_after_a_cancelled_call_is_not_put_to_the_next_client() {
+        let streams = Arc::new(Streams::default());
+        let question = message(r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create"}"#);
+        let late = |id: u64| Message::parse(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into()).unwrap();
+        let (cancelled, other) = (streams.wait(1, true), streams.wait(2, true));
+        drop(cancelled);
+        assert!(streams.give(question.clone(), true).is_some());
+        // One that was cancelled before its stream began.
+        streams.let_go(3);
+        assert!(streams.give(late(1), true).is_none());
+        assert!(streams.give(question.clone(), true).is_some());
+        assert!(streams.give(late(3), true).is_none());
+        assert!(streams.give(question.clone(), true).is_none());
+        assert_eq!(other.inbox.next().await.unwrap().bytes(), question.bytes());
     }
 }
