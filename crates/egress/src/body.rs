@@ -38,6 +38,14 @@ impl Body {
         Self(Kind::Http2(incoming))
     }
 
+    /// Gives the connection's place in the pool to others while this body is still read: for an answer that waits for
+    /// somebody else. Whoever calls this bounds how many there are; the connection is closed at the body's end.
+    pub fn set_apart(&mut self) {
+        if let Kind::Http1 { lease, .. } = &mut self.0 {
+            *lease = None;
+        }
+    }
+
     fn release_at_end(&mut self) {
         if let Kind::Http1 { framing, .. } = &self.0
             && framing.is_over()

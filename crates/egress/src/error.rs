@@ -46,15 +46,23 @@ pub enum EgressError {
         /// What it did instead.
         why: String,
     },
-    /// No connection was free, or none came about, in time.
-    #[error("no connection to {authority} within {seconds} s (all {in_use} are in use or none answers)")]
+    /// No connection came about in time.
+    #[error("no connection to {authority} came about within {seconds} s")]
     ConnectTimeout {
         /// Host and port.
         authority: String,
         /// The bound.
         seconds: u64,
-        /// Connections in use at that time.
-        in_use: usize,
+    },
+    /// The pool had no connection free in time: its bound is the hub's own, and says nothing of the server.
+    #[error("all {max} connections to {authority} are in use, and none came free within {seconds} s (`pool.max`)")]
+    PoolFull {
+        /// Host and port.
+        authority: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// The bound of the pool.
+        max: usize,
     },
     /// The connection broke before the request was sent whole: it may be sent again.
     #[error("the connection to {0} closed before the request was sent")]

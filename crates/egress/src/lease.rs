@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) target: Target,
     pub(crate) limits: PoolLimits,
     pub(crate) slots: Arc<Semaphore>,
+    /// For short messages that find no slot free, each on a connection of its own.
+    pub(crate) asides: Arc<Semaphore>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -42,6 +44,14 @@ pub(crate) struct State {
     pub(crate) idle: VecDeque<(Http1, Instant)>,
     pub(crate) http2: Option<http2::SendRequest<Full<Bytes>>>,
     pub(crate) warmed: bool,
+}
+
+/// The right to have one connection in use.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) permit: OwnedSemaphorePermit,
+    /// Whether it is one of the pool's, so that its connection may be kept.
+    pub(crate) pooled: bool,
 }
 
 /// The right to use a connection of a pool, given back when the answer has been read.

@@ -15,13 +15,16 @@ use crate::body::Body;
 use crate::connect::{Connection, connect};
 use crate::error::EgressError;
 use crate::http1::{ExchangeError, Head, Http1};
-use crate::lease::{Lease, PoolLimits, Shared};
+use crate::lease::{Lease, PoolLimits, Shared, Slot};
 use crate::request::RequestHead;
 use crate::target::Target;
 
 /// For a connection above the working size to be idle before it is closed. Closed at once, a load that needs a few more than
 /// that would open and close them all the time.
 const ABOVE_SIZE_IDLE: Duration = Duration::from_secs(5);
+
+/// Short messages on connections of their own at a time, while the pool's are all in use.
+const ASIDES_APART_MAX: usize = 16;
 
 /// What a pool holds at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +64,8 @@ impl Client {
     #[must_use]
     pub fn new(target: Target, limits: PoolLimits) -> Self {
         let slots = Arc::new(Semaphore::new(limits.max));
-        Self { shared: Arc::new(Shared { target, limits, slots, state: Mutex::default() }), path: None }
+        let asides = Arc::new(Semaphore::new(ASIDES_APART_MAX));
+        Self { shared: Arc::new(Shared { target, limits, slots, asides, state: Mutex::default() }), path: None }
     }
 
     /// The same pool, for requests to another path of the same server.
@@ -128,14 +132,23 @@ impl Client {
     ) -> Result<Response<Body>, EgressError> {
         if head.has_any_of(extra) {
             let head = head.with(&self.shared.target, extra);
-            return Box::pin(self.request_as_it_is(Outgoing { head: &head, extra: &[], body })).await;
+            return Box::pin(self.request_as_it_is(Outgoing { head: &head, extra: &[], body }, false)).await;
         }
-        self.request_as_it_is(Outgoing { head, extra, body }).await
+        self.request_as_it_is(Outgoing { head, extra, body }, false).await
     }
 
-    async fn request_as_it_is(&self, outgoing: Outgoing<'_>) -> Result<Response<Body>, EgressError> {
+    /// Sends a short message that must get out although the pool may be full, as others may hold its connections until
+    /// the server has it: where none is free it goes on a connection of its own.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn request_aside(&self, head: &RequestHead, body: &Bytes) -> Result<Response<Body>, EgressError> {
+        self.request_as_it_is(Outgoing { head, extra: &[], body }, true).await
+    }
+
+    async fn request_as_it_is(&self, outgoing: Outgoing<'_>, aside: bool) -> Result<Response<Body>, EgressError> {
         loop {
-            let (connection, fresh, slot) = self.checkout().await?;
+            let (connection, fresh, slot) = self.checkout(aside).await?;
             let answered = match (connection, slot) {
                 (Connection::Http1(connection), slot) => self.over_http1(connection, slot, &outgoing).await,
                 (Connection::Http2(sender), _) => Box::pin(self.over_http2(sender, &outgoing)).await,
@@ -169,29 +182,43 @@ impl Client {
     async fn within_deadline<T>(&self, work: impl Future<Output = Result<T, EgressError>>) -> Result<T, EgressError> {
         let limit = self.shared.limits.connect_timeout;
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            Err(EgressError::ConnectTimeout {
-                authority: self.shared.target.authority(),
-                seconds: limit.as_secs(),
-                in_use: self.status().in_use,
-            })
+            Err(EgressError::ConnectTimeout { authority: self.shared.target.authority(), seconds: limit.as_secs() })
         })
     }
 
-    async fn checkout(&self) -> Result<(Connection, bool, Option<OwnedSemaphorePermit>), EgressError> {
+    /// A connection, whether it is a new one, and the right to use it.
+    async fn checkout(&self, aside: bool) -> Result<(Connection, bool, Option<Slot>), EgressError> {
         let http2 = self.shared.lock().http2.clone().filter(|s| !s.is_closed());
         if let Some(sender) = http2 {
             return Ok((Connection::Http2(sender), false, None));
         }
-        let slots = Arc::clone(&self.shared.slots);
-        let slot = match Arc::clone(&slots).try_acquire_owned() {
-            Ok(slot) => slot,
-            Err(_) => self.within_deadline(async { slots.acquire_owned().await.map_err(|_| self.shut_down()) }).await?,
+        let permit = match Arc::clone(&self.shared.slots).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) if aside => return Box::pin(self.checkout_apart()).await,
+            Err(_) => self.turn(&self.shared.slots).await?,
         };
         if let Some(connection) = self.shared.take_idle() {
-            return Ok((Connection::Http1(connection), false, Some(slot)));
+            return Ok((Connection::Http1(connection), false, Some(Slot { permit, pooled: true })));
         }
         // Connecting is rare and its future large (TLS): boxed, it does not weigh on every request.
-        Box::pin(self.within_deadline(self.open(slot))).await
+        Box::pin(self.within_deadline(self.open(Slot { permit, pooled: true }))).await
+    }
+
+    async fn checkout_apart(&self) -> Result<(Connection, bool, Option<Slot>), EgressError> {
+        let permit = self.turn(&self.shared.asides).await?;
+        self.within_deadline(self.open(Slot { permit, pooled: false })).await
+    }
+
+    async fn turn(&self, line: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EgressError> {
+        let limits = &self.shared.limits;
+        match tokio::time::timeout(limits.connect_timeout, Arc::clone(line).acquire_owned()).await {
+            Ok(turn) => turn.map_err(|_| self.shut_down()),
+            Err(_) => Err(EgressError::PoolFull {
+                authority: self.shared.target.authority(),
+                seconds: limits.connect_timeout.as_secs(),
+                max: limits.max,
+            }),
+        }
     }
 
     fn path(&self) -> &PathAndQuery {
@@ -202,10 +229,7 @@ impl Client {
         EgressError::Connect { authority: self.shared.target.authority(), why: "shut down".to_owned() }
     }
 
-    async fn open(
-        &self,
-        slot: OwnedSemaphorePermit,
-    ) -> Result<(Connection, bool, Option<OwnedSemaphorePermit>), EgressError> {
+    async fn open(&self, slot: Slot) -> Result<(Connection, bool, Option<Slot>), EgressError> {
         let connection = connect(&self.shared.target).await?;
         if let Connection::Http2(sender) = &connection {
             self.shared.lock().http2 = Some(sender.clone());
@@ -241,7 +265,7 @@ impl Client {
     async fn over_http1(
         &self,
         mut connection: Http1,
-        slot: Option<OwnedSemaphorePermit>,
+        slot: Option<Slot>,
         outgoing: &Outgoing<'_>,
     ) -> Result<Response<Body>, Failed> {
         let Outgoing { head, extra, body } = *outgoing;
@@ -253,7 +277,10 @@ impl Client {
                 ExchangeError::Broken(why) => Failed { error: EgressError::Broken { authority, why }, unsent: false },
             }
         })?;
-        let lease = slot.map(|slot| Lease { shared: Arc::clone(&self.shared), slot, keeps });
+        let lease = slot.map(|Slot { permit, pooled }| {
+            let shared = Arc::clone(&self.shared);
+            Lease { shared, slot: permit, keeps: keeps && pooled }
+        });
         let mut response = Response::new(Body::http1(connection, framing, lease));
         *response.status_mut() = status;
         *response.headers_mut() = headers;

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use omni_egress::EgressError;
 use omni_protocol::Era;
 use tokio::sync::watch;
 
@@ -96,7 +97,10 @@ impl Server {
                     self.multiply(link.key());
                 }
             }
-            Err(LinkError::Stopped) => forget(&mut self.lock(), key, &connecting),
+            // A pool that is full is the hub's own affair: the server is not left alone for it.
+            Err(LinkError::Stopped | LinkError::Egress(EgressError::PoolFull { .. })) => {
+                forget(&mut self.lock(), key, &connecting);
+            }
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "server cannot be reached");
                 forget(&mut self.lock(), key, &connecting);

@@ -115,7 +115,7 @@ impl LinkError {
             Self::Broken(_) | Self::Status { .. } | Self::Egress(EgressError::BodyTooLarge { .. }) => {
                 FaultKind::ServerBroken
             }
-            Self::Overloaded | Self::Full { .. } => FaultKind::Busy,
+            Self::Overloaded | Self::Full { .. } | Self::Egress(EgressError::PoolFull { .. }) => FaultKind::Busy,
             _ => FaultKind::ServerUnavailable,
         };
         Fault::new(kind, format!("server `{server}`: {self}"))
@@ -132,12 +132,12 @@ impl LinkError {
             Self::Broken(_) => "broken",
             Self::Timeout { .. } | Self::TooLong { .. } => "timeout",
             Self::Handshake(_) => "handshake",
+            Self::Overloaded | Self::Full { .. } | Self::Egress(EgressError::PoolFull { .. }) => "overloaded",
             Self::Egress(_) => "unreachable",
             Self::Status { .. } => "status",
             Self::SessionLost => "session-lost",
             Self::BackingOff { .. } => "backing-off",
             Self::Open { .. } => "open",
-            Self::Overloaded | Self::Full { .. } => "overloaded",
             Self::Stopped => "stopped",
         }
     }

@@ -202,6 +202,14 @@ impl Messages {
         Ok(message)
     }
 
+    /// The server waits for its client, maybe for minutes: meanwhile the call takes no connection from others. Calls that
+    /// wait are bounded where they wait.
+    pub fn set_apart(&mut self) {
+        if let Source::Http(messages) = &mut self.source {
+            messages.set_apart();
+        }
+    }
+
     /// The server asked its client, who has `wait` to answer: so long the server is not late.
     pub fn wait_for_client(&mut self, wait: Duration) {
         let wait = wait.max(self.deadline);

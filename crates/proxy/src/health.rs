@@ -106,10 +106,27 @@ pub(crate) fn is_failure(error: &LinkError) -> bool {
         | LinkError::Disconnected { .. }
         | LinkError::Broken(_)
         | LinkError::NotStarted { .. } => true,
-        // One answer that is too large says nothing about the others.
-        LinkError::Egress(EgressError::BodyTooLarge { .. }) => false,
+        // One answer that is too large says nothing about the others, and the bound of the pool nothing about the server.
+        LinkError::Egress(EgressError::BodyTooLarge { .. } | EgressError::PoolFull { .. }) => false,
         LinkError::Egress(_) => true,
         LinkError::Status { status, .. } => *status >= SERVER_ERROR,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use omni_egress::EgressError;
+
+    use super::is_failure;
+    use crate::error::LinkError;
+
+    #[test]
+    fn emg_1_the_hubs_own_full_pool_is_no_failure_of_the_server() {
+        let authority = || "127.0.0.1:1".to_owned();
+        let full = LinkError::Egress(EgressError::PoolFull { authority: authority(), seconds: 30, max: 20 });
+        let unreachable = LinkError::Egress(EgressError::ConnectTimeout { authority: authority(), seconds: 30 });
+        assert!(!is_failure(&full) && is_failure(&unreachable));
+        assert_eq!((full.reason(), unreachable.reason()), ("overloaded", "unreachable"));
     }
 }

@@ -112,7 +112,7 @@ async fn waiting_for_a_free_connection_ends() {
     while client.status().in_use == 0 {
         tokio::task::yield_now().await;
     }
-    assert!(matches!(get(&client).await, Err(EgressError::ConnectTimeout { in_use: 1, .. })));
+    assert!(matches!(get(&client).await, Err(EgressError::PoolFull { max: 1, .. })));
     held.abort();
 }
 
@@ -122,4 +122,41 @@ async fn large_answers_are_refused() {
     let client = Client::new(Target::parse(&url).unwrap(), LIMITS);
     let answer = client.send(Method::GET, HeaderMap::new(), Bytes::new()).await.unwrap();
     assert_eq!(collect(answer.into_body(), 3).await, Err(EgressError::BodyTooLarge { max: 3 }));
+}
+
+#[tokio::test]
+async fn pool_1_a_full_pool_lets_asides_out_and_an_answer_that_waits_can_be_set_apart() {
+    let (url, opened) = server(1000, Duration::ZERO).await;
+    let limits = PoolLimits { max: 2, connect_timeout: Duration::from_millis(100), ..LIMITS };
+    let client = Client::new(Target::parse(&url).unwrap(), limits);
+    let ask = || client.send(Method::GET, HeaderMap::new(), Bytes::new());
+    let (mut first, second) = (ask().await.unwrap().into_body(), ask().await.unwrap().into_body());
+    assert!(matches!(ask().await, Err(EgressError::PoolFull { max: 2, .. })));
+
+    let head = client.head(Method::GET, HeaderMap::new());
+    for connection in 2..5 {
+        let answer = client.request_aside(&head, &Bytes::new()).await.unwrap();
+        assert_eq!(collect(answer.into_body(), 100).await.unwrap(), format!("connection {connection}"));
+    }
+    assert_eq!((client.status().in_use, client.status().idle), (2, 0), "none of them is kept");
+    let held: Vec<_> = {
+        let mut held = Vec::new();
+        for _ in 0..super::ASIDES_APART_MAX {
+            held.push(client.request_aside(&head, &Bytes::new()).await.unwrap());
+        }
+        held
+    };
+    assert!(matches!(client.request_aside(&head, &Bytes::new()).await, Err(EgressError::PoolFull { .. })));
+    drop(held);
+
+    first.set_apart();
+    assert_eq!(client.status().in_use, 1);
+    let before = opened.load(Ordering::SeqCst);
+    assert_eq!(get(&client).await.unwrap(), format!("connection {before}"));
+    assert_eq!(collect(first, 100).await.unwrap(), "connection 0");
+    assert_eq!((client.status().in_use, client.status().idle), (1, 1), "what was set apart is not kept");
+    drop(second);
+    assert_eq!((client.status().in_use, client.status().idle), (0, 1));
+    let answer = client.request_aside(&head, &Bytes::new()).await.unwrap();
+    assert_eq!(collect(answer.into_body(), 100).await.unwrap(), format!("connection {before}"), "a free one is taken");
 }

@@ -169,7 +169,8 @@ impl SanitizedStream {
     /// The server waits for its client: the call is put aside until the client comes with the answers.
     fn park(&mut self) -> Result<(), Fault> {
         let asked = std::mem::take(&mut self.asked);
-        let Some(messages) = self.source.take() else { return Ok(()) };
+        let Some(mut messages) = self.source.take() else { return Ok(()) };
+        messages.set_apart();
         let requests: Vec<_> = asked.iter().map(|a| (a.key.clone(), a.request.clone())).collect();
         let parked = Parked { messages, asked, token: self.passage.token().map(str::to_owned) };
         let state = self.passage.park(parked)?;

@@ -92,6 +92,55 @@ async fn tool_3_a_call_waits_on_a_legacy_server_while_a_modern_client_is_asked()
     }
 }
 
+/// Calls that wait hold no connection of the pool, and their answers get out although others hold them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn pool_1_more_calls_wait_for_input_than_the_pool_has_connections() {
+    const CALLS: usize = 7;
+    let web = HttpFixture::start(&["--era", "legacy"]);
+    let mut entry = web.entry();
+    entry["pool"] = json!({ "initial": 1, "size": 1, "max": 2 });
+    entry["connect_timeout_s"] = json!(5);
+    entry["breaker"] = json!({ "failures": 1 });
+    let hub = Hub::with(json!({ "web": entry }));
+    let client = Client::able(&hub, "/mcp/web", Era::Modern, able()).await;
+    let mut waiting = Vec::new();
+    for _ in 0..CALLS {
+        waiting.push(client.result("tools/call", call(ELICIT)).await);
+    }
+    assert_eq!(hub.ready().await["waiting_for_input"], CALLS);
+    client.call("test_simple_text", json!({})).await;
+
+    // Calls of clients of the server's own era are asked on their streams, which hold the pool's connections.
+    let legacy = Client::able(&hub, "/mcp/web", Era::Legacy, able()).await;
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut events = legacy.listen("tools/call", call(ELICIT)).await;
+        let question = events.message().await;
+        streams.push((events, question));
+    }
+    assert_eq!(hub.server("web").await["connections_in_use"], 2);
+    let full = client.error("tools/call", json!({ "name": "test_simple_text", "arguments": {} })).await;
+    assert_eq!((&full["code"], &full["data"]["reason"]), (&json!(429), &json!("overloaded")), "{full}");
+    for asked in &waiting {
+        let done = client.result("tools/call", retry(call(ELICIT), asked, answer)).await;
+        assert!(done["content"][0]["text"].as_str().unwrap().contains("Ada"), "{done}");
+    }
+    for (mut events, question) in streams {
+        let reply = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer(&question) });
+        assert_eq!(legacy.post(&reply.to_string(), &[]).await.status, 202);
+        let done = events.message().await;
+        assert!(done["result"]["content"][0]["text"].as_str().unwrap().contains("Ada"), "{done}");
+    }
+    client.call("test_simple_text", json!({})).await;
+    let status = hub.server("web").await;
+    assert_eq!((&status["breaker"]["state"], &status["breaker"]["opened"]), (&json!("closed"), &json!(0)), "{status}");
+    until("nothing in flight", 10, async || match hub.server("web").await["calls"].as_u64() {
+        Some(0) => Ok(()),
+        calls => Err(format!("{calls:?}")),
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn val_5_a_state_serves_its_own_call_once() {
     let web = HttpFixture::start(&["--era", "legacy"]);

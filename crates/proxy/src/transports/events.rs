@@ -31,6 +31,11 @@ impl Events {
         Self { body, parser: SseParser::new(MESSAGE_BYTES_MAX) }
     }
 
+    /// Gives the connection's place in the pool to others; it is bounded by whoever lets the stream wait.
+    pub(crate) fn set_apart(&mut self) {
+        self.body.set_apart();
+    }
+
     /// The next event. A call of this that is let go loses nothing.
     pub(crate) async fn next(&mut self) -> Result<SseEvent, EventsEnd> {
         loop {

@@ -175,10 +175,10 @@ impl HttpWire {
         Err(LinkError::SessionLost)
     }
 
-    /// Posts a notification or an answer.
+    /// Posts a notification or an answer. Calls may hold every connection of the pool until it arrives.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), LinkError> {
         let base = self.base.load_full();
-        let response = self.client.request(&base.head, &[], &message).await?;
+        let response = self.client.request_aside(&base.head, &message).await?;
         match response.status() {
             status if status.is_success() => {
                 collect(response.into_body(), MESSAGE_BYTES_MAX).await?;
@@ -244,7 +244,8 @@ impl HttpWire {
         runtime.spawn(async move {
             let mut headers = base.head.headers().clone();
             headers.remove(http::header::CONTENT_TYPE);
-            if let Ok(response) = client.send(HttpMethod::DELETE, headers, Bytes::new()).await {
+            let head = client.head(HttpMethod::DELETE, headers);
+            if let Ok(response) = client.request_aside(&head, &Bytes::new()).await {
                 let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
             }
         });

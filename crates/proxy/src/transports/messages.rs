@@ -55,6 +55,14 @@ impl HttpMessages {
         Ok(messages)
     }
 
+    /// Gives the connection's place in the pool to others.
+    pub(crate) fn set_apart(&mut self) {
+        // One that is taken up again has a connection apart anyway.
+        if let Source::Events(events) = &mut self.source {
+            events.set_apart();
+        }
+    }
+
     /// The next message. A call of this that is let go loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Message, LinkError> {
         let Some(inbox) = self.aside.as_ref().map(|aside| Arc::clone(&aside.inbox)) else { return self.own().await };
