@@ -98,8 +98,7 @@ async fn pool_1_more_calls_wait_for_input_than_the_pool_has_connections() {
     const CALLS: usize = 7;
     let web = HttpFixture::start(&["--era", "legacy"]);
     let mut entry = web.entry();
-    entry["pool"] = json!({ "initial": 1, "size": 1, "max": 2 });
-    entry["connect_timeout_s"] = json!(5);
+    entry["pool"] = json!({ "initial": 1, "size": 1, "max": 2, "connect_timeout_s": 5 });
     entry["breaker"] = json!({ "failures": 1 });
     let hub = Hub::with(json!({ "web": entry }));
     let client = Client::able(&hub, "/mcp/web", Era::Modern, able()).await;
