@@ -47,6 +47,14 @@ impl Server {
                 _ = stopping.wait_for(|stop| *stop) => Ok(Err(LinkError::Stopped)),
             };
             let outcome = connected.unwrap_or(Err(LinkError::Timeout { seconds: limit.as_secs() }));
+            if let Ok(link) = outcome.as_ref().map(Arc::clone)
+                && link.key().session.is_none()
+                && link.version().era() == Era::Legacy
+                && matches!(link.wire(), Wire::Http(_))
+            {
+                // What the server asks beside a call's own stream would be lost before this one is there.
+                server.stream_opened(&link).await;
+            }
             let outcome = server.connected(&key, outcome, done.subscribe());
             let _nobody_waits = done.send(Some(outcome));
         });

@@ -61,6 +61,9 @@ fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Scenarios whose outcome depends on which of two streams comes about first.
+const BY_LUCK: [(Column, &str, &str); 1] = [(Column::OtherEra, "2025-11-25", "elicitation-sep1034-client-defaults")];
+
 fn one(run: &Run, means: &Means) -> Result<Outcomes> {
     let start = Instant::now();
     let name = [run.column.name(), &run.revision].into_iter().chain(run.scenario.as_deref());
@@ -74,6 +77,9 @@ fn one(run: &Run, means: &Means) -> Result<Outcomes> {
         Some(scenario) => {
             let command = client_command(run.column, means, &folder)?;
             let outcome = means.suite.run_client(&command, scenario, &run.revision, &folder)?;
+            // What passes by luck counts as missed: the document must not change from run to run.
+            let by_luck = BY_LUCK.contains(&(run.column, run.revision.as_str(), scenario));
+            let outcome = if by_luck && outcome.is_pass() { Outcome::Failed } else { outcome };
             BTreeMap::from([(scenario.clone(), outcome)])
         }
         None => server_run(run, means, &folder)?,
