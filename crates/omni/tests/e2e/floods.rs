@@ -306,7 +306,12 @@ async fn tool_3_disconnect_at_every_point_of_a_call() {
             call.until_cancelled().await;
         }
     }
-    assert_eq!(puppet.cancelled(), 6);
+    // Ids of two sessions may meet, so that the last of these calls can look cancelled before it is: the number tells.
+    until("every call is cancelled", 30, async || match puppet.cancelled() {
+        6 => Ok(()),
+        other => Err(format!("{other} of 6")),
+    })
+    .await;
     let answers = http::get(hub.address, "/readyz", &[]).await;
     let ready: Value = serde_json::from_slice(&answers.body).unwrap();
     assert_eq!(ready["status"], "ready", "{ready}");
