@@ -55,6 +55,14 @@ impl Server {
                 // What the server asks beside a call's own stream would be lost before this one is there.
                 server.stream_opened(&link).await;
             }
+            let outcome = match outcome {
+                // It was stopped in the meantime: nobody else would end this link.
+                Ok(link) if server.is_stopped() => {
+                    link.close();
+                    Err(LinkError::Stopped)
+                }
+                outcome => outcome,
+            };
             let outcome = server.connected(&key, outcome, done.subscribe());
             let _nobody_waits = done.send(Some(outcome));
         });

@@ -95,7 +95,12 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<o
         return listen_modern(server, &strong).await;
     }
     let Wire::Http(http) = strong.wire() else { return None };
-    let mut messages = match http.stream().await {
+    // A server may take its time to open the stream, but not longer than anybody wants it.
+    let stream = tokio::select! {
+        stream = http.stream() => stream,
+        () = server_gone(server) => return None,
+    };
+    let mut messages = match stream {
         Ok(Some(messages)) => messages,
         Ok(None) => return None,
         Err(_) => return Some(false),
@@ -135,7 +140,11 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
     let body = Bytes::from(request(id, "subscriptions/listen", &params));
     match link.wire() {
         Wire::Http(http) => {
-            let mut messages = match http.listen(body).await {
+            let stream = tokio::select! {
+                stream = http.listen(body) => stream,
+                () = server_gone(server) => return None,
+            };
+            let mut messages = match stream {
                 Ok(Some(messages)) => messages,
                 Ok(None) => return None,
                 Err(_) => return Some(false),

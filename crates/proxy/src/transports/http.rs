@@ -22,6 +22,9 @@ use crate::transports::streams::Streams;
 /// Characters of a refusal's body that are told.
 const SAID_MAX: usize = 200;
 
+/// For a server to take the end of a session.
+const FAREWELL_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
 const MCP_METHOD: HeaderName = HeaderName::from_static(header_names::METHOD);
@@ -245,9 +248,13 @@ impl HttpWire {
             let mut headers = base.head.headers().clone();
             headers.remove(http::header::CONTENT_TYPE);
             let head = client.head(HttpMethod::DELETE, headers);
-            if let Ok(response) = client.request_aside(&head, &Bytes::new()).await {
-                let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
-            }
+            let farewell = async {
+                if let Ok(response) = client.request_aside(&head, &Bytes::new()).await {
+                    let _ignored = collect(response.into_body(), MESSAGE_BYTES_MAX).await;
+                }
+            };
+            // A server that does not answer would hold the connection for ever.
+            let _answered_or_not = tokio::time::timeout(FAREWELL_WAIT, farewell).await;
         });
     }
 
