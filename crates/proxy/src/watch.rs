@@ -99,6 +99,7 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<o
     let stream = tokio::select! {
         stream = http.stream() => stream,
         () = server_gone(server) => return None,
+        () = left_alone(&strong) => return None,
     };
     let mut messages = match stream {
         Ok(Some(messages)) => messages,
@@ -143,6 +144,7 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
             let stream = tokio::select! {
                 stream = http.listen(body) => stream,
                 () = server_gone(server) => return None,
+                () = left_alone(link) => return None,
             };
             let mut messages = match stream {
                 Ok(Some(messages)) => messages,
@@ -154,6 +156,7 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
                 let next = tokio::select! {
                     next = messages.next() => next,
                     () = server_gone(server) => return None,
+                    () = left_alone(link) => return None,
                 };
                 match next {
                     Ok(message) if message.kind() == MessageKind::Response => {
@@ -177,6 +180,14 @@ async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> 
                 }
             }
         }
+    }
+}
+
+/// Looks now and then whether anybody but the one who listens holds the link.
+async fn left_alone(link: &Arc<Link>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    while Arc::strong_count(link) > 1 {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
