@@ -1,8 +1,7 @@
 //! MCP Apps (extension `io.modelcontextprotocol/ui`): a tool names the resource that shows it. Where two servers use the
 //! same `ui://` URI, the tool has to name the one under which clients find its own.
 
-use omni_protocol::{Splice, members};
-use serde_json::value::RawValue;
+use omni_protocol::{Splice, member};
 
 use crate::rewrite::Shown;
 
@@ -24,10 +23,6 @@ pub(crate) fn rewrite_interface(tool: &str, shown: Shown<'_>) -> Option<String> 
         }
     }
     if splice.is_empty() { None } else { String::from_utf8(splice.apply(tool.as_bytes())).ok() }
-}
-
-fn member<'a>(object: &'a str, name: &str) -> Option<&'a RawValue> {
-    members(object).ok()?.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]

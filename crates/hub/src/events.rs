@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_protocol::{ErrorCode, ListKind, Message, Method, Splice, error_response, members, notification};
+use omni_protocol::{ErrorCode, ListKind, Message, Method, Splice, error_response, member, notification};
 use omni_proxy::Event;
 use omni_types::ServerName;
 use tokio::sync::broadcast;
@@ -104,8 +104,7 @@ fn wants(session: &Session, server: &ServerName, message: &Message) -> bool {
 }
 
 fn uri_of(message: &Message) -> Option<(String, std::ops::Range<usize>)> {
-    let found = members(message.params()?).ok()?;
-    let (_, value) = found.into_iter().find(|(key, _)| key == "uri")?;
+    let value = member(message.params()?, "uri")?;
     let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
     Some((serde_json::from_str(value.get()).ok()?, start..start + value.get().len()))
 }

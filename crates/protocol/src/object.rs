@@ -69,6 +69,12 @@ impl<'a> Splice<'a> {
     }
 }
 
+/// The first member `name` of the object `text`; `None` where there is none, or `text` is no object.
+#[must_use]
+pub fn member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
+    members(text).ok()?.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Visitor<'de> for Members<'de> {

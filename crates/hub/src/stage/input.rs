@@ -1,7 +1,7 @@
 //! `input_required` and what belongs to it, read and written (basic/patterns/mrtr of 2026-07-28): the way in which a server
 //! of 2026-07-28 asks its client, while one of an earlier revision sends requests.
 
-use omni_protocol::{Era, ErrorCode, Message, Method, Version, members, object_with, without_members};
+use omni_protocol::{Era, ErrorCode, Message, Method, Version, member, members, object_with, without_members};
 use omni_proxy::can_be_asked;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -42,12 +42,20 @@ pub(super) fn wants_input(result: &str) -> bool {
         && serde_json::from_str::<Kind<'_>>(result).is_ok_and(|k| k.kind.as_deref() == Some("input_required"))
 }
 
+/// The parameters of a call without what belongs to a round: the client's answers and the server's state.
+///
+/// # Errors
+/// When `params` is no object.
+pub(super) fn without_round(params: &str) -> Result<String, serde_json::Error> {
+    without_members(params, |name| matches!(name, "inputResponses" | "requestState"))
+}
+
 /// Reads a result that asks for input; why it cannot be read, otherwise.
 pub(super) fn read(result: &str) -> Result<InputRequired, String> {
     let found = members(result).map_err(|e| e.to_string())?;
-    let member = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get());
+    let text = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get());
     let mut requests = Vec::new();
-    for (key, request) in members(member("inputRequests").unwrap_or("{}")).map_err(|e| format!("inputRequests: {e}"))? {
+    for (key, request) in members(text("inputRequests").unwrap_or("{}")).map_err(|e| format!("inputRequests: {e}"))? {
         if requests.len() >= REQUESTS_MAX {
             return Err(format!("inputRequests: more than {REQUESTS_MAX}"));
         }
@@ -62,7 +70,7 @@ pub(super) fn read(result: &str) -> Result<InputRequired, String> {
         let params = request.params.map(|p| p.get().to_owned());
         requests.push(InputRequest { key: key.into_owned(), method: request.method, params });
     }
-    let state = member("requestState").map(str::to_owned);
+    let state = text("requestState").map(str::to_owned);
     if requests.is_empty() && state.is_none() {
         return Err("it asks for input without saying for what".to_owned());
     }
@@ -81,9 +89,7 @@ pub(super) fn fits(version: Version, capabilities: &str, request: &InputRequest)
 }
 
 fn mode(params: Option<&str>) -> Option<String> {
-    let found = members(params?).ok()?;
-    let (_, value) = found.into_iter().find(|(key, _)| key == "mode")?;
-    serde_json::from_str(value.get()).ok()
+    serde_json::from_str(member(params?, "mode")?.get()).ok()
 }
 
 /// JSON text of the request `number` to a client of an earlier revision.

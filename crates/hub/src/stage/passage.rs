@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, members, response};
+use omni_protocol::{
+    Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, member, members, response,
+};
 use omni_proxy::{Link, can_be_asked};
 use omni_types::{Fault, Principal};
 
@@ -336,9 +338,9 @@ pub(super) fn identity<'a>(validated: &'a Validated, principal: &'a Principal) -
 }
 
 /// The message with one member of its parameters replaced by what `name` makes of it.
-fn renamed(message: &Message, member: &str, name: impl FnOnce(&str) -> Option<String>) -> Carried {
+fn renamed(message: &Message, name_of: &str, name: impl FnOnce(&str) -> Option<String>) -> Carried {
     let found = message.params().and_then(|params| {
-        let (_, value) = members(params).ok()?.into_iter().find(|(key, _)| key == member)?;
+        let value = member(params, name_of)?;
         let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
         Some((start..start + value.get().len(), name(value.get())?))
     });
@@ -354,7 +356,5 @@ fn declares(session: &Session, message: &Message) -> bool {
 }
 
 fn level_of(message: &Message) -> Option<String> {
-    let found = members(message.params()?).ok()?;
-    let (_, value) = found.into_iter().find(|(key, _)| key == "level")?;
-    serde_json::from_str(value.get()).ok()
+    serde_json::from_str(member(message.params()?, "level")?.get()).ok()
 }

@@ -4,13 +4,13 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
-use omni_protocol::{Message, Splice, object_with, without_members};
+use omni_protocol::{Message, Splice, object_with};
 use omni_proxy::{Exchange, Outgoing};
 use omni_types::{Fault, FaultKind};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::stage::input::{fits, legacy_request, read};
+use crate::stage::input::{fits, legacy_request, read, without_round};
 use crate::stage::passage::Passage;
 use crate::stage::translate::with_progress_token;
 
@@ -92,7 +92,7 @@ fn repeat(
 ) -> Result<Outgoing, Box<dyn std::error::Error + Send + Sync>> {
     let message = Message::parse(call.body.clone())?;
     let params = message.params().unwrap_or("{}");
-    let mut params = without_members(params, |name| matches!(name, "inputResponses" | "requestState"))?;
+    let mut params = without_round(params)?;
     if call.progress_token.is_some() {
         params = with_progress_token(&params, id)?;
     }

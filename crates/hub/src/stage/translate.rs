@@ -9,6 +9,7 @@ use omni_protocol::{
 use omni_proxy::Link;
 use omni_types::{Fault, FaultKind};
 
+use crate::stage::input::without_round;
 use crate::stage::validate::{Caller, Validated};
 
 /// JSON text of `params` as the server behind `link` has to see them. The name and the progress token are put in here,
@@ -47,7 +48,7 @@ fn begun_anew(validated: &Validated, params: String) -> Result<String, serde_jso
     if read.input_responses_range.is_none() && read.request_state.is_none() || message.params().is_none() {
         return Ok(params);
     }
-    without_members(&params, |name| matches!(name, "inputResponses" | "requestState"))
+    without_round(&params)
 }
 
 /// The parameters with the name, where it was read and judged, replaced by what the server calls the thing.
