@@ -15,7 +15,7 @@ use crate::stage::{ID_BYTES_MAX, Received, Validated, validate};
 ///
 /// The first stage runs here, because the method decides on the flow; every flow takes it from there.
 pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
-    let mut record = CallRecord::open();
+    let mut record = CallRecord::open(hub.audit());
     let body = received.body.clone();
     let says = received.headers.version.as_deref().and_then(Version::parse);
     let known = received.session.as_ref().map(|session| session.version);

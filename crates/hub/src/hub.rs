@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use omni_audit::Audit;
 use omni_auth::Policy;
 use omni_protocol::{Era, ListKind, notification};
 use omni_proxy::{Capabilities, Event, Profile, Server, ServerStatus};
@@ -33,6 +34,7 @@ type ViewKey = (Scope, Principal, Era, Capabilities);
 pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
     local_principal: Principal,
+    audit: Audit,
     sessions: Sessions,
     limits: Limits,
     slots: Arc<Semaphore>,
@@ -79,6 +81,7 @@ impl Hub {
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
             local_principal,
+            audit: Audit::to_log(),
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             parking: Parking::new(limits.parked_max, limits.input_wait),
@@ -128,6 +131,12 @@ impl Hub {
     #[must_use]
     pub const fn local_principal(&self) -> &Principal {
         &self.local_principal
+    }
+
+    /// What happens is written down here.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// Sessions of clients.

@@ -69,7 +69,13 @@ impl Identity<'_> {
         let mut context = digest::Context::new(&digest::SHA256);
         update(&mut context, &arguments);
         let digest: String = context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect();
-        format!("requestState\0{:?}\0{}\0{}\0{}\0{digest}", self.scope, self.principal, self.method, self.name)
+        format!(
+            "requestState\0{:?}\0{}\0{}\0{}\0{digest}",
+            self.scope,
+            self.principal.binding(),
+            self.method,
+            self.name
+        )
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use omni_audit::{Audit, Event, EventKind, Outcome, Who};
 use omni_protocol::Method;
-use omni_types::{Fault, Principal, ServerName};
+use omni_types::{Fault, FaultKind, Principal, ServerName};
 
 use crate::stage::{Authenticated, Authorized};
 
-/// What is known of one call. The audit log will keep it; today it is a line of the log.
+/// What is known of one call (row TOOL-6).
 #[derive(Debug)]
 pub(crate) struct CallRecord {
+    audit: Audit,
     began: Instant,
     method: Option<Method>,
     principal: Option<Principal>,
@@ -20,8 +22,16 @@ pub(crate) struct CallRecord {
 
 impl CallRecord {
     /// Opens the record.
-    pub(crate) fn open() -> Self {
-        Self { began: Instant::now(), method: None, principal: None, server: None, item: None, closed: false }
+    pub(crate) fn open(audit: &Audit) -> Self {
+        Self {
+            audit: audit.clone(),
+            began: Instant::now(),
+            method: None,
+            principal: None,
+            server: None,
+            item: None,
+            closed: false,
+        }
     }
 
     pub(crate) fn method(&mut self, method: &Method) {
@@ -46,17 +56,21 @@ impl CallRecord {
     /// Closes the record with the call's outcome.
     pub(crate) fn close(&mut self, fault: Option<&Fault>) {
         self.closed = true;
-        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (server, item) =
-            (self.server.as_ref().map(ServerName::as_str).unwrap_or("-"), self.item.as_deref().unwrap_or("-"));
-        let method = self.method.as_ref().map_or("", Method::as_str);
-        match fault {
-            None => tracing::debug!(target: "call", method, server, item, micros, "ok"),
-            Some(fault) => {
-                let principal = self.principal.as_ref().map(ToString::to_string).unwrap_or_default();
-                tracing::info!(target: "call", method, server, item, micros, principal, %fault, "failed");
-            }
+        let outcome = match fault.map(Fault::kind) {
+            None => Outcome::Success,
+            Some(FaultKind::Denied | FaultKind::InsufficientScope | FaultKind::Unauthenticated) => Outcome::Denied,
+            Some(_) => Outcome::Failed,
+        };
+        if !self.audit.keeps(EventKind::Call, outcome) {
+            return;
         }
+        let mut event = Event::new(EventKind::Call, self.method.as_ref().map_or("", Method::as_str), outcome);
+        event.duration = Some(self.began.elapsed());
+        event.reason = fault.map(ToString::to_string);
+        if let Some(item) = self.item.take() {
+            event = event.on(self.server.as_ref().map(ServerName::as_str), item);
+        }
+        self.audit.record(self.principal.as_ref().map_or(Who::Anonymous, Who::from), event);
     }
 }
 
@@ -64,7 +78,7 @@ impl Drop for CallRecord {
     fn drop(&mut self) {
         // A dropped connection or a panic ends a call without an outcome of its own.
         if !self.closed {
-            self.close(Some(&Fault::new(omni_types::FaultKind::Cancelled, "the call was let go")));
+            self.close(Some(&Fault::new(FaultKind::Cancelled, "the call was let go")));
         }
     }
 }

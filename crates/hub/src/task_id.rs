@@ -20,7 +20,7 @@ pub(crate) struct TaskId {
 }
 
 fn context(principal: &Principal) -> String {
-    format!("taskId\0{principal}")
+    format!("taskId\0{}", principal.binding())
 }
 
 impl TaskId {

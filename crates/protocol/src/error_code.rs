@@ -25,6 +25,8 @@ impl ErrorCode {
     pub const UNSUPPORTED_VERSION: Self = Self(-32022);
     // The hub's own codes are HTTP status numbers: outside the range that JSON-RPC reserves, so that none can be
     // taken for a code of the server behind.
+    /// Nobody has said who they are, or what they said does not hold.
+    pub const UNAUTHENTICATED: Self = Self(401);
     /// Policy does not allow the call.
     pub const DENIED: Self = Self(403);
     /// A bound on size.

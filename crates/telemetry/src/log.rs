@@ -14,7 +14,7 @@ pub enum LogFormat {
 }
 
 /// Starts the log at `level` (`error`, `warn`, `info`, `debug`, `trace`); `OMNI_LOG` overrides it with directives such as
-/// `info,call=debug`. Only the first call in a process has an effect.
+/// `info,audit=debug`. Only the first call in a process has an effect.
 pub fn start_log(level: &str, format: LogFormat) {
     let filter = match std::env::var("OMNI_LOG") {
         Ok(directives) => EnvFilter::try_new(directives),

@@ -33,6 +33,12 @@ pub const TABLE: &[Row] = &[
         reason: "whoever measures must not depend on what is measured",
     },
     Row {
+        package: "omni-audit",
+        may_use: &["omni-types", "omni-store", "omni-telemetry"],
+        wing: false,
+        reason: "what is written down must not depend on who writes",
+    },
+    Row {
         package: "omni-egress",
         may_use: &["omni-types", "omni-telemetry"],
         wing: false,
@@ -40,25 +46,25 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         package: "omni-auth",
-        may_use: &["omni-types", "omni-telemetry", "omni-egress"],
+        may_use: &["omni-types", "omni-store", "omni-telemetry", "omni-audit", "omni-egress"],
         wing: true,
         reason: "a wing: who somebody is and what they may do is decided without knowing any server",
     },
     Row {
         package: "omni-proxy",
-        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-egress"],
+        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-audit", "omni-egress"],
         wing: true,
         reason: "a wing: servers are reached without knowing for whom, so the proxy cannot decide about permission",
     },
     Row {
         package: "omni-hub",
-        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-auth", "omni-proxy"],
+        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-audit", "omni-auth", "omni-proxy"],
         wing: false,
         reason: "where the wings meet, in flows a reader sees; it goes out only through a wing, so no egress",
     },
     Row {
         package: "omni-gateway",
-        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-hub"],
+        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-audit", "omni-hub"],
         wing: false,
         reason: "listeners know the hub and never a wing: nothing gets past the stages",
     },

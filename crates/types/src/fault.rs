@@ -36,6 +36,10 @@ pub enum FaultKind {
     SessionNotFound,
     /// A session is needed and none was named (HTTP 400).
     SessionRequired,
+    /// Nobody has said who they are, or what they said does not hold (401).
+    Unauthenticated,
+    /// The token does not hold every scope that is needed (403 with a challenge, RFC 6750 section 3.1).
+    InsufficientScope,
     /// Policy does not allow it (403).
     Denied,
     /// The caller's or the hub's share is used up (429).

@@ -5,5 +5,5 @@ mod principal;
 mod server_name;
 
 pub use fault::{Blame, Fault, FaultKind};
-pub use principal::{Principal, PrincipalKind};
+pub use principal::{Identity, Principal, PrincipalKind};
 pub use server_name::{ServerName, ServerNameError};

@@ -1,13 +1,39 @@
-//! Whose call it is.
+//! Whose call it is: the user context (row AUTH-5).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// An authenticated caller. Made by the Auth module alone (row AUTH-5 widens it to claims).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Principal {
-    id: Arc<str>,
-    kind: PrincipalKind,
+use serde_json::{Map, Value};
+
+/// An authenticated caller. Made by the Auth module alone; a clone costs one counter.
+///
+/// Two principals are equal when they are the same caller: kind, issuer, tenant and id. What a caller may do (groups,
+/// roles, permissions) may differ from one request to the next and is not part of that.
+#[derive(Clone, Debug)]
+pub struct Principal(Arc<Identity>);
+
+/// What is known of a caller.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// How the caller is known.
+    pub kind: PrincipalKind,
+    /// The name of the caller: the user's login, the token's `sub`, the key's id, the certificate's subject.
+    pub id: String,
+    /// Who vouches for the name: the token's `iss`, the certificate's issuer.
+    pub issuer: Option<String>,
+    /// The organisation the caller belongs to, by the operator's mapping of claims.
+    pub tenant: Option<String>,
+    /// The program that calls: `client_id` or `azp` of a token, the name of a key.
+    pub client: Option<String>,
+    /// Groups, by the operator's mapping of claims.
+    pub groups: Vec<String>,
+    /// Roles, by the operator's mapping of claims.
+    pub roles: Vec<String>,
+    /// OAuth scopes and mapped permissions.
+    pub permissions: Vec<String>,
+    /// The claims as they were verified. Personal data: never in a log.
+    pub claims: Map<String, Value>,
 }
 
 /// How the caller is known.
@@ -15,32 +41,177 @@ pub struct Principal {
 pub enum PrincipalKind {
     /// The operating system's user on whose behalf the hub runs, over stdio or loopback.
     LocalUser,
+    /// The subject of an access token (OAuth 2).
+    Token,
+    /// The holder of an API key.
+    ApiKey,
+    /// The holder of a client certificate (mutual TLS).
+    Certificate,
+}
+
+impl PrincipalKind {
+    /// The word for it in policies and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LocalUser => "local",
+            Self::Token => "token",
+            Self::ApiKey => "key",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+impl Identity {
+    /// A caller of whom nothing but the name is known.
+    pub fn new(kind: PrincipalKind, id: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            issuer: None,
+            tenant: None,
+            client: None,
+            groups: Vec::new(),
+            roles: Vec::new(),
+            permissions: Vec::new(),
+            claims: Map::new(),
+        }
+    }
 }
 
 impl Principal {
+    /// The caller that `identity` describes.
+    #[must_use]
+    pub fn build(identity: Identity) -> Self {
+        Self(Arc::new(identity))
+    }
+
     /// The local user `name`.
     #[must_use]
     pub fn local(name: &str) -> Self {
-        Self { id: Arc::from(name), kind: PrincipalKind::LocalUser }
+        Self::build(Identity::new(PrincipalKind::LocalUser, name))
     }
 
-    /// The identity as it stands in policies and logs.
+    /// The name of the caller; unique for its kind, issuer and tenant.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// How the caller is known.
     #[must_use]
-    pub const fn kind(&self) -> PrincipalKind {
-        self.kind
+    pub fn kind(&self) -> PrincipalKind {
+        self.0.kind
+    }
+
+    /// Who vouches for the name.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.0.issuer.as_deref()
+    }
+
+    /// The organisation the caller belongs to.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.tenant.as_deref()
+    }
+
+    /// The program that calls.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.0.client.as_deref()
+    }
+
+    /// Groups the caller is in.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.0.groups
+    }
+
+    /// Roles the caller has.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.0.roles
+    }
+
+    /// OAuth scopes and mapped permissions.
+    #[must_use]
+    pub fn permissions(&self) -> &[String] {
+        &self.0.permissions
+    }
+
+    /// The claims as they were verified.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.0.claims
+    }
+
+    /// A text that no other caller has, whatever characters stand in names: what is sealed for one caller is bound to it.
+    #[must_use]
+    pub fn binding(&self) -> String {
+        let Identity { kind, id, issuer, tenant, .. } = &*self.0;
+        let part = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| format!("{}:{text}", text.len()));
+        format!("{}\0{}\0{}\0{}", kind.as_str(), part(issuer.as_deref()), part(tenant.as_deref()), part(Some(id)))
+    }
+
+    fn same(&self) -> (PrincipalKind, Option<&str>, Option<&str>, &str) {
+        (self.kind(), self.issuer(), self.tenant(), self.id())
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.same() == other.same()
+    }
+}
+
+impl Eq for Principal {}
+
+impl Hash for Principal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.same().hash(state);
     }
 }
 
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            PrincipalKind::LocalUser => write!(f, "local:{}", self.id),
+        write!(f, "{}:{}", self.kind().as_str(), self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, Principal, PrincipalKind};
+
+    fn token(id: &str, issuer: &str, tenant: Option<&str>, roles: &[&str]) -> Principal {
+        Principal::build(Identity {
+            issuer: Some(issuer.to_owned()),
+            tenant: tenant.map(str::to_owned),
+            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+            ..Identity::new(PrincipalKind::Token, id)
+        })
+    }
+
+    #[test]
+    fn auth_5_the_same_caller_with_other_roles_is_the_same_caller() {
+        assert_eq!(token("ann", "a", None, &["viewer"]), token("ann", "a", None, &["admin"]));
+        assert_ne!(token("ann", "a", None, &[]), token("ann", "b", None, &[]));
+        assert_ne!(token("ann", "a", None, &[]), token("ann", "a", Some("t"), &[]));
+        assert_ne!(token("ann", "a", None, &[]), Principal::local("ann"));
+    }
+
+    #[test]
+    fn auth_5_no_two_callers_have_one_binding() {
+        let all = [
+            token("b", "a", None, &[]),
+            token("a", "b", None, &[]),
+            token("-", "a\0-\0b:1", None, &[]),
+            token("b", "a", Some("-"), &[]),
+            token("b\0", "a", None, &[]),
+            Principal::local("b"),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(at + 1).all(|other| other.binding() != one.binding()), "{one}");
         }
     }
 }
