@@ -39,6 +39,12 @@ pub const TABLE: &[Row] = &[
         reason: "what is written down must not depend on who writes",
     },
     Row {
+        package: "omni-store",
+        may_use: &["omni-types", "omni-telemetry"],
+        wing: false,
+        reason: "rows are kept without knowing what they mean: who may do what is decided above",
+    },
+    Row {
         package: "omni-egress",
         may_use: &["omni-types", "omni-telemetry"],
         wing: false,
@@ -58,7 +64,15 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         package: "omni-hub",
-        may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-audit", "omni-auth", "omni-proxy"],
+        may_use: &[
+            "omni-types",
+            "omni-protocol",
+            "omni-telemetry",
+            "omni-store",
+            "omni-audit",
+            "omni-auth",
+            "omni-proxy",
+        ],
         wing: false,
         reason: "where the wings meet, in flows a reader sees; it goes out only through a wing, so no egress",
     },
