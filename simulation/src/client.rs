@@ -107,8 +107,8 @@ impl Client {
         if let Some(session) = self.session.clone() {
             self.world.hub.stream_opened(&session);
             let listener = tokio::spawn(async move {
-                loop {
-                    if is_change(&session.outbox.next().await) {
+                while let Some(message) = session.outbox.next().await {
+                    if is_change(&message) {
                         heard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     }
                 }

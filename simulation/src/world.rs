@@ -55,7 +55,7 @@ impl World {
             let mut spec = ServerSpec::build(&name, &settings, "omni".as_ref())?;
             let Transport::Remote(http) = &mut spec.transport else { return Err(anyhow!("{name} is not behind HTTP")) };
             http.target = http.target.clone().dialed_by(Arc::new(Dialer(Arc::clone(&network))));
-            behind.push(omni_proxy::Server::new(spec, None, None, hub.events(), hub.changes()));
+            behind.push(omni_proxy::Server::new(spec, None, None, hub.audience(), hub.changes()));
             servers.push(server);
         }
         hub.replace(Snapshot::new(behind, policy));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
-use omni_hub::{Booked, Calls, Hub, Reply, Scope, Session, dispatch};
+use omni_hub::{Calls, Hub, Reply, Scope, Session, dispatch};
 use omni_protocol::{Message, MessageKind, Method, Version, is_batch};
 use omni_types::{Fault, FaultKind};
 use tokio::sync::mpsc;
@@ -132,8 +132,7 @@ impl Conversation {
                 line.hub.stream_opened(&session);
                 line.standing.fetch_add(1, Ordering::Relaxed);
                 self.running.spawn(async move {
-                    loop {
-                        let message = session.outbox.next().await;
+                    while let Some(message) = session.outbox.next().await {
                         line.say(message).await;
                     }
                 });
@@ -205,30 +204,12 @@ impl Line {
     }
 
     async fn reply(&self, reply: Reply) {
-        // A subscription is cancelled by the client like any call (stdio of 2026-07-28).
-        let booked = match &reply {
-            Reply::Listening(listen) => Some(self.calls.book(listen.id())),
-            _ => None,
-        };
-        let stands = usize::from(booked.is_some());
+        let stands = usize::from(matches!(reply, Reply::Listening(_)));
         self.standing.fetch_add(stands, Ordering::Relaxed);
-        self.speak(Speech::of(reply), booked).await;
-        self.standing.fetch_sub(stands, Ordering::Relaxed);
-    }
-
-    async fn speak(&self, mut speech: Speech, booked: Option<Booked>) {
-        loop {
-            let next = match &booked {
-                None => speech.next().await,
-                Some(booked) => tokio::select! {
-                    next = speech.next() => next,
-                    () = booked.cancelled() => None,
-                },
-            };
-            match next {
-                Some((message, _)) => self.say(message).await,
-                None => return,
-            }
+        let mut speech = Speech::of(reply);
+        while let Some((message, _)) = speech.next().await {
+            self.say(message).await;
         }
+        self.standing.fetch_sub(stands, Ordering::Relaxed);
     }
 }

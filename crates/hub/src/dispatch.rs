@@ -70,7 +70,7 @@ async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> R
         Method::List(kind) => answer(flow::list::list(hub, validated, kind).await),
         Method::Initialize => Box::pin(flow::initialize::initialize(hub, validated)).await,
         Method::Discover => answer(flow::discover::discover(hub, validated).await),
-        Method::Listen => flow::listen::listen(hub, validated),
+        Method::Listen => Box::pin(flow::listen::listen(hub, validated)).await,
         Method::SetLevel => answer(Box::pin(flow::set_level::set_level(hub, validated)).await),
         Method::Ping => answer(flow::ping::ping(hub, validated)),
         Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {

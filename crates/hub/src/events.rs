@@ -1,26 +1,35 @@
-//! What servers say of their own accord, handed on to the sessions it concerns.
+//! What servers say of their own accord, handed on to the clients it concerns; and the hub's housekeeping.
+//!
+//! Nothing stands in between: it is put where each client's stream takes it from, by whoever read it from the server.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use omni_protocol::{ErrorCode, ListKind, Message, Method, Splice, error_response, member, notification};
-use omni_proxy::Event;
+use omni_protocol::{ErrorCode, Message, Method, Splice, error_response, members};
+use omni_proxy::{Audience, Event, Link};
 use omni_types::ServerName;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::Hub;
 use crate::scope::Scope;
 use crate::session::Session;
+use crate::subscriptions::with_uri;
 
 /// Between two rounds of closing what is idle.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
+/// The hub's ear at its servers.
+#[derive(Debug)]
+struct Ear(Weak<Hub>);
+
 impl Hub {
-    /// Starts the background work: what servers say is handed on, what is idle is closed. It ends with the hub.
+    /// Where servers tell what they say of their own accord.
+    #[must_use]
+    pub fn audience(self: &Arc<Self>) -> Arc<dyn Audience> {
+        Arc::new(Ear(Arc::downgrade(self)))
+    }
+
+    /// Starts the background work: what is idle is closed. It ends with the hub.
     pub fn start(self: &Arc<Self>) {
-        tokio::spawn(run(Arc::downgrade(self), self.events().subscribe()));
         let hub = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
@@ -44,101 +53,64 @@ impl Hub {
     }
 }
 
-/// Hands on until the hub is gone.
-async fn run(hub: Weak<Hub>, mut events: broadcast::Receiver<Event>) {
-    loop {
-        let event = events.recv().await;
-        let Some(hub) = hub.upgrade() else { return };
+impl Audience for Ear {
+    fn hear(&self, event: Event) {
+        let Some(hub) = self.0.upgrade() else { return };
         match event {
-            Ok(event) => hand_on(&hub, &event),
-            Err(RecvError::Lagged(_)) => hub.everything_changed(),
-            Err(RecvError::Closed) => return,
-        }
-    }
-}
-
-fn changed(kind: ListKind) -> Bytes {
-    notification(kind.changed(), None).into()
-}
-
-fn shows(session: &Session, server: &ServerName) -> bool {
-    match &session.scope {
-        Scope::All => true,
-        Scope::One(name) => name == server,
-    }
-}
-
-fn hand_on(hub: &Arc<Hub>, event: &Event) {
-    match event {
-        Event::Replaced => hub.everything_changed(),
-        Event::ListChanged { server, kind } => {
-            for session in hub.sessions().all() {
-                if shows(&session, server) {
-                    session.outbox.push(changed(*kind));
+            Event::ListChanged { server, kind } => {
+                for session in hub.sessions().all() {
+                    if session.scope.shows(&server) {
+                        session.outbox.changed(kind);
+                    }
+                }
+                hub.listenings().changed(&server, kind);
+            }
+            Event::Notification { server, session: Some(id), message } => {
+                if let Some(session) = hub.sessions().find(&id) {
+                    deliver(&hub, &session, &server, &message);
                 }
             }
-        }
-        Event::Notification { server, session: Some(id), message } => {
-            if let Some(session) = hub.sessions().find(id) {
-                deliver(hub, &session, server, message);
-            }
-        }
-        Event::Notification { server, session: None, message } => {
-            for session in hub.sessions().all() {
-                if shows(&session, server) && wants(&session, server, message) {
-                    deliver(hub, &session, server, message);
+            Event::Notification { server, session: None, message } => {
+                for session in hub.sessions().all() {
+                    if session.scope.shows(&server) && session.log_level().is_some() {
+                        deliver(&hub, &session, &server, &message);
+                    }
                 }
             }
+            Event::Request { link, session, message } => ask(&hub, &link, &session, &message),
         }
-        Event::Request { server, session, message } => ask(hub, server, session, message),
     }
-}
-
-/// Whether a session asked to hear of what a process shared by several says.
-fn wants(session: &Session, server: &ServerName, message: &Message) -> bool {
-    match message.method() {
-        Some(Method::ResourceUpdated) => uri_of(message).is_some_and(|(uri, _)| session.is_subscribed(server, &uri)),
-        Some(Method::LogMessage) => session.log_level().is_some(),
-        _ => false,
-    }
-}
-
-fn uri_of(message: &Message) -> Option<(String, std::ops::Range<usize>)> {
-    let value = member(message.params()?, "uri")?;
-    let start = value.get().as_ptr() as usize - message.bytes().as_ptr() as usize;
-    Some((serde_json::from_str(value.get()).ok()?, start..start + value.get().len()))
 }
 
 fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message: &Message) {
-    let shown =
-        uri_of(message).filter(|_| message.method() == Some(&Method::ResourceUpdated)).and_then(|(uri, range)| {
-            let snapshot = hub.snapshot();
-            let shown = hub.view(&session.scope, &session.principal, &session.link_profile()).shown_uri(
-                &session.scope,
-                snapshot.server(server.as_str())?,
-                &uri,
-            )?;
-            let mut splice = Splice::new();
-            splice.replace(range, serde_json::Value::from(shown).to_string().into_bytes());
-            Some(splice.apply(message.bytes()).into())
-        });
-    session.outbox.push(shown.unwrap_or_else(|| message.bytes().clone()));
+    if message.method() != Some(&Method::ResourceUpdated) {
+        return session.outbox.line(message.bytes());
+    }
+    // A resource that the client did not subscribe to, on a link that is its own.
+    let snapshot = hub.snapshot();
+    let (Some(server), Some(params)) = (snapshot.server(server.as_str()), message.params()) else { return };
+    let found = members(params).ok().and_then(|found| found.into_iter().find(|(key, _)| key == "uri"));
+    let Some(uri) = found.and_then(|(_, uri)| serde_json::from_str::<String>(uri.get()).ok()) else { return };
+    let view = hub.view(&session.scope, &session.principal, &session.link_profile());
+    let shown: Arc<str> = view.shown_uri(&session.scope, server, &uri).unwrap_or_else(|| uri.clone()).into();
+    session.outbox.updated(&shown, &shown, with_uri(params, &uri, &shown));
 }
 
-/// A server asks a client for something outside any call.
-fn ask(hub: &Arc<Hub>, server: &ServerName, session: &Arc<str>, message: &Message) {
-    let (Some(session), Some(range), Some(id)) = (hub.sessions().find(session), message.id_range(), message.id())
-    else {
-        return;
+/// A server asks a client for something outside any call. It is asked, or the server hears why not.
+fn ask(hub: &Arc<Hub>, link: &Arc<Link>, session: &Arc<str>, message: &Message) {
+    let (Some(range), Some(id)) = (message.id_range(), message.id()) else { return };
+    let refuse = |why: &str| {
+        let why = format!("server `{}`: {why}", link.server());
+        link.send_if_room(error_response(Some(id), ErrorCode::INTERNAL, &why, None).into());
     };
-    let snapshot = hub.snapshot();
-    let link = snapshot.server(server.as_str()).and_then(|server| server.session_link(session.version, session.id()));
-    let Some(link) = link else { return };
-    let Some(number) = session.ask(&link, id) else {
-        let why = "too many requests wait for this client";
-        return link.send_if_room(error_response(Some(id), ErrorCode::INTERNAL, why, None).into());
+    let Some(session) = hub.sessions().find(session) else { return refuse("the client's session has ended") };
+    let Some(number) = session.ask(link, id) else {
+        return refuse("as many of its requests wait for this client as may wait");
     };
     let mut splice = Splice::new();
     splice.replace(range, number.to_string().into_bytes());
-    session.outbox.push(splice.apply(message.bytes()).into());
+    if !session.outbox.request(&splice.apply(message.bytes()).into()) {
+        session.answered(number);
+        refuse("this client does not read what it is asked, and as much waits for it as may wait");
+    }
 }

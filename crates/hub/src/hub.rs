@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use omni_audit::Audit;
 use omni_auth::Policy;
-use omni_protocol::{Era, ListKind, notification};
-use omni_proxy::{Capabilities, Event, Profile, Server, ServerStatus};
+use omni_protocol::Era;
+use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
 use omni_types::Principal;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::Semaphore;
 
 use crate::chance::random;
 use crate::limits::Limits;
+use crate::listening::Listenings;
 use crate::parking::Parking;
 use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
@@ -21,8 +22,6 @@ use crate::session::{Session, Sessions};
 use crate::snapshot::Snapshot;
 use crate::view::View;
 
-/// Events that may wait for a slow listener; one that lags behind is told that everything changed.
-const EVENTS_MAX: usize = 1_024;
 /// Views kept; one for each endpoint and principal.
 const VIEWS_MAX: usize = 1_024;
 
@@ -40,7 +39,7 @@ pub struct Hub {
     slots: Arc<Semaphore>,
     seal: Seal,
     parking: Parking,
-    events: broadcast::Sender<Event>,
+    listenings: Arc<Listenings>,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
@@ -87,16 +86,26 @@ impl Hub {
             parking: Parking::new(limits.parked_max, limits.input_wait),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
-            events: broadcast::Sender::new(EVENTS_MAX),
+            listenings: Arc::default(),
             changes: Arc::default(),
             views: Mutex::default(),
         }))
     }
 
-    /// Where servers tell what they say of their own accord.
+    /// The open `subscriptions/listen` streams.
+    pub(crate) const fn listenings(&self) -> &Arc<Listenings> {
+        &self.listenings
+    }
+
+    /// How many streams of clients of 2026-07-28 are open.
     #[must_use]
-    pub fn events(&self) -> broadcast::Sender<Event> {
-        self.events.clone()
+    pub fn listening_count(&self) -> usize {
+        self.listenings.len()
+    }
+
+    /// Ends all those streams in good order.
+    pub fn end_listenings(&self) {
+        self.listenings.all().iter().for_each(|listening| listening.reader.outbox.end());
     }
 
     /// The counter that servers count up when their catalogs change.
@@ -105,20 +114,10 @@ impl Hub {
         Arc::clone(&self.changes)
     }
 
-    /// Puts a new configuration into force. Calls in flight end with the one they began with.
-    pub fn replace(&self, snapshot: Snapshot) {
+    /// From now on this configuration is in force; nobody is told.
+    pub(crate) fn put_in_force(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.changes.fetch_add(1, Ordering::AcqRel);
-        let _nobody_listens = self.events.send(Event::Replaced);
-    }
-
-    /// Tells every session that every list may have changed.
-    pub(crate) fn everything_changed(&self) {
-        for session in self.sessions.all() {
-            for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
-                session.outbox.push(notification(kind.changed(), None).into());
-            }
-        }
     }
 
     /// The configuration in force.

@@ -10,3 +10,13 @@ pub enum Scope {
     /// One, under its own names (`/mcp/{server}`).
     One(ServerName),
 }
+
+impl Scope {
+    /// Whether `server` is among them.
+    pub(crate) fn shows(&self, server: &ServerName) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(name) => name == server,
+        }
+    }
+}

@@ -18,11 +18,10 @@ use crate::chance::{NoRandomness, random};
 use crate::event_store::{EventStore, Keeping};
 use crate::outbox::Outbox;
 use crate::scope::Scope;
+use crate::subscriptions::{Reader, Subscriptions};
 
 /// Requests of one server that wait for one client's answers.
 const QUESTIONS_MAX: usize = 32;
-/// Resources that one client may be subscribed to.
-const SUBSCRIPTIONS_MAX: usize = 4_096;
 /// Random bytes of a session id.
 const ID_BYTES: usize = 24;
 
@@ -38,17 +37,18 @@ pub struct Session {
     /// What the client said of itself.
     pub profile: Arc<SessionProfile>,
     /// What waits for the client's stream.
-    pub outbox: Outbox,
+    pub outbox: Arc<Outbox>,
     /// What was sent on its streams, for a client that comes back.
     pub events: EventStore,
     /// Calls in flight.
     pub calls: Arc<Calls>,
+    /// Resources it is subscribed to.
+    pub(crate) subscriptions: Subscriptions,
     capabilities: Capabilities,
     log_level: Mutex<Option<String>>,
     level_told: Mutex<HashSet<ServerName>>,
     questions: Mutex<HashMap<u64, Question>>,
     next_question: AtomicU64,
-    subscriptions: Mutex<HashSet<(ServerName, String)>>,
     streams: AtomicUsize,
     began: Instant,
     last_seen_ms: AtomicU64,
@@ -100,14 +100,14 @@ impl Session {
             version,
             scope,
             profile: Arc::new(profile),
-            outbox: Outbox::default(),
+            outbox: Arc::default(),
             events: EventStore::default(),
             calls: Arc::default(),
+            subscriptions: Subscriptions::default(),
             log_level: Mutex::default(),
             level_told: Mutex::default(),
             questions: Mutex::default(),
             next_question: AtomicU64::new(1),
-            subscriptions: Mutex::default(),
             streams: AtomicUsize::new(0),
             began: Instant::now(),
             last_seen_ms: AtomicU64::new(0),
@@ -152,6 +152,12 @@ impl Session {
         Cow::Owned(Value::Object(kept).to_string())
     }
 
+    /// Who is told of what it is subscribed to.
+    pub(crate) fn reader(&self) -> Reader {
+        let (scope, principal) = (self.scope.clone(), self.principal.clone());
+        Reader { scope, principal, profile: self.link_profile(), outbox: Arc::clone(&self.outbox) }
+    }
+
     /// Whether it was ended. A request that was on its way then is refused like any later one.
     #[must_use]
     pub fn has_ended(&self) -> bool {
@@ -163,6 +169,7 @@ impl Session {
         self.events.close();
         // Whoever waits in the hub for this client learns that it is gone.
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.subscriptions.end();
     }
 
     /// The client was heard of.
@@ -251,28 +258,6 @@ impl Session {
     /// The request that the client's answer `number` is for.
     pub(crate) fn answered(&self, number: u64) -> Option<Question> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
-    }
-
-    /// Remembers a subscription; `false` when there are too many.
-    pub fn subscribe(&self, server: &ServerName, uri: &str) -> bool {
-        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        all.len() < SUBSCRIPTIONS_MAX && {
-            all.insert((server.clone(), uri.to_owned()));
-            true
-        }
-    }
-
-    /// Forgets a subscription.
-    pub fn unsubscribe(&self, server: &ServerName, uri: &str) {
-        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&(server.clone(), uri.to_owned()));
-    }
-
-    /// Whether the client asked to hear of `uri`.
-    #[must_use]
-    pub fn is_subscribed(&self, server: &ServerName, uri: &str) -> bool {
-        let all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        all.contains(&(server.clone(), uri.to_owned()))
     }
 }
 

@@ -54,9 +54,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Whether the hub itself asks: for the lists, above all. Such a call is no client's.
+    /// Whether the hub itself asks: for the lists and subscriptions that clients share. Such a call is no client's.
     pub(crate) const fn is_hubs_own(&self) -> bool {
-        matches!(self.method, Method::Initialize | Method::Discover | Method::List(_) | Method::Listen)
+        matches!(
+            self.method,
+            Method::Initialize
+                | Method::Discover
+                | Method::List(_)
+                | Method::Listen
+                | Method::ResourcesSubscribe
+                | Method::ResourcesUnsubscribe
+        )
     }
 }
 

@@ -57,6 +57,11 @@ impl ChannelCall {
     pub(crate) async fn next(&self) -> Result<Message, LinkError> {
         self.inbox.next().await
     }
+
+    /// Whether messages were dropped since this was asked last.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.inbox.overflowed()
+    }
 }
 
 impl Drop for ChannelCall {
@@ -98,6 +103,11 @@ impl Channel {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.shared.alive.load(Ordering::Acquire)
+    }
+
+    /// Returns when it has ended, or is let go.
+    pub(crate) async fn ended(&self) {
+        drop(self.shared.closing.subscribe().wait_for(|closing| *closing).await);
     }
 
     pub(crate) async fn call(&self, outgoing: Outgoing) -> Result<ChannelCall, LinkError> {

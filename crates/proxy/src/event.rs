@@ -5,11 +5,11 @@ use std::sync::Arc;
 use omni_protocol::{ListKind, Message};
 use omni_types::ServerName;
 
-/// Something that a server said without being asked.
-#[derive(Debug, Clone)]
+use crate::link::Link;
+
+/// Something that a server said without being asked, other than updates of resources (see [`crate::Subscriber`]).
+#[derive(Debug)]
 pub enum Event {
-    /// The configuration was replaced: every list may be another one.
-    Replaced,
     /// A list of its changed, and the new one is in the catalog.
     ListChanged {
         /// Which server.
@@ -17,7 +17,7 @@ pub enum Event {
         /// Which list; templates count as resources.
         kind: ListKind,
     },
-    /// A resource was updated, or a log line written; for whoever asked for it.
+    /// A log line; or, on a session's own link, an update of a resource that it did not subscribe to.
     Notification {
         /// Which server.
         server: ServerName,
@@ -28,11 +28,18 @@ pub enum Event {
     },
     /// It asks the client for something (sampling, elicitation, roots) outside any call.
     Request {
-        /// Which server.
-        server: ServerName,
-        /// The session whose own link it came on.
+        /// The link it came on, and the answer goes to.
+        link: Arc<Link>,
+        /// The session whose own link that is.
         session: Arc<str>,
         /// The request.
         message: Message,
     },
+}
+
+/// Who hears it. It is called where the server is read: nothing is queued in between, so nothing is lost there, and it must
+/// not wait.
+pub trait Audience: std::fmt::Debug + Send + Sync {
+    /// A server said something.
+    fn hear(&self, event: Event);
 }

@@ -1,6 +1,7 @@
 //! What the two sides of a conversation say of themselves.
 
 use omni_protocol::Version;
+use serde::Deserialize;
 
 /// What a server said of itself. JSON texts, as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,24 @@ pub struct Hello {
     pub capabilities: String,
     /// Instructions for the model, a JSON string.
     pub instructions: Option<String>,
+}
+
+impl Hello {
+    /// Whether single resources can be subscribed to.
+    #[must_use]
+    pub fn offers_subscriptions(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Capabilities {
+            #[serde(default)]
+            resources: Resources,
+        }
+        #[derive(Deserialize, Default)]
+        struct Resources {
+            #[serde(default)]
+            subscribe: bool,
+        }
+        serde_json::from_str::<Capabilities>(&self.capabilities).is_ok_and(|found| found.resources.subscribe)
+    }
 }
 
 /// What is known of the eras a server speaks.

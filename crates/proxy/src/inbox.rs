@@ -23,6 +23,7 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     messages: VecDeque<Message>,
+    overflowed: bool,
     end: Option<LinkError>,
 }
 
@@ -37,6 +38,7 @@ impl Inbox {
         let bytes: usize = state.messages.iter().map(|waiting| waiting.bytes().len()).sum();
         let too_many_bytes = bytes > 0 && bytes + message.bytes().len() > NOTIFICATION_BYTES_MAX;
         if state.messages.len() >= NOTIFICATIONS_MAX || too_many_bytes {
+            state.overflowed = true;
             return false;
         }
         state.messages.push_back(message);
@@ -49,6 +51,11 @@ impl Inbox {
     pub(crate) fn answer(&self, message: Message) {
         self.lock().messages.push_back(message);
         self.arrived.notify_one();
+    }
+
+    /// Whether something was dropped since this was asked last.
+    pub(crate) fn overflowed(&self) -> bool {
+        std::mem::take(&mut self.lock().overflowed)
     }
 
     /// Nothing more will come.

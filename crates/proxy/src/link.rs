@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use omni_protocol::{Message, Version, notification};
 use omni_types::{Fault, ServerName};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::error::LinkError;
@@ -42,6 +42,8 @@ pub struct Link {
     streaming: AtomicBool,
     /// The rank of the most telling log level that was asked for on it; none yet is above all.
     log_level: AtomicU8,
+    /// Whether clients wait for what is said on it.
+    watched: AtomicBool,
     /// Messages on their way that nobody waits for.
     asides: Arc<Semaphore>,
 }
@@ -70,6 +72,7 @@ impl Link {
             last_used_ms: AtomicU64::new(0),
             streaming: AtomicBool::new(false),
             log_level: AtomicU8::new(u8::MAX),
+            watched: AtomicBool::new(false),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
         })
     }
@@ -121,14 +124,36 @@ impl Link {
     pub fn is_alive(&self) -> bool {
         match &self.wire {
             Wire::Channel(channel) => channel.is_alive(),
-            Wire::Http(_) => true,
+            Wire::Http(wire) => wire.is_alive(),
         }
+    }
+
+    /// Returns when it cannot be used any more.
+    pub(crate) async fn ended(&self) {
+        match &self.wire {
+            Wire::Channel(channel) => channel.ended().await,
+            Wire::Http(wire) => wire.ended().await,
+        }
+    }
+
+    /// Tells of every session that the server opens in the place of one that it lost.
+    pub(crate) fn sessions(&self) -> watch::Receiver<u64> {
+        match &self.wire {
+            Wire::Http(wire) => wire.sessions(),
+            // A channel is one session from its beginning to its end: nobody is there who would tell of another one.
+            Wire::Channel(_) => watch::channel(0).1,
+        }
+    }
+
+    /// Whether clients wait for what is said on it: then it does not count as idle.
+    pub(crate) fn watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Relaxed);
     }
 
     /// How long it has served nobody.
     #[must_use]
     pub fn idle_for(&self) -> Duration {
-        if self.in_flight() > 0 {
+        if self.in_flight() > 0 || self.watched.load(Ordering::Relaxed) {
             return Duration::ZERO;
         }
         self.began.elapsed().saturating_sub(Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed)))

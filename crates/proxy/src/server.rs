@@ -1,5 +1,6 @@
 //! One server behind the hub: its links, its catalog, and how it fares. Whatever happens to it stays with it (EMG-1).
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use omni_egress::Client;
 use omni_protocol::{Era, ListKind, Version};
 use omni_types::{Fault, ServerName};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 use crate::back_off::PATIENCE;
 use crate::breaker::millis;
@@ -15,7 +16,8 @@ use crate::bulkhead::Place;
 use crate::capabilities::Capabilities;
 use crate::catalog::CatalogState;
 use crate::error::LinkError;
-use crate::event::Event;
+use crate::event::{Audience, Event};
+use crate::feed::Feed;
 use crate::health::Health;
 use crate::hello::{Doubts, Speaks};
 use crate::link::Link;
@@ -47,21 +49,22 @@ pub struct Server {
     pub(crate) health: Arc<Health>,
     pub(crate) shelves: Shelves,
     pub(crate) store: Option<CatalogStore>,
-    events: broadcast::Sender<Event>,
+    audience: Arc<dyn Audience>,
+    pub(crate) feeds: Mutex<HashMap<LinkKey, Arc<Feed>>>,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) processes: AtomicU64,
     pub(crate) changes: Arc<AtomicU64>,
 }
 
 impl Server {
-    /// A server that is not started yet. What is kept of its catalog on disk is offered at once. `changes` is counted up
-    /// whenever what is known of a catalog changes.
+    /// A server that is not started yet. What is kept of its catalog on disk is offered at once. What it says of its own
+    /// accord `audience` hears. `changes` is counted up whenever what is known of a catalog changes.
     #[must_use]
     pub fn new(
         spec: ServerSpec,
         guard: Option<Guard>,
         store: Option<CatalogStore>,
-        events: broadcast::Sender<Event>,
+        audience: Arc<dyn Audience>,
         changes: Arc<AtomicU64>,
     ) -> Arc<Self> {
         let client = match &spec.transport {
@@ -89,7 +92,8 @@ impl Server {
             health,
             shelves: Shelves::new(state),
             store,
-            events,
+            audience,
+            feeds: Mutex::default(),
             stopping: watch::Sender::new(false),
             processes: AtomicU64::new(0),
             changes,
@@ -149,7 +153,7 @@ impl Server {
     }
 
     pub(crate) fn say(&self, event: Event) {
-        let _nobody_listens = self.events.send(event);
+        self.audience.hear(event);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -414,6 +418,7 @@ impl Server {
             calls_waiting: self.health.bulkhead.waiting(),
             breaker,
             retry_after_ms: self.health.retry_after().map(millis),
+            subscriptions: self.subscriptions(),
             connections_in_use: pool.in_use,
             connections_idle: pool.idle,
             tools: count(ListKind::Tools),

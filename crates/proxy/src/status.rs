@@ -41,6 +41,8 @@ pub struct ServerStatus {
     pub breaker: BreakerStatus,
     /// Milliseconds until it is tried again, while it is left alone.
     pub retry_after_ms: Option<u64>,
+    /// Resources that clients are subscribed to.
+    pub subscriptions: usize,
     /// Connections in use, for a server behind HTTP.
     pub connections_in_use: usize,
     /// Connections that wait, for a server behind HTTP.

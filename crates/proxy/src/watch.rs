@@ -3,25 +3,21 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, modern_request, request, response};
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, response};
 use tokio::sync::oneshot;
 
 use crate::event::Event;
-use crate::hello::HUB_INFO;
+use crate::keep::{RETRY_FIRST, RETRY_LONGEST};
 use crate::link::Link;
-use crate::outgoing::Outgoing;
+use crate::profile::Profile;
 use crate::server::Server;
+use crate::update::updated;
 use crate::wire::Wire;
 
 /// Bytes of a message that belongs to no call: many of them may wait for many clients.
 const UNASKED_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of the id of a server's request.
 const ID_BYTES_MAX: usize = 256;
-/// Between two attempts to open a stream that broke off.
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// At most.
-const RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// How long the first call of a session waits for its server's stream.
 const STREAM_WAIT: Duration = Duration::from_secs(1);
 
@@ -30,11 +26,13 @@ impl Server {
     ///
     /// What is returned closes when the stream is there, or is known not to come.
     pub(crate) fn listen(self: &Arc<Self>, link: &Arc<Link>) -> Option<oneshot::Receiver<()>> {
-        if !link.claim_stream() {
+        if link.version().era() == Era::Modern {
+            // What lists it has and which resources are subscribed to is one stream.
+            let profile = Profile::hub(link.version());
+            self.keep(&self.with_feed(link, &profile, Arc::clone), link);
             return None;
         }
-        let needs_listen = link.version().era() == Era::Modern;
-        if matches!(link.wire(), Wire::Channel(_)) && !needs_listen {
+        if matches!(link.wire(), Wire::Channel(_)) || !link.claim_stream() {
             return None;
         }
         let (opening, opened) = oneshot::channel();
@@ -67,7 +65,8 @@ impl Server {
         }
         match (message.kind(), message.method()) {
             (MessageKind::Notification, Some(Method::ListChanged(_))) => self.refresh(),
-            (MessageKind::Notification, Some(Method::ResourceUpdated | Method::LogMessage)) => {
+            (MessageKind::Notification, Some(Method::ResourceUpdated)) => self.hear_update(link, message),
+            (MessageKind::Notification, Some(Method::LogMessage)) => {
                 let session = link.key().session.clone();
                 self.say(Event::Notification { server: name, session, message });
             }
@@ -76,8 +75,8 @@ impl Server {
                 let reply = match (method, &link.key().session) {
                     (Some(Method::Ping), _) => response(&id, "{}"),
                     (_, Some(session)) => {
-                        let session = Arc::clone(session);
-                        return self.say(Event::Request { server: name, session, message });
+                        let (session, link) = (Arc::clone(session), Arc::clone(link));
+                        return self.say(Event::Request { link, session, message });
                     }
                     _ => refuse(&id, method),
                 };
@@ -86,14 +85,21 @@ impl Server {
             _ => {}
         }
     }
+
+    /// An update that came on a link of the legacy era.
+    fn hear_update(self: &Arc<Self>, link: &Arc<Link>, message: Message) {
+        let Some(update) = updated(&message) else { return };
+        let told = self.feed_of(link).is_some_and(|feed| feed.tell(&update.uri, update.params.as_deref()));
+        // On a link of its own a session hears what its server says, whether it makes sense or not.
+        if let (false, Some(session)) = (told, link.key().session.clone()) {
+            self.say(Event::Notification { server: link.server().clone(), session: Some(session), message });
+        }
+    }
 }
 
 /// One stream from its opening to its end. `None` when the server offers none, or the link is gone.
 async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<oneshot::Sender<()>>) -> Option<bool> {
     let strong = link.upgrade()?;
-    if strong.version().era() == Era::Modern {
-        return listen_modern(server, &strong).await;
-    }
     let Wire::Http(http) = strong.wire() else { return None };
     // A server may take its time to open the stream, but not longer than anybody wants it.
     let stream = tokio::select! {
@@ -132,74 +138,6 @@ async fn gone(link: &Weak<Link>) {
     while link.strong_count() > 0 {
         tokio::time::sleep(LOOK).await;
     }
-}
-
-async fn listen_modern(server: &Weak<Server>, link: &Arc<Link>) -> Option<bool> {
-    let filter = r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}}"#;
-    let params = modern_request(Some(filter), HUB_INFO, "{}", None).ok()?;
-    let id = link.next_id();
-    let body = Bytes::from(request(id, "subscriptions/listen", &params));
-    match link.wire() {
-        Wire::Http(http) => {
-            let stream = tokio::select! {
-                stream = http.listen(body) => stream,
-                () = server_gone(server) => return None,
-                () = left_alone(link) => return None,
-            };
-            let mut messages = match stream {
-                Ok(Some(messages)) => messages,
-                Ok(None) => return None,
-                Err(_) => return Some(false),
-            };
-            let weak = Arc::downgrade(link);
-            loop {
-                let next = tokio::select! {
-                    next = messages.next() => next,
-                    () = server_gone(server) => return None,
-                    () = left_alone(link) => return None,
-                };
-                match next {
-                    Ok(message) if message.kind() == MessageKind::Response => {
-                        return refused_or_ended(&message);
-                    }
-                    Ok(message) => server.upgrade()?.hear(&weak.upgrade()?, message),
-                    Err(_) => return Some(true),
-                }
-            }
-        }
-        Wire::Channel(channel) => {
-            let headers = Vec::new();
-            let outgoing = Outgoing { body, id, method: Method::Listen, name: None, headers, progress_token: None };
-            let call = channel.call(outgoing).await.ok()?;
-            let weak = Arc::downgrade(link);
-            loop {
-                match call.next().await {
-                    Ok(message) if message.kind() == MessageKind::Response => return None,
-                    Ok(message) => server.upgrade()?.hear(&weak.upgrade()?, message),
-                    Err(_) => return None,
-                }
-            }
-        }
-    }
-}
-
-/// Looks now and then whether anybody but the one who listens holds the link.
-async fn left_alone(link: &Arc<Link>) {
-    const LOOK: Duration = Duration::from_secs(1);
-    while Arc::strong_count(link) > 1 {
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-async fn server_gone(server: &Weak<Server>) {
-    const LOOK: Duration = Duration::from_secs(1);
-    while server.upgrade().is_some_and(|s| !s.is_stopped()) {
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-fn refused_or_ended(message: &Message) -> Option<bool> {
-    if message.result().is_some() { Some(true) } else { None }
 }
 
 fn refuse(id: &str, method: Option<&Method>) -> Vec<u8> {

@@ -167,7 +167,7 @@ impl Open {
                     biased;
                     () = changed => {}
                     message = self.session.outbox.next() => {
-                        let keeps = !kept.window().is_zero();
+                        let (message, keeps) = (message?, !kept.window().is_zero());
                         return Some(kept.add(self.stream, Some(self.reader), |id| event(keeps.then_some(id), &message)));
                     }
                 },

@@ -11,6 +11,7 @@ use crate::scope::Scope;
 use crate::stage::admit::Admitted;
 use crate::stage::authenticate::Authenticated;
 use crate::stage::validate::{Caller, Validated};
+use crate::subscriptions::Reader;
 use crate::task_id::{TaskId, knows_tasks, undeclared};
 use crate::view::{Found, View};
 
@@ -23,10 +24,6 @@ pub struct Authorized {
 }
 
 impl Authorized {
-    pub(crate) const fn admitted(&self) -> &Admitted {
-        &self.admitted
-    }
-
     pub(crate) const fn found(&self) -> Option<&Found> {
         self.access.as_ref()
     }
@@ -103,6 +100,22 @@ fn task(hub: &Hub, capabilities: &str, validated: &Validated, principal: &Princi
     let server = hub.snapshot().server(&task.server).cloned().filter(|_| here).ok_or_else(unknown)?;
     let tool = Found { server, name: task.tool };
     allowed(hub, principal, Action::CallTool, tool).map(|tool| Found { name: task.id, ..tool })
+}
+
+/// The resource that `reader` calls `uri`, if it may read it.
+pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> Result<Found, Fault> {
+    let Reader { scope, principal, profile, .. } = reader;
+    let mut found = hub.view(scope, principal, profile).resource(scope, uri);
+    if found.is_none() && Box::pin(hub.settle(scope, profile)).await {
+        found = hub.view(scope, principal, profile).resource(scope, uri);
+    }
+    let found = found.ok_or_else(|| unknown(ListKind::Resources, uri))?;
+    let server = found.server.name().as_str();
+    match hub.snapshot().policy().decide(&Access { principal, action: Action::ReadResource, server, name: &found.name })
+    {
+        Decision::Allow => Ok(found),
+        Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
+    }
 }
 
 /// Looks the name up in what all servers offer, and again when some had not said yet.

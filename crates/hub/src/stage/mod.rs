@@ -85,9 +85,11 @@ mod validate;
 
 pub use admit::{Admitted, admit};
 pub use authenticate::{Authenticated, authenticate};
+pub(crate) use authorize::resource_for;
 pub use authorize::{Authorized, authorize};
 pub use forward::{Answered, forward};
 pub use received::{Channel, ClientHeaders, Received};
+pub(crate) use route::link_for;
 pub use route::{Routed, route};
 pub use sanitize::{Sanitized, sanitize};
 pub use stream::SanitizedStream;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, Method, Splice};
-use omni_proxy::{Link, Outgoing, Place, Server};
+use omni_proxy::{Link, Outgoing, Place, Profile, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -59,16 +59,8 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         }
         return Ok(Routed { authorized, link, going: Going::Back(Box::new(parked)), place });
     }
-    let linking = async { found.server.link(validated.profile()).await.map_err(|e| found.server.fault(&e)) };
+    let linking = link_for(&found.server, validated.profile(), validated.caller.session());
     let link = unless_cancelled(booked, linking).await?;
-    if let Caller::Session(session) = &validated.caller {
-        if session.has_ended() {
-            // It ended while the link was made: nobody else would end that.
-            found.server.end_session(session.id());
-            return Err(Fault::new(FaultKind::SessionNotFound, "the session ended in the meantime"));
-        }
-        attach(session, &found.server, &link).await;
-    }
     if link.version().era() == Era::Legacy && validated.params().request_state.is_some() {
         // The server makes no states, and the hub did not make this one for this call.
         let why = "params.requestState: not made by this hub for this call, or by one that was started anew since";
@@ -88,6 +80,24 @@ fn parked(hub: &Hub, authorized: &Authorized) -> Result<Option<Parked>, Fault> {
     };
     let identity = identity(validated, &authenticated.principal);
     hub.parking().take(hub.seal(), &identity, state).transpose()
+}
+
+/// The link on which the calls of a client of `profile` to `server` run.
+pub(crate) async fn link_for(
+    server: &Arc<Server>,
+    profile: &Profile,
+    session: Option<&Arc<Session>>,
+) -> Result<Arc<Link>, Fault> {
+    let link = server.link(profile).await.map_err(|e| server.fault(&e))?;
+    if let Some(session) = session {
+        if session.has_ended() {
+            // It ended while the link was made: nobody else would end that.
+            server.end_session(session.id());
+            return Err(Fault::new(FaultKind::SessionNotFound, "the session ended in the meantime"));
+        }
+        attach(session, server, &link).await;
+    }
+    Ok(link)
 }
 
 /// A session uses a link of its own: what the server says on it goes to the session's stream, at its log level.

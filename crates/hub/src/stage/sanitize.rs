@@ -26,6 +26,11 @@ impl Sanitized {
         Self { first: response(id, result).into(), rest: None, status: 200 }
     }
 
+    /// An error of a server's that is the answer as it is: `error` is its JSON text.
+    pub(crate) fn own_error(id: &str, error: &str) -> Self {
+        Self { first: format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into(), rest: None, status: 200 }
+    }
+
     /// The first message, what follows, and the HTTP status that a server of 2026-07-28 chose.
     #[must_use]
     pub fn into_parts(self) -> (Bytes, Option<Box<SanitizedStream>>, u16) {

@@ -26,6 +26,16 @@ pub enum Caller {
     Handshake,
 }
 
+impl Caller {
+    /// The client's session, if it has one.
+    pub(crate) const fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Modern(_) | Self::Handshake => None,
+        }
+    }
+}
+
 /// A well-formed message. It passes through every stage, so it is one pointer wide.
 #[derive(Debug)]
 pub struct Validated(Box<Parts>);

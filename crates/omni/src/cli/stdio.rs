@@ -40,10 +40,8 @@ impl StdioArgs {
             running.wake_unknown();
             let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
             let limit = settings.gateway.body_bytes_max;
-            let served = tokio::select! {
-                served = omni_gateway::stdio::serve(running.hub.clone(), scope, input, output, limit) => served,
-                () = stop_signals.next() => Ok(()),
-            };
+            let stop = stop_signals.next();
+            let served = omni_gateway::stdio::serve(running.hub.clone(), scope, (input, output), limit, stop).await;
             running.hub.stop().await;
             served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         });

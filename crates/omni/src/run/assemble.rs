@@ -77,7 +77,7 @@ impl Running {
             servers.push(match kept {
                 Some(server) => Arc::clone(server),
                 None => {
-                    Server::new(spec, Some(guard.clone()), self.store.clone(), self.hub.events(), self.hub.changes())
+                    Server::new(spec, Some(guard.clone()), self.store.clone(), self.hub.audience(), self.hub.changes())
                 }
             });
         }

@@ -25,6 +25,7 @@ mod policy;
 mod real_servers;
 mod reload;
 mod resumption;
+mod subscriptions;
 mod tasks;
 mod transports_down;
 mod transports_up;

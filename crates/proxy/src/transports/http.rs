@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
 use omni_egress::{Body, Client, RequestHead, collect};
 use omni_protocol::{Era, Message, MessageError, MessageKind, Version, encode_value, header_names};
+use tokio::sync::watch;
 
 use crate::demux::may_ask;
 use crate::error::LinkError;
@@ -42,6 +43,12 @@ pub(crate) struct HttpWire {
     refused: AtomicBool,
     /// Calls of the legacy era that wait on a stream.
     streams: Arc<Streams>,
+    /// Sessions opened so far: what was said in one is unknown in the next.
+    sessions: watch::Sender<u64>,
+    /// Whether the server had a stream of its own accord open: only then a missing one means a missing session.
+    had_stream: AtomicBool,
+    /// Set when the conversation is over: a session that is lost then is not opened again.
+    closing: watch::Sender<bool>,
 }
 
 /// What every POST has in common.
@@ -95,7 +102,24 @@ impl HttpWire {
             reopening: tokio::sync::Mutex::default(),
             refused: AtomicBool::new(false),
             streams: Arc::default(),
+            sessions: watch::Sender::new(0),
+            had_stream: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
         }
+    }
+
+    /// Tells of every session after the one there is.
+    pub(crate) fn sessions(&self) -> watch::Receiver<u64> {
+        self.sessions.subscribe()
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !*self.closing.borrow()
+    }
+
+    /// Returns when the conversation is over.
+    pub(crate) async fn ended(&self) {
+        drop(self.closing.subscribe().wait_for(|closing| *closing).await);
     }
 
     /// From now on requests carry `version`'s header.
@@ -158,6 +182,7 @@ impl HttpWire {
                 base.insert(SESSION_ID, session);
             }
             self.base.store(Arc::new(Base::new(&self.client, base)));
+            self.sessions.send_modify(|count| *count += 1);
         }
         Ok((message, status))
     }
@@ -171,7 +196,7 @@ impl HttpWire {
             let response = self.client.request(&base.head, extra, &outgoing.body).await?;
             match self.read(response, &base, Some(outgoing)).await {
                 // Rare, and large: boxed, it does not weigh on every call.
-                Err(LinkError::SessionLost) => Box::pin(self.reopen(&base)).await?,
+                Err(LinkError::SessionLost) => Box::pin(self.reopen(base.session())).await?,
                 done => return done,
             }
         }
@@ -191,14 +216,14 @@ impl HttpWire {
         }
     }
 
-    async fn reopen(&self, failed: &Base) -> Result<(), LinkError> {
+    async fn reopen(&self, failed: Option<&HeaderValue>) -> Result<(), LinkError> {
         // One caller opens the session again, the others wait for it. Nothing else is done under this lock.
         let _turn = self.reopening.lock().await;
-        if self.base.load().session() != failed.session() {
+        if self.base.load().session() != failed {
             return Ok(());
         }
         let opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(opening) = opening else { return Err(LinkError::SessionLost) };
+        let Some(opening) = opening.filter(|_| self.is_alive()) else { return Err(LinkError::SessionLost) };
         let (answer, _) = self.open(opening.initialize).await?;
         if answer.result().is_none() {
             return Err(LinkError::Handshake("its session ended and it refused a new one".to_owned()));
@@ -213,8 +238,15 @@ impl HttpWire {
         headers.insert(http::header::ACCEPT, HeaderValue::from_static(EVENT_STREAM));
         let base = Arc::new(headers.clone());
         let response = self.client.send_apart(HttpMethod::GET, headers, Bytes::new()).await?;
+        let is_lost = response.status() == StatusCode::NOT_FOUND && base.contains_key(&SESSION_ID);
+        if is_lost && self.had_stream.load(Ordering::Relaxed) {
+            // The session is lost, and perhaps no call comes that would find out.
+            self.reopen(base.get(&SESSION_ID)).await?;
+            return Err(LinkError::SessionLost);
+        }
         let resumption = Resumption::new(self.client.clone(), base);
         let offered = is_stream(&response);
+        self.had_stream.fetch_or(offered, Ordering::Relaxed);
         Ok(offered.then(|| HttpMessages::stream(response.into_body(), None, Some(resumption))))
     }
 
@@ -238,6 +270,7 @@ impl HttpWire {
 
     /// Tells a server of the legacy era that its session is over.
     pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
         let base = self.base.load_full();
         if !base.in_session {
             return;
