@@ -3,9 +3,8 @@
 use crate::step;
 use anyhow::Result;
 
-/// What `cargo xtask test` runs: as many worlds as fit into its share of the run. What servers say of their own accord is
-/// left out until streams that broke are opened again in every case; `cargo xtask simulate` alone holds it too.
-const IN_TEST: &[&str] = &["--seeds", "20000", "--seconds", "20", "--without-streams"];
+/// What `cargo xtask test` runs: as many worlds as fit into its share of the run.
+const IN_TEST: &[&str] = &["--seeds", "20000", "--seconds", "20"];
 
 /// Runs the simulation with the arguments given.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {

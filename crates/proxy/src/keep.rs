@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use omni_protocol::Era;
+use tokio::time::Instant;
 
 use crate::end::End;
 use crate::error::LinkError;
@@ -20,7 +21,7 @@ use crate::subscriber::SubscribeError;
 pub(crate) const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// At most.
 pub(crate) const RETRY_LONGEST: Duration = Duration::from_secs(60);
-/// A link that lives shorter than this is made again later and later.
+/// What could be kept for less than this is taken up again later and later.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 
 impl Server {
@@ -107,6 +108,7 @@ async fn keep_on(server: &Weak<Server>, feed: &Arc<Feed>, first: Option<Arc<Link
                 }
             }
         };
+        let began = Instant::now();
         let end = match current.version().era() {
             Era::Legacy => Box::pin(keep_legacy(server, feed, &current)).await,
             Era::Modern => Box::pin(keep_modern(server, feed, &current, again)).await,
@@ -123,17 +125,19 @@ async fn keep_on(server: &Weak<Server>, feed: &Arc<Feed>, first: Option<Arc<Link
                     return;
                 }
             }
-            End::Gone => {
+            End::Gone | End::Renewed => {
                 feed.forgotten();
-                if current.age() >= STABLE_AFTER {
+                // However the end came about, and whatever link is there next: nothing is taken up twice in a row at once.
+                if began.elapsed() >= STABLE_AFTER {
                     pause = RETRY_FIRST;
                 } else if feed.wanted_count() > 0 {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY_LONGEST);
                 }
-                continue;
+                if end == End::Gone {
+                    continue;
+                }
             }
-            End::Renewed => feed.forgotten(),
             End::Broken { opened } => {
                 feed.forgotten();
                 // A stream that came about and ended is opened again at once-ish; one that did not, later and later.

@@ -63,6 +63,8 @@ enum Heard {
     Message(Side, Message),
     Ended(Side),
     Opened(Result<Opened, ListenError>),
+    /// The link was let go: over HTTP no stream ends with it.
+    Left,
     Look,
 }
 
@@ -91,6 +93,7 @@ pub(crate) async fn keep_modern(server: &Weak<Server>, feed: &Arc<Feed>, link: &
             }
             Heard::Ended(side) => keeper.ended(side),
             Heard::Opened(opened) => keeper.opened(opened),
+            Heard::Left => return End::Gone,
             Heard::Look => None,
         };
         if let Some(end) = end {
@@ -129,7 +132,7 @@ impl Keeper<'_> {
     }
 
     async fn next(&mut self, changes: &mut watch::Receiver<u64>) -> Heard {
-        let Self { current, old, opening, exceeds_since, .. } = self;
+        let Self { current, old, opening, exceeds_since, link, .. } = self;
         let overlap = old.as_ref().map(|(_, until)| *until);
         let look = overlap.into_iter().chain(exceeds_since.map(|since| since + LINGER)).min();
         let looking = async {
@@ -156,6 +159,7 @@ impl Keeper<'_> {
             },
             opened = open => Heard::Opened(opened),
             _ = changes.changed() => Heard::Look,
+            () = link.ended() => Heard::Left,
             () = looking => Heard::Look,
         }
     }

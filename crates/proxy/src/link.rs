@@ -159,12 +159,6 @@ impl Link {
         self.began.elapsed().saturating_sub(Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed)))
     }
 
-    /// How long it has been there.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.began.elapsed()
-    }
-
     pub(crate) fn call_begins(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }

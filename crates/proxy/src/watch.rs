@@ -140,6 +140,21 @@ async fn gone(link: &Weak<Link>) {
     }
 }
 
+/// Looks now and then whether anybody but the one who listens holds the link.
+async fn left_alone(link: &Arc<Link>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    while Arc::strong_count(link) > 1 {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn server_gone(server: &Weak<Server>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    while server.upgrade().is_some_and(|s| !s.is_stopped()) {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 fn refuse(id: &str, method: Option<&Method>) -> Vec<u8> {
     let name = method.map_or("", Method::as_str);
     let why = format!("`{name}` cannot be carried to a client here: this connection is shared by several of them");

@@ -22,6 +22,7 @@ mod isolation;
 mod leaks;
 mod mirrored;
 mod policy;
+mod quiet;
 mod real_servers;
 mod reload;
 mod resumption;

@@ -14,19 +14,19 @@ use crate::harness::{Client, Era, HttpFixture, Hub, bad, everything, in_time, pr
 const UPDATED: &str = "notifications/resources/updated";
 const TOOLS: &str = "notifications/tools/list_changed";
 const ID: &str = "io.modelcontextprotocol/subscriptionId";
-const WATCHED: &str = "test://watched-resource";
+pub(crate) const WATCHED: &str = "test://watched-resource";
 
 /// A client and the stream on which it hears.
-struct Hearing {
-    client: Client,
+pub(crate) struct Hearing {
+    pub(crate) client: Client,
     stream: Events,
     /// The URIs that are honoured.
-    honoured: BTreeSet<String>,
+    pub(crate) honoured: BTreeSet<String>,
 }
 
 impl Hearing {
     /// A client at `path` that hears of changed tools, and of `uris`.
-    async fn of(hub: &Hub, path: &str, era: Era, uris: &[&str]) -> Self {
+    pub(crate) async fn of(hub: &Hub, path: &str, era: Era, uris: &[&str]) -> Self {
         let client = Client::open(hub, path, era).await;
         let (stream, honoured) = match era {
             Era::Legacy => {
@@ -77,7 +77,7 @@ impl Hearing {
     }
 
     /// Waits for an update of `uri`.
-    async fn hears(&mut self, uri: &str) {
+    pub(crate) async fn hears(&mut self, uri: &str) {
         in_time(uri, async {
             loop {
                 let message = self.next().await;

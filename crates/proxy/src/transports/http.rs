@@ -265,6 +265,11 @@ impl HttpWire {
         let mut headers = self.headers();
         headers.insert(MCP_METHOD, HeaderValue::from_static("subscriptions/listen"));
         let response = self.client.send_apart(HttpMethod::POST, headers, body).await?;
+        let status = response.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            // That is no word about subscriptions: it may have them, when it fares better.
+            return Err(LinkError::Status { status: status.as_u16(), said: None });
+        }
         Ok(is_stream(&response).then(|| HttpMessages::stream(response.into_body(), None, None)))
     }
 

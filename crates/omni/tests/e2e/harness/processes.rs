@@ -48,6 +48,16 @@ pub(crate) fn resident_kib(pid: i32) -> usize {
     line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
+/// Processor time that the threads of a process have used, in milliseconds.
+pub(crate) fn cpu_ms(pid: i32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let nanoseconds: u64 = threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
+        .map(|times| times.split_whitespace().next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    nanoseconds / 1_000_000
+}
+
 /// Whether `pid` runs.
 pub(crate) fn runs(pid: i32) -> bool {
     look(pid).is_some_and(|process| !process.is_zombie)
