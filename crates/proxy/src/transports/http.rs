@@ -16,6 +16,7 @@ use crate::outgoing::Outgoing;
 use crate::spec::RemoteSpec;
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
 use crate::transports::events::{EVENT_STREAM, is_stream, media_type};
+use crate::transports::lost_session::{says_session_lost, writes_session_lost};
 use crate::transports::messages::HttpMessages;
 use crate::transports::resumption::Resumption;
 use crate::transports::streams::Streams;
@@ -330,7 +331,7 @@ impl HttpWire {
             return Err(LinkError::SessionLost);
         }
         match Message::parse(body.clone()) {
-            Ok(message) if in_session && lost_session(status, &message) => Err(LinkError::SessionLost),
+            Ok(message) if in_session && says_session_lost(status, &message) => Err(LinkError::SessionLost),
             Ok(message) => Ok(HttpAnswer::One(message, status.as_u16())),
             Err(MessageError::Batch) if status.is_success() => {
                 Ok(HttpAnswer::Stream(Box::new(HttpMessages::batch(&body, id)?)))
@@ -368,15 +369,8 @@ fn redirected(status: StatusCode, to: &HeaderValue) -> LinkError {
     LinkError::Status { status: status.as_u16(), said: Some(said) }
 }
 
-/// Servers built on the SDKs' examples say 400 where the specification says 404.
-fn lost_session(status: StatusCode, message: &Message) -> bool {
-    status == StatusCode::BAD_REQUEST
-        && message.error_code().is_some_and(|code| code.0 == -32000)
-        && message.error().is_some_and(|e| e.to_ascii_lowercase().contains("session"))
-}
-
 fn refusal(status: StatusCode, body: Bytes, in_session: bool) -> LinkError {
-    if in_session && status == StatusCode::NOT_FOUND {
+    if in_session && (status == StatusCode::NOT_FOUND || writes_session_lost(status, &body)) {
         return LinkError::SessionLost;
     }
     if status.is_success() {

@@ -3,6 +3,7 @@
 mod bounds;
 mod events;
 mod http;
+mod lost_session;
 mod messages;
 mod resumption;
 pub(crate) mod sse;
