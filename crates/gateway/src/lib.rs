@@ -8,5 +8,6 @@ pub mod http;
 pub mod settings;
 mod speech;
 pub mod stdio;
+pub mod tls;
 
 pub use http::{Gateway, GatewayError, GatewayLimits};

@@ -1,14 +1,24 @@
 //! The `gateway` section of `omni.yaml` as it is written.
 
+use std::net::SocketAddr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::tls::TlsSettings;
 
 /// Where and how clients are received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatewaySettings {
-    /// Address and port of the listener. Loopback only: logins and TLS are not built yet.
+    /// Address and port of the listener. Beyond loopback only with `tls` and logins, or with `behind_proxy`.
     pub listen: String,
+    /// TLS of the listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
+    /// That a proxy before the hub speaks TLS with clients, lets in only who has logged in, and that nobody else can reach
+    /// `listen`. Only then may the hub listen beyond loopback without `tls` and logins of its own.
+    pub behind_proxy: bool,
     /// Origins of web pages that may speak to the hub, beside those on this machine, e.g. `https://inspector.example`.
     pub allowed_origins: Vec<String>,
     /// Host names by which clients may address the hub, beside `localhost`, `127.0.0.1` and `[::1]`.
@@ -49,6 +59,8 @@ impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8420".to_owned(),
+            tls: None,
+            behind_proxy: false,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             connections_max: 16_384,
@@ -61,5 +73,23 @@ impl Default for GatewaySettings {
             resume_window_s: 60,
             input_timeout_s: 600,
         }
+    }
+}
+
+/// Why the hub may not listen at `address`; `None` when it may. `logins` tells whether clients from other machines have
+/// to say who they are.
+#[must_use]
+pub fn exposed(settings: &GatewaySettings, address: SocketAddr, logins: bool) -> Option<&'static str> {
+    if address.ip().is_loopback() || settings.behind_proxy {
+        None
+    } else if settings.tls.is_none() {
+        Some(
+            "what is said there could be read on the way: set `gateway.tls`, or `gateway.behind_proxy` where a proxy \
+             before the hub speaks TLS and lets in only who has logged in",
+        )
+    } else if !logins {
+        Some("nobody has to log in there: configure logins under `auth`")
+    } else {
+        None
     }
 }

@@ -27,7 +27,7 @@ async def all_pages(list_page, member):
 
 
 async def look(url, call):
-    connect = websocket_client if url.startswith("ws:") else sse_client
+    connect = websocket_client if url.startswith(("ws:", "wss:")) else sse_client
     async with connect(url) as (read, write), ClientSession(read, write) as session:
         hello = await session.initialize()
         seen = {

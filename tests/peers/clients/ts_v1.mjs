@@ -10,7 +10,7 @@ import { drive, parse } from './drive.mjs';
 const wanted = parse(process.argv.slice(2), []);
 const client = new Client({ name: 'omni-peer-ts-v1', version: '1.0.0' }, { capabilities: {} });
 function over(url) {
-  if (url.protocol === 'ws:') return new WebSocketClientTransport(url);
+  if (url.protocol === 'ws:' || url.protocol === 'wss:') return new WebSocketClientTransport(url);
   return url.pathname.startsWith('/sse') ? new SSEClientTransport(url) : new StreamableHTTPClientTransport(url);
 }
 const transport = wanted.command

@@ -1,6 +1,7 @@
-//! One connection: HTTP/1.1 or HTTP/2 by its first bytes, each with deadlines that fire.
+//! One connection: TLS where it is configured, HTTP/1.1 or HTTP/2 by ALPN or first bytes, each with deadlines that fire.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,16 +11,18 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
 use crate::http::guest::Guest;
-use crate::http::pace::{Budget, Paced};
+use crate::http::pace::{Budget, Paced, give_up_after};
 use crate::http::shared::Shared;
 use crate::http::streams::Streams;
 use crate::http::websocket;
+use crate::tls::{Handshake, Tls};
 
 /// The first bytes of HTTP/2 without TLS (RFC 9113 section 3.4). No HTTP/1.1 method begins so.
 const HTTP2_PREFACE: &[u8] = b"PRI * HT";
@@ -41,20 +44,31 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// An idle HTTP/2 connection is asked for a sign of life this often, and closed when it gives none.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 
-pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     // Small messages must not wait for larger ones to come.
     let _unsupported = stream.set_nodelay(true);
-    // hyper's own sniffing has no deadline, so the first bytes are looked at here.
-    let looked = tokio::time::timeout(shared.limits.header_timeout, is_http2(&stream)).await;
-    let outcome = match looked {
-        // Boxed: what it needs is not carried by the many that speak HTTP/1.1.
-        Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await,
-        Ok(Ok(false)) => serve_http1(stream, shared).await,
-        Ok(Err(_)) | Err(_) => return,
+    let patience = shared.limits.header_timeout;
+    give_up_after(&stream, patience);
+    let outcome = match shared.tls.clone() {
+        // Boxed: what TLS needs is not carried by the many that come without.
+        Some(tls) => Box::pin(serve_tls(&tls, stream, shared)).await,
+        None => match tokio::time::timeout(patience, is_http2(&stream)).await {
+            // hyper's own sniffing has no deadline, so the first bytes are looked at here. Boxed for the same reason.
+            Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await,
+            Ok(Ok(false)) => serve_http1(stream, shared).await,
+            Ok(Err(_)) | Err(_) => return,
+        },
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "a client's connection ended");
+        tracing::debug!(%error, %address, "a client's connection ended");
     }
+}
+
+async fn serve_tls(tls: &Tls, stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+    let Some(Handshake { stream, http2 }) = tls.accept(stream, shared.limits.header_timeout).await else {
+        return Ok(());
+    };
+    if http2 { serve_http2(stream, shared).await } else { serve_http1(stream, shared).await }
 }
 
 async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
@@ -74,7 +88,10 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+async fn serve_http1<S>(stream: S, shared: Arc<Shared>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let guest = Arc::new(Guest::new(shared, None));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -93,7 +110,10 @@ async fn serve_http1(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()
     Ok(())
 }
 
-async fn serve_http2(stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+async fn serve_http2<S>(stream: S, shared: Arc<Shared>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let patience = shared.limits.header_timeout;
     let (budget, streams) = (Arc::new(Budget::new()), Arc::new(Streams::new()));
     let guest = Arc::new(Guest::new(shared, Some(Arc::clone(&budget))));

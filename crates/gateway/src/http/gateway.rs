@@ -12,7 +12,8 @@ use crate::http::channels::Channels;
 use crate::http::connection::serve;
 use crate::http::door::Door;
 use crate::http::shared::{GatewayLimits, Shared};
-use crate::settings::GatewaySettings;
+use crate::settings::{GatewaySettings, exposed};
+use crate::tls::{Tls, TlsError};
 
 /// For calls that are ended when their time to finish is over to tell their clients so.
 const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
@@ -34,10 +35,11 @@ pub enum GatewayError {
     #[error("gateway.listen: `{0}` is no address with a port, such as 127.0.0.1:8420")]
     Address(String),
     /// The address is not on this machine alone.
-    #[error(
-        "gateway.listen: {0} can be reached from other machines; the hub listens on loopback only (127.0.0.1 or [::1]), since logins and TLS are not built yet"
-    )]
-    NotLoopback(SocketAddr),
+    #[error("gateway.listen: {0} can be reached from other machines, and {1}")]
+    Exposed(SocketAddr, &'static str),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refuses.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Bind {
@@ -58,20 +60,22 @@ fn hint(error: &std::io::Error) -> &'static str {
 }
 
 impl Gateway {
-    /// Binds the listener that `settings` describe.
+    /// Binds the listener that `settings` describe. `logins` tells whether clients from other machines have to log in.
     ///
     /// # Errors
     /// When the address is none, can be reached from elsewhere, or is taken.
     pub async fn bind(
         settings: &GatewaySettings,
+        logins: bool,
         hub: Arc<Hub>,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, GatewayError> {
         let address: SocketAddr =
             settings.listen.parse().map_err(|_| GatewayError::Address(settings.listen.clone()))?;
-        if !address.ip().is_loopback() {
-            return Err(GatewayError::NotLoopback(address));
+        if let Some(why) = exposed(settings, address, logins) {
+            return Err(GatewayError::Exposed(address, why));
         }
+        let tls = settings.tls.clone().map(Tls::build).transpose()?;
         let bind = |source| GatewayError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -80,7 +84,7 @@ impl Gateway {
         Ok(Self {
             listener,
             address,
-            shared: Arc::new(Shared { hub, door, limits, stopping, channels: Channels::default() }),
+            shared: Arc::new(Shared { hub, door, limits, tls, stopping, channels: Channels::default() }),
         })
     }
 
@@ -95,6 +99,9 @@ impl Gateway {
         let slots = Arc::new(Semaphore::new(self.shared.limits.connections_max));
         let mut stopping = self.shared.stopping.clone();
         let mut connections = tokio::task::JoinSet::new();
+        if let Some(tls) = self.shared.tls.clone() {
+            tokio::spawn(tls.follow(self.shared.stopping.clone()));
+        }
         loop {
             while connections.try_join_next().is_some() {}
             let slot = tokio::select! {
@@ -107,10 +114,10 @@ impl Gateway {
                 _ = stopping.wait_for(|stop| *stop) => break,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let shared = Arc::clone(&self.shared);
                     connections.spawn(async move {
-                        serve(stream, shared).await;
+                        serve(stream, peer, shared).await;
                         drop(slot);
                     });
                 }

@@ -54,8 +54,8 @@ impl Budget {
 }
 
 /// A client's socket.
-pub(crate) struct Paced<B> {
-    stream: TcpStream,
+pub(crate) struct Paced<S, B> {
+    stream: S,
     patience: Duration,
     /// Runs while the client takes nothing of what there is for it.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -81,12 +81,14 @@ impl Counts for std::sync::Arc<Budget> {
     }
 }
 
-impl<B> Paced<B> {
+/// A peer that vanished acknowledges nothing: the kernel need not try for a quarter of an hour.
+pub(crate) fn give_up_after(stream: &TcpStream, patience: Duration) {
+    let _unsupported = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(patience));
+}
+
+impl<S, B> Paced<S, B> {
     /// `stream`, given up when its client takes nothing for `patience`.
-    pub(crate) fn new(stream: TcpStream, patience: Duration, budget: B) -> Self {
-        // A peer that vanished acknowledges nothing: the kernel need not try for a quarter of an hour.
-        let socket = socket2::SockRef::from(&stream);
-        let _unsupported = socket.set_tcp_user_timeout(Some(patience));
+    pub(crate) fn new(stream: S, patience: Duration, budget: B) -> Self {
         Self { stream, patience, stalled: None, budget }
     }
 
@@ -102,7 +104,7 @@ impl<B> Paced<B> {
     }
 }
 
-impl<B: Counts> AsyncRead for Paced<B> {
+impl<S: AsyncRead + Unpin, B: Counts> AsyncRead for Paced<S, B> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -113,7 +115,7 @@ impl<B: Counts> AsyncRead for Paced<B> {
     }
 }
 
-impl<B: Unpin> AsyncWrite for Paced<B> {
+impl<S: AsyncWrite + Unpin, B: Unpin> AsyncWrite for Paced<S, B> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.written(outcome, cx)
@@ -148,14 +150,15 @@ mod tests {
 
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::{ASIDE_BYTES_MAX, Budget, Paced};
+    use super::{ASIDE_BYTES_MAX, Budget, give_up_after};
 
     #[tokio::test]
     async fn gw_1_a_peer_that_vanished_is_given_up_by_the_kernel() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let paced = Paced::new(listener.accept().await.unwrap().0, Duration::from_secs(7), ());
-        let set = socket2::SockRef::from(&paced.stream).tcp_user_timeout().unwrap();
+        let accepted = listener.accept().await.unwrap().0;
+        give_up_after(&accepted, Duration::from_secs(7));
+        let set = socket2::SockRef::from(&accepted).tcp_user_timeout().unwrap();
         assert_eq!(set, Some(Duration::from_secs(7)));
     }
 

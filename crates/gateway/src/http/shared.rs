@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::http::channels::Channels;
 use crate::http::door::Door;
 use crate::settings::GatewaySettings;
+use crate::tls::Tls;
 
 /// Bounds of the listener.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) door: Door,
     pub(crate) limits: GatewayLimits,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) stopping: watch::Receiver<bool>,
     /// Open channels of the HTTP+SSE transport.
     pub(crate) channels: Channels,

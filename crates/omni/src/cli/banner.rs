@@ -7,7 +7,8 @@ use crate::config::Settings;
 
 /// The text, ready to print.
 pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Path>) -> String {
-    let url = format!("http://{address}/mcp");
+    let scheme = if settings.gateway.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/mcp");
     let mut lines = vec![format!("Omni MCP Hub {} listens on {url}", env!("CARGO_PKG_VERSION"))];
     match file {
         Some(file) => lines.push(format!("Configuration: {} (changes are taken over while it runs)", file.display())),
@@ -36,6 +37,6 @@ pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Pat
     lines.push(String::new());
     lines.push(format!("Connect Claude Code:  claude mcp add --transport http omni {url}"));
     lines.push("Other clients:        omni connect --help".to_owned());
-    lines.push(format!("Health:               http://{address}/readyz"));
+    lines.push(format!("Health:               {scheme}://{address}/readyz"));
     lines.join("\n")
 }

@@ -55,7 +55,7 @@ async fn serve(
     let mut stop_signals = run::StopSignals::install()?;
     let running = run::assemble(&settings, data_dir.as_deref())?;
     let (stop, stopping) = watch::channel(false);
-    let gateway = Gateway::bind(&settings.gateway, running.hub.clone(), stopping).await?;
+    let gateway = Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping).await?;
     say!("{}", banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path())));
     running.wake_unknown();
     if let Some((file, as_written)) = file {

@@ -212,12 +212,11 @@ fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
             let message = "is written as address and port, such as 127.0.0.1:8420 or [::1]:8420".to_owned();
             found.push(value(&["gateway", "listen"], message));
         }
-        Ok(address) if !address.ip().is_loopback() => {
-            let message = "must be a loopback address (127.0.0.1 or [::1]): until logins and TLS are built, \
-                           the hub refuses to listen beyond this machine";
-            found.push(value(&["gateway", "listen"], message.to_owned()));
+        Ok(address) => {
+            let why = omni_gateway::settings::exposed(gateway, address, crate::run::has_logins(settings));
+            let message = |why| format!("can be reached from other machines, and {why}");
+            found.extend(why.map(|why| value(&["gateway", "listen"], message(why))));
         }
-        Ok(_) => {}
     }
     for (index, origin) in gateway.allowed_origins.iter().enumerate() {
         let fault = url_fault(origin).or_else(|| {

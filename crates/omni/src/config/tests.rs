@@ -177,7 +177,10 @@ fn faults_of_meaning_have_their_place() {
         ("servers:\n  a: {command: x, disabled: yes}", "wants `true` or `false`"),
         ("servers:\n  a: {command: x, cwd: '${HOME}'}", "write `${ENV:HOME}`"),
         ("servers:\n  a: {command: x, env: {A: '${ENV:NONE}'}}", "2:28 the variable NONE is not set"),
-        ("gateway: {listen: '0.0.0.0:8420'}", "1:19 gateway.listen: must be a loopback address"),
+        (
+            "gateway: {listen: '0.0.0.0:8420'}",
+            "1:19 gateway.listen: can be reached from other machines, and what is said",
+        ),
         ("gateway: {listen: localhost}", "gateway.listen: is written as address and port"),
         ("gateway: {allowed_origins: ['https://x/y']}", "gateway.allowed_origins.0: is an origin, without a path"),
         ("gateway: {allowed_hosts: ['http://x']}", "gateway.allowed_hosts.0: is a host name"),

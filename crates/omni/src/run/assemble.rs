@@ -37,6 +37,11 @@ pub(crate) fn start_log(settings: &Settings) {
     omni_telemetry::start_log(level.as_ref().and_then(|l| l.as_str()).unwrap_or("info"), format);
 }
 
+/// Whether clients from other machines have to say who they are.
+pub(crate) const fn has_logins(_settings: &Settings) -> bool {
+    false
+}
+
 /// Bounds of the hub as the settings want them.
 fn limits(settings: &Settings) -> Limits {
     Limits {

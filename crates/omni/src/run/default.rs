@@ -29,9 +29,13 @@ pub(crate) fn configuration(context: &Context) -> Result<(Settings, Option<PathB
     }
 }
 
-/// A server whose entry names no working directory runs in the folder of the file, as its relative paths are meant.
+/// A server whose entry names no working directory runs in the folder of the file, as its relative paths are meant; so
+/// are those of certificates.
 pub(crate) fn run_beside(settings: &mut Settings, file: &Path) {
     let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    if let Some(folder) = &folder {
+        settings.gateway.tls = settings.gateway.tls.take().map(|tls| tls.beside(folder));
+    }
     for entry in settings.servers.values_mut().filter(|entry| entry.command.is_some() && entry.cwd.is_none()) {
         entry.cwd.clone_from(&folder);
     }

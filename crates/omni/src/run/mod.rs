@@ -6,7 +6,7 @@ mod key;
 mod reload;
 mod signals;
 
-pub(crate) use crate::run::assemble::{Running, assemble, runtime, start_log};
+pub(crate) use crate::run::assemble::{Running, assemble, has_logins, runtime, start_log};
 pub(crate) use crate::run::default::configuration;
 pub(crate) use crate::run::reload::follow;
 pub(crate) use crate::run::signals::StopSignals;

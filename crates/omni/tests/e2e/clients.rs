@@ -101,6 +101,11 @@ async fn gw_2_rmcp_over_stdio() {
 pub(crate) async fn drive(program: &Path, script: &Path, arguments: &[String], hub: &Hub, expected: Option<&str>) {
     let mut command = Command::new(program);
     command.arg(script).args(arguments).env("HOME", hub.home.path()).kill_on_drop(true);
+    // What a hub with TLS shows is vouched for by the test's own authority.
+    let authority = hub.home.path().join("ca.pem");
+    if authority.exists() {
+        command.env("NODE_EXTRA_CA_CERTS", &authority).env("SSL_CERT_FILE", &authority);
+    }
     let what = format!("{} {}", script.display(), arguments.join(" "));
     let output = in_time(&what, command.stderr(Stdio::null()).output()).await.unwrap();
     let line = String::from_utf8_lossy(&output.stdout);

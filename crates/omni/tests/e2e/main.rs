@@ -28,6 +28,7 @@ mod reload;
 mod resumption;
 mod subscriptions;
 mod tasks;
+mod tls;
 mod transports_down;
 mod transports_up;
 mod websocket_down;

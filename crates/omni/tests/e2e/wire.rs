@@ -347,7 +347,7 @@ fn gw_1_a_hub_that_says_it_listens_can_be_asked_to_stop() {
 }
 
 #[test]
-fn gw_1_the_hub_listens_on_loopback_only() {
+fn shb_2_beyond_loopback_only_with_tls_and_logins() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8420", "nonsense"] {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("tmp")).unwrap();
@@ -355,7 +355,7 @@ fn gw_1_the_hub_listens_on_loopback_only() {
         let output = command.args(["serve", "--listen", address]).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{address}");
         let said = String::from_utf8(output.stderr).unwrap();
-        let expected = if address == "nonsense" { "is no address" } else { "loopback" };
+        let expected = if address == "nonsense" { "is no address" } else { "set `gateway.tls`" };
         assert!(said.contains(expected), "{address}: {said}");
     }
 }

@@ -51,18 +51,22 @@ impl Hub {
 
     /// A hub with this `omni.yaml`.
     pub(crate) fn configured(config: Value) -> Self {
-        Self::start(config, true)
+        Self::start(tempfile::tempdir().unwrap(), config, true)
+    }
+
+    /// A hub with this `omni.yaml` at a home that was made ready for it.
+    pub(crate) fn at(home: TempDir, config: Value) -> Self {
+        Self::start(home, config, true)
     }
 
     /// A hub that nobody guards, for a test that kills it: what it leaves behind stays to be seen.
     pub(crate) fn unguarded(config: Value) -> Self {
-        Self::start(config, false)
+        Self::start(tempfile::tempdir().unwrap(), config, false)
     }
 
-    fn start(config: Value, guarded: bool) -> Self {
+    fn start(home: TempDir, config: Value, guarded: bool) -> Self {
         static HUBS: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{MARK}={}-{}", std::process::id(), HUBS.fetch_add(1, Ordering::Relaxed));
-        let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("tmp")).unwrap();
         write_config(&home, config, &mark);
         let mut command = command(&home);
@@ -77,10 +81,11 @@ impl Hub {
         let mut banner = String::new();
         stdout.read_line(&mut banner).unwrap();
         let own = i32::try_from(process.id()).unwrap();
-        let address = banner.split_once("listens on http://").and_then(|(_, rest)| rest.split_once("/mcp"));
+        let address = banner.split_once("listens on http").and_then(|(_, rest)| rest.split_once("/mcp"));
         let Some((address, _)) = address else {
             panic!("the hub did not start, it said {banner:?} and {}", log_end(&home));
         };
+        let address = address.trim_start_matches(['s', ':', '/']);
         let pid = if guarded { processes::children(own)[0].pid } else { own };
         let address = address.parse().unwrap();
         Self { stdin: process.stdin.take(), process, _stdout: stdout, pid, address, home, mark }
