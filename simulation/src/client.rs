@@ -84,7 +84,8 @@ impl Client {
         let calls = self.session.as_ref().map(|session| Arc::clone(&session.calls));
         let (session, headers) = (self.session.clone(), ClientHeaders::default());
         let body = Bytes::from(message.to_string());
-        Received { body, scope: Scope::All, channel: Channel::Stdio, session, calls, headers }
+        let sender = self.world.hub.local().clone();
+        Received { body, scope: Scope::All, channel: Channel::Stdio, sender, session, calls, headers }
     }
 
     /// Boxed, for it is large.

@@ -98,7 +98,11 @@ fn measure(
     let mut entry = faulty.entry();
     entry["timeout_s"] = json!(1);
     let servers = json!({ "measured": url(upstreams[0].1), "good": url(upstreams[1].1), "bad": entry });
-    let (_hub, address) = hub(&args.omni, folder, &json!({ "servers": servers, "log": { "level": "error" } }))?;
+    let (_hub, address) = hub(
+        &args.omni,
+        folder,
+        &json!({ "servers": servers, "auth": { "mode": "none" }, "log": { "level": "error" } }),
+    )?;
     let (mut beside_good, mut beside_bad) = (Vec::new(), Vec::new());
     // The first turn warms up and is not counted.
     for round in 0..=args.rounds {

@@ -1,10 +1,30 @@
 //! The Auth module: who a call is from, and what they may do.
 
+mod auth_settings;
+mod bases;
+mod cache;
+mod chance;
+mod clock;
+mod credentials;
+mod identified;
 mod identify;
+mod local_tokens;
+mod local_user;
+mod methods;
 mod pattern;
 mod policy;
+mod refusal;
+mod revocations;
 pub mod settings;
 
-pub use identify::local_user;
+pub use bases::Bases;
+pub use credentials::Credentials;
+pub use identified::{Audience, Identified, Verified};
+pub use identify::Authenticator;
+pub use local_tokens::{LOCAL_TOKEN_PREFIX, LocalTokens};
+pub use local_user::local_user;
+pub use methods::{Method, Verifying};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{Access, Action, Decision, Policy};
+pub use refusal::{Refusal, RefusalKind};
+pub use revocations::{Revocation, Revocations, TooManyRevocations};

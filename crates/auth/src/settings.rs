@@ -1,7 +1,9 @@
-//! The `policy` section of `omni.yaml` as it is written.
+//! The `auth` and `policy` sections of `omni.yaml` as they are written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use crate::auth_settings::{AuthMode, AuthSettings};
 
 /// What the local user may call. A pattern is `server:name` with `*` and `?`; `server` alone means `server:*`.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use omni_hub::stage::{Channel, ClientHeaders, Received};
-use omni_hub::{Calls, Hub, Reply, Scope, Session, dispatch};
+use omni_hub::{Calls, Hub, Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{BatchError, Message, MessageKind, Method, Version, error_response, split_batch};
 use omni_types::{Fault, FaultKind};
 use tokio::sync::mpsc;
@@ -27,6 +27,7 @@ pub(crate) struct Origin {
     pub(crate) hub: Arc<Hub>,
     pub(crate) scope: Scope,
     pub(crate) channel: Channel,
+    pub(crate) sender: Identified,
     pub(crate) session: Arc<Session>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) version_header: Option<String>,
@@ -126,6 +127,7 @@ impl Origin {
             body,
             scope: self.scope.clone(),
             channel: self.channel,
+            sender: self.sender.clone(),
             session: Some(Arc::clone(&self.session)),
             calls: Some(Arc::clone(&self.calls)),
             headers,

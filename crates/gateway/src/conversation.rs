@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
-use omni_hub::{Calls, Hub, Reply, Scope, Session, dispatch};
+use omni_hub::{Calls, Hub, Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{Message, MessageKind, Method, Version, is_batch};
 use omni_types::{Fault, FaultKind};
 use tokio::sync::mpsc;
@@ -36,6 +36,8 @@ pub(crate) struct Conversation {
 struct Line {
     hub: Arc<Hub>,
     scope: Scope,
+    /// Who is at the other end.
+    sender: Mutex<Identified>,
     calls: Arc<Calls>,
     session: Mutex<Option<Arc<Session>>>,
     out: mpsc::Sender<Bytes>,
@@ -44,12 +46,13 @@ struct Line {
 }
 
 impl Conversation {
-    /// Begins one; what is to be said to the client comes out of the queue.
-    pub(crate) fn begin(hub: Arc<Hub>, scope: Scope) -> (Self, mpsc::Receiver<Bytes>) {
+    /// Begins one with `sender`; what is to be said to the client comes out of the queue.
+    pub(crate) fn begin(hub: Arc<Hub>, scope: Scope, sender: Identified) -> (Self, mpsc::Receiver<Bytes>) {
         let (out, queue) = mpsc::channel(OUTBOX_MAX);
         let line = Arc::new(Line {
             hub,
             scope,
+            sender: Mutex::new(sender),
             calls: Arc::default(),
             session: Mutex::default(),
             out,
@@ -64,6 +67,11 @@ impl Conversation {
         while self.running.len() > self.line.standing.load(Ordering::Relaxed) {
             let _look = tokio::time::timeout(DRAIN_LOOK, self.running.join_next()).await;
         }
+    }
+
+    /// The same client has shown who they are anew, perhaps with a fresher token.
+    pub(crate) fn renew(&self, sender: Identified) {
+        *self.line.sender.lock().unwrap_or_else(PoisonError::into_inner) = sender;
     }
 
     /// Takes one message of the client, or a batch of them.
@@ -160,11 +168,16 @@ impl Line {
         self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn sender(&self) -> Identified {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn origin(&self, session: Arc<Session>) -> Origin {
         Origin {
             hub: Arc::clone(&self.hub),
             scope: self.scope.clone(),
             channel: Channel::Stdio,
+            sender: self.sender(),
             session,
             calls: Arc::clone(&self.calls),
             version_header: None,
@@ -186,6 +199,7 @@ impl Line {
             body: text,
             scope: self.scope.clone(),
             channel: Channel::Stdio,
+            sender: self.sender(),
             session: self.session(),
             calls: Some(Arc::clone(&self.calls)),
             headers: ClientHeaders::default(),

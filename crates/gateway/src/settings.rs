@@ -19,6 +19,10 @@ pub struct GatewaySettings {
     /// That a proxy before the hub speaks TLS with clients, lets in only who has logged in, and that nobody else can reach
     /// `listen`. Only then may the hub listen beyond loopback without `tls` and logins of its own.
     pub behind_proxy: bool,
+    /// The address by which clients know the hub where it is not that of `listen`, e.g. `https://hub.example.com` of a proxy
+    /// before it. Tokens are issued for it, with the endpoint's path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// Origins of web pages that may speak to the hub, beside those on this machine, e.g. `https://inspector.example`.
     pub allowed_origins: Vec<String>,
     /// Host names by which clients may address the hub, beside `localhost`, `127.0.0.1` and `[::1]`.
@@ -61,6 +65,7 @@ impl Default for GatewaySettings {
             listen: "127.0.0.1:8420".to_owned(),
             tls: None,
             behind_proxy: false,
+            public_url: None,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             connections_max: 16_384,

@@ -25,7 +25,9 @@ pub async fn serve(
     line_bytes_max: usize,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let (mut conversation, queue) = Conversation::begin(Arc::clone(&hub), scope);
+    // Whoever started this process with its ends in hand is its user.
+    let sender = hub.local().clone();
+    let (mut conversation, queue) = Conversation::begin(Arc::clone(&hub), scope, sender);
     let writer = tokio::spawn(write_lines(output, queue));
     let mut lines = LineBuffer::new(line_bytes_max);
     let mut stop = std::pin::pin!(stop);

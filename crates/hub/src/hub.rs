@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use omni_audit::Audit;
-use omni_auth::Policy;
+use omni_audit::{Audit, Event as Audited, EventKind, Outcome, Who};
+use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
-use omni_types::Principal;
+use omni_types::{Fault, FaultKind, Principal};
 use tokio::sync::Semaphore;
 
 use crate::chance::random;
@@ -32,7 +32,7 @@ type ViewKey = (Scope, Principal, Era, Capabilities);
 #[derive(Debug)]
 pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
-    local_principal: Principal,
+    authenticator: Authenticator,
     audit: Audit,
     sessions: Sessions,
     limits: Limits,
@@ -58,12 +58,12 @@ pub fn fresh_key() -> Result<[u8; KEY_BYTES], HubError> {
 pub struct HubError;
 
 impl Hub {
-    /// A hub without servers.
+    /// A hub without servers, that takes everybody for `local_principal`.
     ///
     /// # Errors
     /// When the system has no randomness to give.
     pub fn new(local_principal: Principal, policy: Policy, limits: Limits) -> Result<Arc<Self>, HubError> {
-        Self::with_key(&fresh_key()?, local_principal, policy, limits)
+        Self::with_key(&fresh_key()?, Authenticator::trusting(local_principal), policy, limits)
     }
 
     /// The same with the key under which it seals what clients bring back: what another hub of the same key sealed, this
@@ -73,13 +73,13 @@ impl Hub {
     /// When the key cannot be used.
     pub fn with_key(
         key: &[u8; KEY_BYTES],
-        local_principal: Principal,
+        authenticator: Authenticator,
         policy: Policy,
         limits: Limits,
     ) -> Result<Arc<Self>, HubError> {
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
-            local_principal,
+            authenticator,
             audit: Audit::to_log(),
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
@@ -126,10 +126,43 @@ impl Hub {
         self.snapshot.load_full()
     }
 
-    /// The user on whose behalf the hub runs.
+    /// The user on whose behalf the hub runs: who speaks over stdio.
     #[must_use]
-    pub const fn local_principal(&self) -> &Principal {
-        &self.local_principal
+    pub const fn local(&self) -> &Identified {
+        self.authenticator.local()
+    }
+
+    /// Who tells whose a request is.
+    #[must_use]
+    pub const fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    /// Tells who sends a request, and writes down whom it cannot tell.
+    ///
+    /// # Errors
+    /// Why nobody is let in.
+    pub async fn identify(&self, credentials: &Credentials<'_>) -> Result<Identified, Refusal> {
+        let identified = self.authenticator.identify(credentials).await;
+        match &identified {
+            // A client that shows nothing at first is how every login begins.
+            Err(refusal) if refusal.kind() != RefusalKind::Missing => self.write_down(refusal, credentials.path),
+            _ => {}
+        }
+        identified
+    }
+
+    fn write_down(&self, refusal: &Refusal, path: &str) {
+        if self.audit.keeps(EventKind::Authentication, Outcome::Denied) {
+            let event = Audited::new(EventKind::Authentication, "login", Outcome::Denied);
+            self.audit.record(Who::Anonymous, event.on(None, path).because(refusal.to_string()));
+        }
+    }
+
+    /// The fault of a message whose sender is not known any more.
+    pub(crate) fn refused(&self, refusal: &Refusal) -> Fault {
+        self.write_down(refusal, "");
+        Fault::new(FaultKind::Unauthenticated, refusal.public())
     }
 
     /// What happens is written down here.

@@ -36,6 +36,7 @@ pub use event_store::{EventId, EventStore, Missed, Reader, StreamId};
 pub use hub::{Hub, HubError, fresh_key};
 pub use limits::Limits;
 pub use listening::ListenStream;
+pub use omni_auth::{Bases, Credentials, Identified, Refusal, RefusalKind};
 pub use omni_proxy::{ServerState, ServerStatus};
 pub use outbox::Outbox;
 pub use reply::Reply;

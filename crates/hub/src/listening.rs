@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use omni_auth::Identified;
 use omni_protocol::{ListKind, meta_keys, notification, response};
 use omni_types::ServerName;
 
 use crate::calls::Booked;
-use crate::stage::Channel;
+use crate::stage::{Channel, Received};
 use crate::subscriptions::{Reader, Subscriptions};
 
 /// One that is open, as those see it who have something to tell.
@@ -44,6 +45,8 @@ pub struct ListenStream {
     /// The acknowledgment at first, at the end what ends it.
     ready: VecDeque<Bytes>,
     booked: Option<Booked>,
+    /// On whose account it is open.
+    sender: Identified,
     ended: bool,
 }
 
@@ -98,7 +101,7 @@ impl ListenStream {
         max: usize,
         reader: Reader,
         kinds: Vec<ListKind>,
-        (id, channel, booked): (&str, Channel, Option<Booked>),
+        (id, received, booked): (&str, &Received, Option<Booked>),
     ) -> Option<Self> {
         let listening = Arc::new(Listening { reader, subscriptions: Subscriptions::default(), kinds });
         let number = table.next.fetch_add(1, Ordering::Relaxed);
@@ -110,7 +113,8 @@ impl ListenStream {
             all.insert(number, Arc::clone(&listening));
         }
         let place = Place { table: Arc::clone(table), number, listening };
-        Some(Self { id: id.to_owned(), place, channel, ready: VecDeque::new(), booked, ended: false })
+        let (channel, sender) = (received.channel, received.sender.clone());
+        Some(Self { id: id.to_owned(), place, channel, ready: VecDeque::new(), booked, sender, ended: false })
     }
 
     pub(crate) fn listening(&self) -> &Arc<Listening> {
@@ -153,6 +157,7 @@ impl ListenStream {
                 self.ended = true;
                 return None;
             }
+            _ = self.sender.ended() => None,
         };
         Some(next.unwrap_or_else(|| self.close()))
     }

@@ -9,6 +9,7 @@ pub struct Fault {
     public: String,
     data: Option<String>,
     private: Option<String>,
+    scopes: Vec<String>,
 }
 
 /// The kinds of failure that clients can tell apart.
@@ -74,7 +75,7 @@ pub enum Blame {
 impl Fault {
     /// A fault with what the client may see.
     pub fn new(kind: FaultKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into(), data: None, private: None }
+        Self { kind, public: public.into(), data: None, private: None, scopes: Vec::new() }
     }
 
     /// Adds the JSON text of the error's `data` member.
@@ -89,6 +90,19 @@ impl Fault {
     pub fn with_private(mut self, detail: impl Into<String>) -> Self {
         self.private = Some(detail.into());
         self
+    }
+
+    /// Adds all the scopes that a token would have to hold (with [`FaultKind::InsufficientScope`]).
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Vec<String>) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// All the scopes that a token would have to hold.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
     }
 
     /// What kind of failure it is.

@@ -32,9 +32,15 @@ pub(crate) fn run(data: &[u8]) {
     WORLD.with(|world| world.get_or_init(world_of_one).run(data));
 }
 
-fn received(body: Bytes, channel: Channel, session: Option<Arc<Session>>, headers: ClientHeaders) -> Received {
+fn received(
+    hub: &Hub,
+    body: Bytes,
+    channel: Channel,
+    session: Option<Arc<Session>>,
+    headers: ClientHeaders,
+) -> Received {
     let calls = session.as_ref().map(|session| Arc::clone(&session.calls));
-    Received { body, scope: Scope::All, channel, session, calls, headers }
+    Received { body, scope: Scope::All, channel, sender: hub.local().clone(), session, calls, headers }
 }
 
 fn world_of_one() -> World {
@@ -42,7 +48,8 @@ fn world_of_one() -> World {
     let Ok(policy) = Policy::build(&PolicySettings::default()) else { panic!("no policy") };
     let limits = Limits { sessions_max: SESSIONS_MAX, ..Limits::default() };
     let Ok(hub) = Hub::new(Principal::local("fuzz"), policy, limits) else { panic!("no hub") };
-    let opening = received(Bytes::from_static(INITIALIZE.as_bytes()), Channel::Stdio, None, ClientHeaders::default());
+    let opening =
+        received(&hub, Bytes::from_static(INITIALIZE.as_bytes()), Channel::Stdio, None, ClientHeaders::default());
     let Reply::Opened { session, .. } = runtime.block_on(dispatch(&hub, opening)) else { panic!("no session") };
     World { runtime, hub, session }
 }
@@ -61,7 +68,7 @@ impl World {
         }
         let body = Bytes::copy_from_slice(pieces.rest());
         let known = tree(&body);
-        let mut received = received(body, channel, session, headers);
+        let mut received = received(&self.hub, body, channel, session, headers);
         if how & 16 != 0
             && let Ok(name) = ServerName::parse("absent")
         {

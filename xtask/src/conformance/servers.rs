@@ -64,7 +64,7 @@ impl Hub {
         fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
         let config = folder.join("omni.yaml");
         // JSON is YAML.
-        fs::write(&config, json!({ "servers": servers }).to_string())
+        fs::write(&config, json!({ "servers": servers, "auth": { "mode": "none" } }).to_string())
             .with_context(|| format!("cannot write {}", config.display()))?;
         let log = folder.join("omni.log");
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;

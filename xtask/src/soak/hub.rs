@@ -65,7 +65,7 @@ impl Hub {
         }
         let gateway =
             json!({"session_idle_timeout_s": SESSION_IDLE_S, "resume_window_s": RESUME_S, "input_timeout_s": INPUT_S});
-        let config = json!({"servers": servers, "gateway": gateway});
+        let config = json!({"servers": servers, "gateway": gateway, "auth": {"mode": "none"}});
         fs::write(format!("{FOLDER}/omni.yaml"), config.to_string())?;
         let log = fs::File::create(format!("{FOLDER}/hub.log"))?;
         let mut process = step::command(&[&program("omni")?.display().to_string()])

@@ -18,7 +18,7 @@ pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
         ],
         launch: Box::new(move |site| {
             let file = site.dir.join("omni.yaml");
-            let text = format!("servers:\n  bench:\n    url: http://{}/mcp\n", site.upstream);
+            let text = format!("auth: {{ mode: none }}\nservers:\n  bench:\n    url: http://{}/mcp\n", site.upstream);
             fs::write(&file, text).context("cannot write omni.yaml")?;
             let (listen, file) = (site.listen.to_string(), file.display().to_string());
             let data = site.dir.join("data").display().to_string();

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use omni_hub::Scope;
+use omni_hub::{Identified, Scope};
+use omni_types::Principal;
 use tokio::sync::mpsc;
 
 /// Channels by the secret part of their URI. Each lives with a connection, so connections bound them.
@@ -15,8 +16,13 @@ pub(crate) struct Channels(Arc<Mutex<HashMap<Arc<str>, Inbox>>>);
 #[derive(Debug, Clone)]
 struct Inbox {
     scope: Scope,
-    messages: mpsc::Sender<Bytes>,
+    /// Whose it is; nobody else finds it.
+    principal: Principal,
+    messages: mpsc::Sender<Message>,
 }
+
+/// A message, and who sent it.
+pub(crate) type Message = (Bytes, Identified);
 
 /// A channel's place in the table; it leaves when this is dropped.
 pub(crate) struct Place {
@@ -26,16 +32,25 @@ pub(crate) struct Place {
 
 impl Channels {
     /// Adds a channel.
-    pub(crate) fn add(&self, id: Arc<str>, scope: Scope, messages: mpsc::Sender<Bytes>) -> Place {
+    pub(crate) fn add(
+        &self,
+        id: Arc<str>,
+        scope: Scope,
+        principal: Principal,
+        messages: mpsc::Sender<Message>,
+    ) -> Place {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(Arc::clone(&id), Inbox { scope, messages });
+        all.insert(Arc::clone(&id), Inbox { scope, principal, messages });
         Place { channels: Arc::clone(&self.0), id }
     }
 
-    /// Where messages for the channel `id` of this endpoint go in; a channel of another endpoint is none.
-    pub(crate) fn find(&self, id: &str, scope: &Scope) -> Option<mpsc::Sender<Bytes>> {
+    /// Where messages of `principal` for the channel `id` of this endpoint go in; one of another endpoint, or of somebody
+    /// else, is none.
+    pub(crate) fn find(&self, id: &str, scope: &Scope, principal: &Principal) -> Option<mpsc::Sender<Message>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(id).filter(|inbox| inbox.scope == *scope).map(|inbox| inbox.messages.clone())
+        all.get(id)
+            .filter(|inbox| inbox.scope == *scope && inbox.principal == *principal)
+            .map(|inbox| inbox.messages.clone())
     }
 }
 

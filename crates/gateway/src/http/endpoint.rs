@@ -6,13 +6,14 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use omni_hub::stage::{Channel, ClientHeaders, Received};
-use omni_hub::{Reply, Scope, Session, dispatch};
+use omni_hub::{Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{Version, decode_value, header_names};
 
 use crate::health;
 use crate::http::body::Body;
 use crate::http::guest::Guest;
 use crate::http::incoming;
+use crate::http::login;
 use crate::http::reply::{Setting, json, not_allowed, refuse, render, text};
 use crate::http::resumable;
 use crate::http::shared::Shared;
@@ -42,23 +43,31 @@ pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Respons
         }
         _ => {}
     }
+    if let Some(resource) = path.strip_prefix(login::METADATA) {
+        return probe(request.method(), || login::metadata(shared, request.headers(), resource));
+    }
     let (is_sse, rest) = match (path.strip_prefix("/mcp"), path.strip_prefix("/sse")) {
         (Some(rest), _) => (false, rest),
         (None, Some(rest)) => (true, rest),
         (None, None) => return refuse(StatusCode::NOT_FOUND, "nothing is here; the MCP endpoint is /mcp"),
     };
+    // Before anything is said of what is there, and before the body is read.
+    let sender = match login::sender(shared, request.method(), request.headers(), path).await {
+        Ok(sender) => sender,
+        Err(refusal) => return *refusal,
+    };
     let Some(scope) = scope_of(shared, rest) else {
         return refuse(StatusCode::NOT_FOUND, "there is no server of that name; all of them are at /mcp");
     };
     match *request.method() {
-        Method::GET if is_sse => sse::open(shared, scope, request.headers()),
-        Method::POST if is_sse => sse::take(guest, &scope, request).await,
+        Method::GET if is_sse => sse::open(shared, scope, sender, request.headers()),
+        Method::POST if is_sse => sse::take(guest, &scope, sender, request).await,
         _ if is_sse => not_allowed("GET, POST"),
         // Boxed: a connection holds the room for its request as long as it lives, also while it only listens.
-        Method::POST => Box::pin(post(guest, scope, request)).await,
-        Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, request),
-        Method::GET => get(shared, &scope, request.headers()),
-        Method::DELETE => delete(shared, &scope, request.headers()),
+        Method::POST => Box::pin(post(guest, scope, sender, request)).await,
+        Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, sender, request),
+        Method::GET => get(shared, &scope, sender, request.headers()),
+        Method::DELETE => delete(shared, &scope, &sender, request.headers()),
         _ => not_allowed("GET, POST, DELETE"),
     }
 }
@@ -76,13 +85,13 @@ fn probe(method: &Method, answer: impl FnOnce() -> Response<Body>) -> Response<B
     if matches!(*method, Method::GET | Method::HEAD) { answer() } else { not_allowed("GET, HEAD") }
 }
 
-async fn post(guest: &Guest, scope: Scope, request: Request<Incoming>) -> Response<Body> {
+async fn post(guest: &Guest, scope: Scope, sender: Identified, request: Request<Incoming>) -> Response<Body> {
     let shared = &guest.shared;
     let (head, body) = request.into_parts();
     if let Some(refusal) = wrong_media(&head.headers) {
         return refusal;
     }
-    let session = match named_session(shared, &scope, &head.headers) {
+    let session = match named_session(shared, &scope, &sender, &head.headers) {
         Ok(session) => session,
         Err(refusal) => return *refusal,
     };
@@ -92,12 +101,16 @@ async fn post(guest: &Guest, scope: Scope, request: Request<Incoming>) -> Respon
     };
     let calls = session.as_ref().map(|session| Arc::clone(&session.calls));
     let headers = client_headers(&head.headers);
-    let received = Received { body, scope, channel: Channel::Http, session: session.clone(), calls, headers };
-    if let Some(session) = session {
-        return resumable::answer(shared, session, received).await;
-    }
-    let reply: Reply = dispatch(&shared.hub, received).await;
-    render(reply, &Setting { stopping: shared.stopping.clone() })
+    let received = Received { body, scope, channel: Channel::Http, sender, session: session.clone(), calls, headers };
+    let mut response = match session {
+        Some(session) => resumable::answer(shared, session, received).await,
+        None => {
+            let reply: Reply = dispatch(&shared.hub, received).await;
+            render(reply, &Setting { stopping: shared.stopping.clone() })
+        }
+    };
+    login::challenge(shared, &head.headers, head.uri.path(), &mut response);
+    response
 }
 
 /// The body must be JSON, and the client able to read both kinds of answer (Streamable HTTP, "Sending Messages").
@@ -120,10 +133,11 @@ fn wrong_media(headers: &HeaderMap) -> Option<Response<Body>> {
         .then(|| refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"))
 }
 
-/// The session that the request names. A client of 2026-07-28 has none: its header is ignored.
+/// The session that the request names, if it is its sender's. A client of 2026-07-28 has none: its header is ignored.
 fn named_session(
     shared: &Arc<Shared>,
     scope: &Scope,
+    sender: &Identified,
     headers: &HeaderMap,
 ) -> Result<Option<Arc<Session>>, Box<Response<Body>>> {
     let Some(id) = headers.get(&SESSION_ID) else { return Ok(None) };
@@ -132,7 +146,7 @@ fn named_session(
         return Ok(None);
     }
     let session = id.to_str().ok().and_then(|id| shared.hub.sessions().find(id));
-    match session.filter(|session| session.scope == *scope) {
+    match session.filter(|session| session.scope == *scope && session.principal == *sender.principal()) {
         Some(session) => Ok(Some(session)),
         None => Err(Box::new(refuse(
             StatusCode::NOT_FOUND,
@@ -164,14 +178,14 @@ fn client_headers(headers: &HeaderMap) -> ClientHeaders {
     found
 }
 
-fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Body> {
+fn get(shared: &Arc<Shared>, scope: &Scope, sender: Identified, headers: &HeaderMap) -> Response<Body> {
     if !incoming::accepts_events(headers) {
         return refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
     }
-    match named_session(shared, scope, headers) {
+    match named_session(shared, scope, &sender, headers) {
         Ok(Some(session)) => {
             let last = headers.get(&LAST_EVENT_ID).map(|id| id.to_str().unwrap_or("?"));
-            resumable::listen(&shared.hub, session, last, shared.stopping.clone())
+            resumable::listen(&shared.hub, session, sender, last, shared.stopping.clone())
         }
         // 2026-07-28 has no stream to get; `subscriptions/listen` is its way.
         Ok(None) if headers.get(&PROTOCOL_VERSION).is_some_and(|v| v == Version::LATEST.as_str()) => {
@@ -182,8 +196,8 @@ fn get(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Bod
     }
 }
 
-fn delete(shared: &Arc<Shared>, scope: &Scope, headers: &HeaderMap) -> Response<Body> {
-    match named_session(shared, scope, headers) {
+fn delete(shared: &Arc<Shared>, scope: &Scope, sender: &Identified, headers: &HeaderMap) -> Response<Body> {
+    match named_session(shared, scope, sender, headers) {
         Ok(Some(session)) => {
             shared.hub.end_session(session.id());
             text(StatusCode::OK, "")

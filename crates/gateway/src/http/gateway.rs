@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omni_hub::Hub;
+use omni_hub::{Bases, Hub};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -80,11 +80,13 @@ impl Gateway {
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let limits = GatewayLimits::build(settings);
+        let own = || Bases::of_listener(address, tls.is_some());
+        let bases = settings.public_url.as_deref().map_or_else(own, Bases::of);
         let door = Door::new(&settings.allowed_hosts, &settings.allowed_origins);
         Ok(Self {
             listener,
             address,
-            shared: Arc::new(Shared { hub, door, limits, tls, stopping, channels: Channels::default() }),
+            shared: Arc::new(Shared { hub, door, bases, limits, tls, stopping, channels: Channels::default() }),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::upgrade::OnUpgrade;
-use omni_hub::Scope;
+use omni_hub::{Identified, Scope};
 
 use crate::http::pace::Budget;
 use crate::http::shared::Shared;
@@ -20,6 +20,7 @@ pub(crate) struct Guest {
 pub(crate) struct Seat {
     pub(crate) upgrade: OnUpgrade,
     pub(crate) scope: Scope,
+    pub(crate) sender: Identified,
 }
 
 impl Guest {

@@ -1,6 +1,7 @@
 //! The HTTP listener: own accept loop, deadlines that fire, graceful drain.
 
 mod body;
+mod challenged;
 mod channels;
 mod connection;
 mod door;
@@ -9,6 +10,7 @@ mod gateway;
 mod guest;
 mod held;
 mod incoming;
+mod login;
 mod pace;
 mod reply;
 mod resumable;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::fault;
 use crate::http::body::{Body, Next, Source};
+use crate::http::challenged::Challenged;
 
 /// On a quiet stream a comment is sent this often, so that nothing in between takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -49,6 +50,7 @@ pub(crate) fn render(reply: Reply, setting: &Setting) -> Response<Body> {
             }
             let status = StatusCode::from_u16(fault::status(fault.kind(), version)).unwrap_or(StatusCode::OK);
             let mut response = json(status, fault::body(&fault, id.as_deref(), version).into());
+            Challenged::mark(&mut response, &fault);
             if fault.kind() == FaultKind::Busy {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }

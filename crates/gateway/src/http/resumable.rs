@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use omni_hub::stage::Received;
-use omni_hub::{EventId, Hub, Missed, Reader, Reply, Session, StreamId, dispatch};
+use omni_hub::{EventId, Hub, Identified, Missed, Reader, Reply, Session, StreamId, dispatch};
 use omni_protocol::{Version, is_batch};
 use tokio::sync::watch;
 
@@ -62,6 +62,7 @@ async fn answer_batch(shared: &Arc<Shared>, session: Arc<Session>, received: Rec
         hub: Arc::clone(&shared.hub),
         scope: received.scope,
         channel: received.channel,
+        sender: received.sender,
         calls: Arc::clone(&session.calls),
         session: Arc::clone(&session),
         version_header: received.headers.version,
@@ -105,6 +106,7 @@ impl Source for Telling {
 pub(crate) fn listen(
     hub: &Arc<Hub>,
     session: Arc<Session>,
+    sender: Identified,
     last: Option<&str>,
     stopping: watch::Receiver<bool>,
 ) -> Response<Body> {
@@ -133,7 +135,7 @@ pub(crate) fn listen(
     if !stream.of_call {
         hub.stream_opened(&session);
     }
-    events(Box::new(Hearing { prime, open: Open { session, stream, reader }, stopping }))
+    events(Box::new(Hearing { prime, open: Open { session, stream, reader }, sender, stopping }))
 }
 
 /// One reader of a stream, until it goes, however it goes.
@@ -179,6 +181,7 @@ impl Open {
 struct Hearing {
     prime: Option<Bytes>,
     open: Open,
+    sender: Identified,
     stopping: watch::Receiver<bool>,
 }
 
@@ -190,6 +193,8 @@ impl Source for Hearing {
             }
             let outcome = tokio::select! {
                 outcome = in_time(self.open.next()) => outcome,
+                // The client has to show again who it is.
+                _ = self.sender.ended() => return None,
                 _ = self.stopping.wait_for(|stop| *stop) => return None,
             };
             let chunk = match outcome {

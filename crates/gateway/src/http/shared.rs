@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use omni_hub::Hub;
+use omni_hub::{Bases, Hub};
 use tokio::sync::watch;
 
 use crate::http::channels::Channels;
@@ -31,6 +31,8 @@ pub struct GatewayLimits {
 pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) door: Door,
+    /// The origins by which clients know the hub.
+    pub(crate) bases: Bases,
     pub(crate) limits: GatewayLimits,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) stopping: watch::Receiver<bool>,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use omni_hub::{Scope, Sessions};
+use omni_hub::{Identified, Scope, Sessions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::conversation::Conversation;
 use crate::http::body::{Body, Next, Source};
-use crate::http::channels::Place;
+use crate::http::channels::{Message, Place};
 use crate::http::guest::Guest;
 use crate::http::incoming;
 use crate::http::reply::{COMMENT, event, events, in_time, not_allowed, refuse, text};
@@ -24,7 +24,7 @@ const SESSION_MEMBER: &str = "sessionId=";
 const INBOX_MAX: usize = 64;
 
 /// The stream of a client that just came.
-pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, headers: &HeaderMap) -> Response<Body> {
+pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, sender: Identified, headers: &HeaderMap) -> Response<Body> {
     if !incoming::accepts_events(headers) {
         return refuse(StatusCode::NOT_ACCEPTABLE, "Accept must list text/event-stream");
     }
@@ -37,29 +37,36 @@ pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, headers: &HeaderMap) -> R
     };
     let endpoint = format!("event: endpoint\ndata: {path}?{SESSION_MEMBER}{id}\n\n");
     let (messages, inbox) = mpsc::channel(INBOX_MAX);
-    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), scope.clone());
-    let place = shared.channels.add(id, scope, messages);
+    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), scope.clone(), sender.clone());
+    let place = shared.channels.add(id, scope, sender.principal().clone(), messages);
     let mut running = JoinSet::new();
-    running.spawn(converse(conversation, inbox, shared.limits.header_timeout, shared.stopping.clone()));
+    running.spawn(converse(conversation, sender, inbox, shared.limits.header_timeout, shared.stopping.clone()));
     events(Box::new(Speaking { endpoint: Some(endpoint.into()), queue, _place: place, _running: running }))
 }
 
 /// Hears what is posted, until the stream is let go or the hub stops. A client that says nothing at first is none.
 async fn converse(
     mut conversation: Conversation,
-    mut inbox: mpsc::Receiver<Bytes>,
+    mut sender: Identified,
+    mut inbox: mpsc::Receiver<Message>,
     first_within: Duration,
     mut stopping: watch::Receiver<bool>,
 ) {
     let Ok(Some(first)) = tokio::time::timeout(first_within, inbox.recv()).await else { return };
-    conversation.hear(first).await;
+    let mut hear = async |(message, from): Message, sender: &mut Identified| {
+        conversation.renew(from.clone());
+        *sender = from;
+        conversation.hear(message).await;
+    };
+    hear(first, &mut sender).await;
     loop {
         let message = tokio::select! {
             message = inbox.recv() => message,
             _ = stopping.wait_for(|stop| *stop) => break,
+            _ = sender.ended() => return,
         };
         match message {
-            Some(message) => conversation.hear(message).await,
+            Some(message) => hear(message, &mut sender).await,
             None => return,
         }
     }
@@ -67,7 +74,12 @@ async fn converse(
 }
 
 /// A message of the client.
-pub(crate) async fn take(guest: &Guest, scope: &Scope, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn take(
+    guest: &Guest,
+    scope: &Scope,
+    sender: Identified,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let shared = &guest.shared;
     let query = request.uri().query().unwrap_or_default();
     let id = query.split('&').find_map(|member| member.strip_prefix(SESSION_MEMBER));
@@ -75,7 +87,7 @@ pub(crate) async fn take(guest: &Guest, scope: &Scope, request: Request<Incoming
         // A client that tries Streamable HTTP first learns that it has to open a stream here.
         return not_allowed("GET");
     };
-    let Some(inbox) = shared.channels.find(id, scope) else {
+    let Some(inbox) = shared.channels.find(id, scope, sender.principal()) else {
         return refuse(StatusCode::NOT_FOUND, "there is no such session, or not any more: open a stream again");
     };
     if !incoming::is_json(request.headers()) {
@@ -85,7 +97,7 @@ pub(crate) async fn take(guest: &Guest, scope: &Scope, request: Request<Incoming
         Ok(body) => body,
         Err(refusal) => return *refusal,
     };
-    match tokio::time::timeout(shared.limits.body_timeout, inbox.send(body)).await {
+    match tokio::time::timeout(shared.limits.body_timeout, inbox.send((body, sender))).await {
         Ok(Ok(())) => text(StatusCode::ACCEPTED, "Accepted"),
         Ok(Err(_)) => refuse(StatusCode::NOT_FOUND, "the session has ended: open a stream again"),
         Err(_) => {

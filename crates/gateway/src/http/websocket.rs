@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, heade
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use omni_hub::Scope;
+use omni_hub::{Identified, Scope};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
@@ -60,7 +60,7 @@ fn lists(headers: &HeaderMap, name: header::HeaderName, wanted: &str) -> bool {
 }
 
 /// Answers the upgrade. Host and Origin were checked before: browsers ask nobody whether a page may open a WebSocket.
-pub(crate) fn open(guest: &Guest, scope: Scope, mut request: Request<Incoming>) -> Response<Body> {
+pub(crate) fn open(guest: &Guest, scope: Scope, sender: Identified, mut request: Request<Incoming>) -> Response<Body> {
     let headers = request.headers();
     if request.version() != Version::HTTP_11 || !lists(headers, header::CONNECTION, "upgrade") {
         return refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1 and `Connection: Upgrade`");
@@ -79,7 +79,7 @@ pub(crate) fn open(guest: &Guest, scope: Scope, mut request: Request<Incoming>) 
     let Some(accept) = accept else {
         return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in Base64");
     };
-    guest.seat(Seat { upgrade: hyper::upgrade::on(&mut request), scope });
+    guest.seat(Seat { upgrade: hyper::upgrade::on(&mut request), scope, sender });
     let mut response = text(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);
@@ -101,9 +101,9 @@ pub(crate) async fn serve(shared: &Arc<Shared>, seat: Seat) {
     config.max_frame_size = Some(shared.limits.body_bytes_max);
     let socket = Socket::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let (sink, stream) = socket.split();
-    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), seat.scope);
+    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), seat.scope, seat.sender.clone());
     let mut writing = Box::pin(write(sink, queue));
-    let mut reading = Box::pin(read(shared, stream, conversation));
+    let mut reading = Box::pin(read(shared, stream, conversation, seat.sender));
     let (code, reason) = tokio::select! {
         // Nothing can be said any more: what runs is cancelled with the conversation.
         _ = writing.as_mut() => return,
@@ -124,6 +124,7 @@ async fn read(
     shared: &Shared,
     mut stream: SplitStream<Socket>,
     mut conversation: Conversation,
+    sender: Identified,
 ) -> (CloseCode, &'static str) {
     let mut stopping = shared.stopping.clone();
     let patience = shared.limits.header_timeout;
@@ -134,6 +135,7 @@ async fn read(
         let next = tokio::select! {
             next = tokio::time::timeout_at(until, stream.next()) => next,
             _ = stopping.wait_for(|stop| *stop) => break (CloseCode::Away, "the hub stops"),
+            _ = sender.ended() => break (CloseCode::Policy, "the token has ended: log in again"),
         };
         let message = match next {
             Err(_) if begun => break (CloseCode::Policy, "no sign of life"),

@@ -60,7 +60,7 @@ pub(crate) async fn listen(hub: &Arc<Hub>, validated: Validated) -> Result<Reply
     };
     // It hears of changes before it says so: what happens in between waits behind the acknowledgment.
     let max = hub.limits().sessions_max;
-    let stream = ListenStream::open(hub.listenings(), max, reader, wanted, (id, validated.received().channel, booked));
+    let stream = ListenStream::open(hub.listenings(), max, reader, wanted, (id, validated.received(), booked));
     let mut stream = stream
         .ok_or_else(|| Fault::new(FaultKind::Busy, format!("{max} streams are open, which is all the hub may have")))?;
     if !filter.resource_subscriptions.is_empty() {

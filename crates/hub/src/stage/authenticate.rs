@@ -22,14 +22,16 @@ impl Authenticated {
     }
 }
 
-/// Finds out whose call it is.
-///
-/// The hub listens on loopback and stdio alone, where the other end is the user that runs it.
+/// Finds out whose call it is: its sender's, who was identified when the message came in and still is who they were; a
+/// channel may be older than its token.
 ///
 /// # Errors
-/// When the session belongs to somebody else. It is answered as if there were none of that name.
+/// When the token has ended or was revoked, or the session belongs to somebody else. That is answered as if there were none
+/// of that name.
 pub fn authenticate(hub: &Hub, validated: Validated) -> Result<Authenticated, Fault> {
-    let principal = hub.local_principal().clone();
+    let sender = &validated.received.sender;
+    sender.stands().map_err(|refusal| hub.refused(&refusal))?;
+    let principal = sender.principal().clone();
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() || session.principal != principal || session.scope != validated.received.scope {
             return Err(Fault::new(FaultKind::SessionNotFound, "there is no such session at this endpoint"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use omni_auth::Identified;
 
 use crate::calls::Calls;
 use crate::scope::Scope;
@@ -31,7 +32,8 @@ pub struct ClientHeaders {
     pub forwarded: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// A message as it came in. Anybody may make one: nothing is claimed of it.
+/// A message as it came in. Anybody may make one: nothing is claimed of it, but of who sent it, which the Auth module alone
+/// can say. (Where a transport shows who speaks before the message, its bytes are not read for a stranger.)
 #[derive(Debug)]
 pub struct Received {
     /// The body.
@@ -40,6 +42,8 @@ pub struct Received {
     pub scope: Scope,
     /// How it came in.
     pub channel: Channel,
+    /// Who sent it.
+    pub sender: Identified,
     /// The session it names, if there is one of that name.
     pub session: Option<Arc<Session>>,
     /// Where its call is booked, so that it can be cancelled.

@@ -90,6 +90,7 @@ pub(crate) async fn ask(hub: &Arc<Hub>, method: &str, params: &str) -> Result<St
         body: Bytes::from(request(1, method, &params)),
         scope: Scope::All,
         channel: Channel::Stdio,
+        sender: hub.local().clone(),
         session: None,
         calls: None,
         headers: ClientHeaders::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use omni_auth::settings::PolicySettings;
+use omni_auth::settings::{AuthSettings, PolicySettings};
 use omni_gateway::settings::GatewaySettings;
 pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) server_defaults: ServerDefaults,
     /// Where and how clients are received.
     pub(crate) gateway: GatewaySettings,
+    /// How the hub tells who calls.
+    pub(crate) auth: AuthSettings,
     /// What the local user may call.
     pub(crate) policy: PolicySettings,
     /// Where the hub keeps what it must remember; relative paths are relative to this file. By default

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use omni_auth::{Policy, local_user};
+use omni_auth::{Authenticator, LocalTokens, Policy, local_user};
 use omni_hub::{Hub, Limits, Snapshot};
 use omni_protocol::Version;
 use omni_proxy::process::Guard;
@@ -13,6 +13,9 @@ use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
 
 use crate::config::Settings;
 use crate::run::key;
+
+/// Between two looks at what the Auth module keeps.
+const AUTH_TICK: Duration = Duration::from_millis(500);
 
 /// A hub and what it needs to follow its configuration.
 #[derive(Debug, Clone)]
@@ -57,11 +60,22 @@ fn limits(settings: &Settings) -> Limits {
 pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<Running> {
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let store = data_dir.map(|folder| CatalogStore::new(&folder.join("catalog")));
-    let hub = Hub::with_key(&key::load(data_dir)?, local_user(), policy(settings)?, limits(settings))?;
+    let tokens = data_dir.map(LocalTokens::of);
+    let authenticator = Authenticator::build(&settings.auth, local_user(), tokens);
+    let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
     let running = Running { hub, program, store };
     running.apply(settings)?;
     running.hub.start();
+    tokio::spawn(look_after(Arc::clone(&running.hub)));
     Ok(running)
+}
+
+/// What the Auth module keeps is looked after for as long as the hub is there.
+async fn look_after(hub: Arc<Hub>) {
+    loop {
+        tokio::time::sleep(AUTH_TICK).await;
+        hub.authenticator().tick();
+    }
 }
 
 fn policy(settings: &Settings) -> Result<Policy> {

@@ -66,8 +66,12 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
         tracing::error!(%error, "the changed configuration is not taken over, the old one stays in force");
         return None;
     }
-    if settings.gateway != current.gateway || settings.data_dir != current.data_dir || settings.log != current.log {
-        tracing::warn!("changes of `gateway`, `data_dir` and `log` take effect when the hub is started again");
+    if settings.gateway != current.gateway
+        || settings.auth != current.auth
+        || settings.data_dir != current.data_dir
+        || settings.log != current.log
+    {
+        tracing::warn!("changes of `gateway`, `auth`, `data_dir` and `log` take effect when the hub is started again");
     }
     running.wake_unknown();
     tracing::info!(file = %path.display(), servers = settings.servers.len(), "configuration taken over");

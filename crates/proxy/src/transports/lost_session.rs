@@ -58,7 +58,8 @@ mod tests {
         assert!(!says(400, r#""id":7,"#, -32000, NOT_INITIALIZED), "a call that failed in these words");
         assert!(!says(200, r#""id":7,"#, -32000, NO_VALID_ID));
         assert!(!says(400, r#""id":7,"#, -32602, NO_VALID_ID));
-        for other in ["the database session expired", "Session not found", "bad request: no valid session id provided"] {
+        for other in ["the database session expired", "Session not found", "bad request: no valid session id provided"]
+        {
             assert!(!says(400, r#""id":null,"#, -32000, other), "{other}");
         }
         assert!(writes_session_lost(StatusCode::BAD_REQUEST, b"Bad Request: No valid session ID provided\n"));

@@ -1,0 +1,142 @@
+//! Somebody whose token was checked: the proof that the stages ask for, and that it still holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use omni_types::Principal;
+
+use crate::clock::now;
+use crate::refusal::Refusal;
+use crate::revocations::Revocations;
+
+/// What a method found out about a token.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Whose it is.
+    pub principal: Principal,
+    /// Its id, by which it is revoked.
+    pub id: Option<String>,
+    /// When it was issued, seconds since 1970.
+    pub issued_at: Option<u64>,
+    /// When it ends, seconds since 1970; `None` for one that ends by revocation alone.
+    pub expires_at: Option<u64>,
+    /// Seconds for which it is taken after its end, because clocks differ.
+    pub leeway: u64,
+    /// What it is for.
+    pub audience: Audience,
+    /// Thumbprint of the key whose possession has to be proved (RFC 9449 `cnf.jkt`).
+    pub bound_to: Option<String>,
+    /// Seconds for which it may be taken without another look; `None` to its end.
+    pub keep_s: Option<u64>,
+}
+
+/// Which endpoints a token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// All of this hub: the hub itself, or its operator's own provider setting, gave it out so.
+    Hub,
+    /// The resources it names (RFC 8707).
+    Named(Vec<String>),
+}
+
+impl Verified {
+    /// A token of `principal` for all of the hub, without an end.
+    #[must_use]
+    pub const fn new(principal: Principal) -> Self {
+        Self {
+            principal,
+            id: None,
+            issued_at: None,
+            expires_at: None,
+            leeway: 0,
+            audience: Audience::Hub,
+            bound_to: None,
+            keep_s: None,
+        }
+    }
+}
+
+/// Somebody who is known. Made by the Auth module alone.
+#[derive(Debug, Clone)]
+pub struct Identified(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
+    verified: Verified,
+    revocations: Revocations,
+    /// The generation of the revocations at which it was not among them.
+    clean_at: AtomicU64,
+}
+
+/// Seconds between two looks at the system's clock.
+const LOOK_S: u64 = 60;
+/// For a generation that never comes.
+const NEVER: u64 = u64::MAX;
+
+impl Identified {
+    pub(crate) fn new(verified: Verified, revocations: &Revocations) -> Self {
+        Self(Arc::new(Known { verified, revocations: revocations.clone(), clean_at: AtomicU64::new(NEVER) }))
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.0.verified.principal
+    }
+
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.0.verified
+    }
+
+    /// When it ends, seconds since 1970.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        self.0.verified.expires_at
+    }
+
+    /// Whether it still holds: what lives longer than a request (streams, channels) asks again with each message.
+    ///
+    /// # Errors
+    /// When it has ended or was revoked.
+    pub fn stands(&self) -> Result<(), Refusal> {
+        self.stands_at(now())
+    }
+
+    /// Returns when it holds no longer: what is open on its account ends then.
+    pub async fn ended(&self) -> Refusal {
+        let Known { verified, revocations, .. } = &*self.0;
+        loop {
+            let mut changed = std::pin::pin!(revocations.changed());
+            changed.as_mut().enable();
+            let now = now();
+            if let Err(refusal) = self.stands_at(now) {
+                return refusal;
+            }
+            match verified.expires_at {
+                None => changed.await,
+                Some(end) => {
+                    // The system's clock may be set meanwhile, so it is asked again from time to time.
+                    let left = end.saturating_add(verified.leeway).saturating_sub(now).clamp(1, LOOK_S);
+                    let _either = tokio::time::timeout(Duration::from_secs(left), changed).await;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn stands_at(&self, now: u64) -> Result<(), Refusal> {
+        let Known { verified, revocations, clean_at } = &*self.0;
+        if verified.expires_at.is_some_and(|end| now >= end.saturating_add(verified.leeway)) {
+            return Err(Refusal::invalid("the token has expired"));
+        }
+        let generation = revocations.generation();
+        if clean_at.load(Ordering::Relaxed) != generation {
+            let Verified { principal, id, issued_at, .. } = verified;
+            if revocations.covers(principal.issuer(), id.as_deref(), principal.id(), *issued_at) {
+                return Err(Refusal::invalid("the token was revoked"));
+            }
+            clean_at.store(generation, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! Ways to tell whose a token is. A method is a file here and a line where the authenticator is put together.
+
+use std::fmt::Debug;
+use std::pin::Pin;
+
+use crate::identified::Verified;
+use crate::refusal::Refusal;
+
+pub(crate) mod local_token;
+
+/// A token being checked.
+pub type Verifying<'a> = Pin<Box<dyn Future<Output = Result<Verified, Refusal>> + Send + 'a>>;
+
+/// One way to tell whose a token is.
+///
+/// What it answers is kept under the token's digest up to the token's end (or for `keep_s`); later than that nobody asks it
+/// again, so a token that is to be refused earlier is told to the [`crate::Revocations`].
+pub trait Method: Debug + Send + Sync {
+    /// Whether tokens of this form are its business. By form alone: the first method that says yes decides.
+    fn takes(&self, token: &str) -> bool;
+
+    /// Checks `token`.
+    fn verify<'a>(&'a self, token: &'a str) -> Verifying<'a>;
+
+    /// Called about once a second, for what has to be looked at from time to time.
+    fn tick(&self) {}
+}

@@ -1,0 +1,140 @@
+//! Tokens and subjects that are refused from now on, whatever else speaks for them (row AUTH-4): effective at once here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+
+/// Entries that are kept; with more, whoever adds one is told.
+const ENTRIES_MAX: usize = 100_000;
+
+/// What is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// One token, by its `jti`; or a key or local token by its id, which has no issuer.
+    Token {
+        /// Whose token.
+        issuer: Option<String>,
+        /// Its id.
+        id: String,
+    },
+    /// Every token of one subject that was issued up to a moment; one that does not say when it was issued is among them.
+    Subject {
+        /// Whose subject.
+        issuer: Option<String>,
+        /// The principal's id.
+        subject: String,
+        /// Seconds since 1970.
+        issued_until: u64,
+    },
+}
+
+/// There is no room for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{ENTRIES_MAX} revocations are in force, which is all that are kept")]
+pub struct TooManyRevocations;
+
+/// The list in force. Clones are handles of the same list.
+#[derive(Debug, Clone, Default)]
+pub struct Revocations(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Counts changes, so that who was found clean is looked up again only after one.
+    generation: AtomicU64,
+    /// Told of each.
+    changed: Notify,
+    listed: RwLock<Listed>,
+}
+
+type Key = (Option<String>, String);
+
+#[derive(Debug, Default)]
+struct Listed {
+    tokens: HashSet<Key>,
+    subjects: HashMap<Key, u64>,
+}
+
+impl Revocations {
+    /// Refuses what `revocation` names, from now on.
+    ///
+    /// # Errors
+    /// When too many are in force.
+    pub fn add(&self, revocation: Revocation) -> Result<(), TooManyRevocations> {
+        let mut listed = self.0.listed.write().unwrap_or_else(PoisonError::into_inner);
+        if listed.tokens.len() + listed.subjects.len() >= ENTRIES_MAX {
+            return Err(TooManyRevocations);
+        }
+        match revocation {
+            Revocation::Token { issuer, id } => {
+                listed.tokens.insert((issuer, id));
+            }
+            Revocation::Subject { issuer, subject, issued_until } => {
+                let until = listed.subjects.entry((issuer, subject)).or_default();
+                *until = (*until).max(issued_until);
+            }
+        }
+        drop(listed);
+        self.0.generation.fetch_add(1, Ordering::Release);
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Takes a revocation back, e.g. when what it names has expired.
+    pub fn remove(&self, revocation: &Revocation) {
+        let mut listed = self.0.listed.write().unwrap_or_else(PoisonError::into_inner);
+        match revocation {
+            Revocation::Token { issuer, id } => {
+                listed.tokens.remove(&(issuer.clone(), id.clone()));
+            }
+            Revocation::Subject { issuer, subject, .. } => {
+                listed.subjects.remove(&(issuer.clone(), subject.clone()));
+            }
+        }
+    }
+
+    /// How often it has changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// What wakes up at the next change; it has to be enabled before one looks.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.changed.notified()
+    }
+
+    /// Whether a token is refused.
+    pub(crate) fn covers(&self, issuer: Option<&str>, id: Option<&str>, subject: &str, issued_at: Option<u64>) -> bool {
+        let listed = self.0.listed.read().unwrap_or_else(PoisonError::into_inner);
+        if listed.tokens.is_empty() && listed.subjects.is_empty() {
+            return false;
+        }
+        let key = |text: &str| (issuer.map(str::to_owned), text.to_owned());
+        id.is_some_and(|id| listed.tokens.contains(&key(id)))
+            || listed.subjects.get(&key(subject)).is_some_and(|until| issued_at.is_none_or(|at| at <= *until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{Revocation, Revocations};
+
+    #[test]
+    fn auth_4_a_revocation_covers_what_it_names_and_nothing_else() {
+        let list = Revocations::default();
+        let issuer = Some("https://idp".to_owned());
+        list.add(Revocation::Token { issuer: issuer.clone(), id: "a".into() }).unwrap();
+        let one = Some("https://idp");
+        assert!(list.covers(one, Some("a"), "ann", None));
+        assert!(!list.covers(one, Some("b"), "ann", None) && !list.covers(None, Some("a"), "ann", None));
+        list.add(Revocation::Subject { issuer: issuer.clone(), subject: "ann".into(), issued_until: 10 }).unwrap();
+        list.add(Revocation::Subject { issuer: issuer.clone(), subject: "ann".into(), issued_until: 5 }).unwrap();
+        assert!(list.covers(one, None, "ann", Some(10)) && list.covers(one, None, "ann", None));
+        assert!(!list.covers(one, None, "ann", Some(11)) && !list.covers(one, None, "bob", Some(1)));
+        list.remove(&Revocation::Subject { issuer, subject: "ann".into(), issued_until: 0 });
+        assert!(!list.covers(one, None, "ann", Some(10)));
+        assert_eq!(list.generation(), 3);
+    }
+}

@@ -1,0 +1,150 @@
+//! Who knocks: the sender of a request is identified by its headers, before its body is read; a stranger is told how to log
+//! in (RFC 6750, RFC 9728).
+
+use std::fmt::Write as _;
+
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use omni_hub::{Credentials, Identified, Refusal, RefusalKind};
+use omni_protocol::Version;
+use omni_types::{Fault, FaultKind};
+use serde_json::json;
+
+use crate::fault;
+use crate::http::body::Body;
+use crate::http::challenged::Challenged;
+use crate::http::reply::{json, refuse};
+use crate::http::shared::Shared;
+
+/// Where the metadata of a protected resource is (RFC 9728 section 3): this, then the path of the resource.
+pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
+/// Seconds for a client to wait before it tries again, when nobody can tell whose a token is.
+const RETRY_AFTER_S: u64 = 5;
+
+/// Who sends a request to the endpoint at `path`.
+pub(crate) async fn sender(
+    shared: &Shared,
+    method: &Method,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<Identified, Box<Response<Body>>> {
+    let path = resource_path(path);
+    let credentials = Credentials { headers, method: method.as_str(), path, bases: &shared.bases };
+    shared.hub.identify(&credentials).await.map_err(|refusal| Box::new(refused(shared, headers, path, &refusal)))
+}
+
+/// A slash at the end says nothing.
+fn resource_path(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+fn refused(shared: &Shared, headers: &HeaderMap, path: &str, refusal: &Refusal) -> Response<Body> {
+    let (status, kind) = match refusal.kind() {
+        RefusalKind::Malformed => (StatusCode::BAD_REQUEST, FaultKind::InvalidRequest),
+        RefusalKind::Scope => (StatusCode::FORBIDDEN, FaultKind::InsufficientScope),
+        RefusalKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, FaultKind::Busy),
+        _ => (StatusCode::UNAUTHORIZED, FaultKind::Unauthenticated),
+    };
+    let mut response =
+        json(status, fault::body(&Fault::new(kind, refusal.public()), None, Version::LATEST_LEGACY).into());
+    if refusal.kind() == RefusalKind::Unavailable {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        return response;
+    }
+    if let Some(nonce) = refusal.nonce().and_then(|nonce| HeaderValue::from_str(nonce).ok()) {
+        response.headers_mut().insert("dpop-nonce", nonce);
+    }
+    let challenge = Challenge { error: refusal.code(), why: refusal.public(), scopes: refusal.scopes() };
+    challenge.put(shared, headers, path, &mut response);
+    response
+}
+
+/// Puts the challenge into an answer that a stage's fault wants one in.
+pub(crate) fn challenge(shared: &Shared, headers: &HeaderMap, path: &str, response: &mut Response<Body>) {
+    let Some(fault) = Challenged::take(response) else { return };
+    let error = match fault.kind() {
+        FaultKind::InsufficientScope => "insufficient_scope",
+        _ => "invalid_token",
+    };
+    let challenge = Challenge { error: Some(error), why: fault.public(), scopes: fault.scopes() };
+    challenge.put(shared, headers, resource_path(path), response);
+}
+
+/// What `WWW-Authenticate` says.
+struct Challenge<'a> {
+    error: Option<&'static str>,
+    why: &'a str,
+    /// All that are needed; empty for those that every token needs.
+    scopes: &'a [String],
+}
+
+impl Challenge<'_> {
+    fn put(&self, shared: &Shared, headers: &HeaderMap, path: &str, response: &mut Response<Body>) {
+        let mut told = String::from("realm=\"omni\"");
+        let authenticator = shared.hub.authenticator();
+        if authenticator.has_providers() {
+            let _infallible = write!(told, ", resource_metadata=\"{}{METADATA}{path}\"", base(shared, headers));
+            let scopes = if self.scopes.is_empty() { authenticator.scopes() } else { self.scopes };
+            if !scopes.is_empty() {
+                let _infallible = write!(told, ", scope=\"{}\"", scopes.join(" "));
+            }
+        }
+        if let Some(error) = self.error {
+            let _infallible = write!(told, ", error=\"{error}\", error_description=\"{}\"", quotable(self.why));
+        }
+        let schemes = [Some(("Bearer", String::new())), authenticator.proof_algorithms().map(|algs| ("DPoP", algs))];
+        for (scheme, algs) in schemes.into_iter().flatten() {
+            let algs = if algs.is_empty() { algs } else { format!(", algs=\"{algs}\"") };
+            if let Ok(value) = HeaderValue::from_str(&format!("{scheme} {told}{algs}")) {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, value);
+            }
+        }
+    }
+}
+
+/// What RFC 6750 section 3 lets stand in a description.
+fn quotable(text: &str) -> String {
+    let stands = |c: char| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '\'' };
+    text.chars().map(stands).collect()
+}
+
+/// The origin by which this client knows the hub.
+fn base<'a>(shared: &'a Shared, headers: &HeaderMap) -> &'a str {
+    shared.bases.known_as(headers.get(header::HOST).and_then(|host| host.to_str().ok()))
+}
+
+/// The metadata of the resource at `path`: which authorization servers give out tokens for it (RFC 9728 section 2).
+///
+/// Nobody learns here whether there is a server of that name.
+pub(crate) fn metadata(shared: &Shared, headers: &HeaderMap, path: &str) -> Response<Body> {
+    let path = resource_path(if path.is_empty() { "/mcp" } else { path });
+    let authenticator = shared.hub.authenticator();
+    if !authenticator.has_providers() || !is_resource(path) {
+        return refuse(StatusCode::NOT_FOUND, "no authorization server gives out tokens for this hub");
+    }
+    let mut metadata = json!({
+        "resource": format!("{}{path}", base(shared, headers)),
+        "resource_name": "Omni MCP Hub",
+        "authorization_servers": authenticator.issuers(),
+        "bearer_methods_supported": ["header"],
+    });
+    if !authenticator.scopes().is_empty() {
+        metadata["scopes_supported"] = json!(authenticator.scopes());
+    }
+    if let Some(algorithms) = authenticator.proof_algorithms() {
+        metadata["dpop_signing_alg_values_supported"] = json!(algorithms.split(' ').collect::<Vec<_>>());
+        metadata["dpop_bound_access_tokens_required"] = json!(authenticator.wants_proof());
+    }
+    let mut response = json(StatusCode::OK, metadata.to_string().into());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// `/mcp`, `/sse`, or a name of a server's form below them.
+fn is_resource(path: &str) -> bool {
+    let rest = path.strip_prefix("/mcp").or_else(|| path.strip_prefix("/sse"));
+    rest.is_some_and(|rest| {
+        let name = rest.strip_prefix('/').unwrap_or("-");
+        let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        rest.is_empty() || (rest.starts_with('/') && named)
+    })
+}
