@@ -27,6 +27,12 @@ pub const TABLE: &[Row] = &[
         reason: "what is spoken on the wire is known without knowing who speaks",
     },
     Row {
+        package: "omni-screen",
+        may_use: &["omni-types", "omni-protocol"],
+        wing: false,
+        reason: "what a message may hold is judged without knowing whose it is or where it goes",
+    },
+    Row {
         package: "omni-telemetry",
         may_use: &["omni-types"],
         wing: false,

@@ -1,0 +1,114 @@
+//! What one value may cost to check, with every reference within the schema followed: a few hundred bytes that refer to
+//! each other twice each are worth 2^n checks.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::schema::{SchemaBounds, SchemaError};
+
+/// The weight of `schema`.
+///
+/// # Errors
+/// When it has too many parts, weighs too much, or refers to something outside of itself.
+pub(super) fn weigh(schema: &Value, bounds: &SchemaBounds) -> Result<Weight, SchemaError> {
+    let mut scale = Scale { root: schema, known: HashMap::new(), parts: 0, recursive: false, bounds };
+    scale.count(schema)?;
+    let weight = scale.of(schema, 0)?;
+    if weight > bounds.weight_max {
+        let why = format!("one value could cost more than {} checks", bounds.weight_max);
+        return Err(SchemaError::Bounds(why));
+    }
+    Ok(Weight { checks: weight, recursive: scale.recursive })
+}
+
+/// What a schema may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight {
+    /// Checks of one value, circles counted once.
+    pub(super) checks: u64,
+    /// Whether it refers to itself.
+    pub(super) recursive: bool,
+}
+
+/// References that lead to references: more in a row than this are no schema that anybody wrote.
+const CHAIN_MAX: usize = 256;
+
+struct Scale<'a> {
+    root: &'a Value,
+    /// By the place of the node in memory: the tree does not move while it is weighed. `None` is being weighed: a circle,
+    /// which consumes a level of the value or is broken by the validator.
+    known: HashMap<*const Value, Option<u64>>,
+    parts: usize,
+    recursive: bool,
+    bounds: &'a SchemaBounds,
+}
+
+impl Scale<'_> {
+    fn count(&mut self, node: &Value) -> Result<(), SchemaError> {
+        self.parts += 1;
+        if self.parts > self.bounds.parts_max {
+            return Err(SchemaError::Bounds(format!("more than {} parts", self.bounds.parts_max)));
+        }
+        match node {
+            Value::Object(members) => {
+                if let Some(Value::String(to)) = members.get("$ref")
+                    && is_remote(to)
+                {
+                    return Err(SchemaError::Remote(format!("$ref to {}", crate::schema::violation::cut(to))));
+                }
+                // What these hold is a value, and a reference in it is none.
+                let data = |name: &str| matches!(name, "enum" | "const" | "default" | "examples");
+                members.iter().filter(|(name, _)| !data(name)).try_for_each(|(_, value)| self.count(value))
+            }
+            Value::Array(items) => items.iter().try_for_each(|value| self.count(value)),
+            _ => Ok(()),
+        }
+    }
+
+    fn of(&mut self, node: &Value, chain: usize) -> Result<u64, SchemaError> {
+        if chain > CHAIN_MAX {
+            return Err(SchemaError::Bounds(format!("more than {CHAIN_MAX} references and levels in a row")));
+        }
+        let key: *const Value = node;
+        if let Some(known) = self.known.get(&key) {
+            self.recursive |= known.is_none();
+            return Ok(known.unwrap_or(1));
+        }
+        self.known.insert(key, None);
+        let mut weight: u64 = 1;
+        match node {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match (name.as_str(), value) {
+                        // Definitions cost where they are referred to.
+                        ("$defs" | "definitions" | "enum" | "const" | "default" | "examples", _) => {}
+                        ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(to)) => {
+                            if let Some(target) = to.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
+                                weight = weight.saturating_add(self.of(target, chain + 1)?);
+                            }
+                        }
+                        _ => weight = weight.saturating_add(self.of(value, chain + 1)?),
+                    }
+                }
+            }
+            Value::Array(items) => {
+                for value in items {
+                    weight = weight.saturating_add(self.of(value, chain + 1)?);
+                }
+            }
+            _ => {}
+        }
+        self.known.insert(key, Some(weight));
+        Ok(weight)
+    }
+}
+
+/// Whether a reference names another document by scheme or host. What it names may still be a part of the schema with an
+/// `$id` of its own; those are rare enough to be refused with the rest.
+fn is_remote(reference: &str) -> bool {
+    let before = reference.split('#').next().unwrap_or_default();
+    let known = ["http://json-schema.org/", "https://json-schema.org/"];
+    (before.contains("://") || before.starts_with("//") || before.starts_with("file:"))
+        && !known.iter().any(|own| before.starts_with(own))
+}
