@@ -15,7 +15,7 @@ fn code(kind: FaultKind, version: Version) -> ErrorCode {
             ErrorCode::INVALID_REQUEST
         }
         FaultKind::MethodNotFound => ErrorCode::METHOD_NOT_FOUND,
-        FaultKind::InvalidParams | FaultKind::MissingMeta => ErrorCode::INVALID_PARAMS,
+        FaultKind::InvalidParams | FaultKind::UnfitArguments | FaultKind::MissingMeta => ErrorCode::INVALID_PARAMS,
         FaultKind::HeaderMismatch => ErrorCode::HEADER_MISMATCH,
         FaultKind::MissingCapability => ErrorCode::MISSING_CLIENT_CAPABILITY,
         FaultKind::UnsupportedVersion => ErrorCode::UNSUPPORTED_VERSION,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use omni_protocol::{Message, MessageKind, Method, Version};
+use omni_protocol::{Era, Message, MessageKind, Method, Version};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::flow;
 use crate::record::CallRecord;
 use crate::reply::Reply;
-use crate::stage::{ID_BYTES_MAX, Received, Validated, validate};
+use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, validate};
 
 /// Answers one message.
 ///
@@ -47,9 +47,24 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
         }
         Err(fault) => {
             record.close(Some(&fault));
+            if let Some(told) = tool_error(&fault, id.as_deref(), version) {
+                return Reply::Answer(Box::new(told));
+            }
             Reply::Failed { fault, id, version }
         }
     }
+}
+
+/// Arguments that do not fit are told to the model, which can mend them (2025-11-25 and later, server/tools, "Error
+/// Handling"); before, they are an error of the protocol.
+fn tool_error(fault: &Fault, id: Option<&str>, version: Version) -> Option<Sanitized> {
+    if fault.kind() != FaultKind::UnfitArguments || version < Version::V2025_11_25 {
+        return None;
+    }
+    let text = serde_json::Value::from(fault.public());
+    let kind = if version.era() == Era::Modern { r#""resultType":"complete","# } else { "" };
+    let result = format!(r#"{{{kind}"content":[{{"type":"text","text":{text}}}],"isError":true}}"#);
+    Some(Sanitized::own(id?, &result))
 }
 
 async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Reply, Fault> {
@@ -81,7 +96,7 @@ async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> R
     }
 }
 
-fn answer(done: Result<crate::stage::Sanitized, Fault>) -> Result<Reply, Fault> {
+fn answer(done: Result<Sanitized, Fault>) -> Result<Reply, Fault> {
     done.map(|sanitized| Reply::Answer(Box::new(sanitized)))
 }
 

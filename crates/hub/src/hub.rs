@@ -126,6 +126,11 @@ impl Hub {
         self.snapshot.load_full()
     }
 
+    /// What is checked of messages, by the configuration in force.
+    pub(crate) fn screen(&self) -> Arc<omni_screen::Screen> {
+        Arc::clone(self.snapshot.load().screen())
+    }
+
     /// The user on whose behalf the hub runs: who speaks over stdio.
     #[must_use]
     pub const fn local(&self) -> &Identified {

@@ -27,6 +27,7 @@ mod subscribing;
 mod subscriptions;
 mod task_id;
 mod template;
+mod tool_schemas;
 mod view;
 
 pub use calls::{Booked, Calls};

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use omni_protocol::Bounds;
-
 /// Bounds of the hub as a whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Of one message.
-    pub bounds: Bounds,
     /// Calls in flight.
     pub calls_max: usize,
     /// Sessions at a time.
@@ -28,7 +24,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            bounds: Bounds::default(),
             calls_max: 4_096,
             sessions_max: 10_000,
             session_idle_timeout: Duration::from_secs(3600),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use omni_auth::Policy;
 use omni_proxy::Server;
+use omni_screen::Screen;
 use omni_types::ServerName;
 
 /// Servers and policy in force.
@@ -13,6 +14,7 @@ pub struct Snapshot {
     servers: Vec<Arc<Server>>,
     by_name: HashMap<ServerName, usize, foldhash::fast::RandomState>,
     policy: Policy,
+    screen: Arc<Screen>,
 }
 
 impl Snapshot {
@@ -20,7 +22,20 @@ impl Snapshot {
     #[must_use]
     pub fn new(servers: Vec<Arc<Server>>, policy: Policy) -> Self {
         let by_name = servers.iter().enumerate().map(|(at, server)| (server.name().clone(), at)).collect();
-        Self { servers, by_name, policy }
+        Self { servers, by_name, policy, screen: Arc::default() }
+    }
+
+    /// The same with another screen than the built-in one.
+    #[must_use]
+    pub fn with_screen(mut self, screen: Arc<Screen>) -> Self {
+        self.screen = screen;
+        self
+    }
+
+    /// What is checked of messages on their way in and out.
+    #[must_use]
+    pub const fn screen(&self) -> &Arc<Screen> {
+        &self.screen
     }
 
     /// All servers.

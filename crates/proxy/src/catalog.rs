@@ -1,8 +1,9 @@
 //! What a server offers: its lists as the bytes they came in.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use omni_protocol::{CacheHint, ListKind, MirroredParams};
 
@@ -37,7 +38,27 @@ pub struct Catalog {
     lists: [Arc<List>; 4],
     /// Of the few tools that have such arguments, so that a call of any other costs a look-up alone.
     mirrored: HashMap<String, MirroredParams>,
+    derived: Derived,
 }
+
+/// What the floor above makes of a catalog once, and keeps for as long as the catalog is kept.
+#[derive(Clone, Default)]
+struct Derived(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
+
+impl std::fmt::Debug for Derived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Derived")
+    }
+}
+
+impl PartialEq for Derived {
+    /// It follows from the rest.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Derived {}
 
 impl Catalog {
     /// A catalog of the four lists, in the order of [`ListKind::ALL`].
@@ -47,7 +68,13 @@ impl Catalog {
         let mirrored = tools
             .iter()
             .filter_map(|tool| Some((tool.key.clone(), MirroredParams::of_tool(&tool.text).ok().flatten()?)));
-        Self { hello, mirrored: mirrored.collect(), lists: lists.map(Arc::new) }
+        Self { hello, mirrored: mirrored.collect(), lists: lists.map(Arc::new), derived: Derived::default() }
+    }
+
+    /// What `make` makes of this catalog, the first time it is asked for. There is one thing of this kind: `None` where
+    /// another type was made before.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Option<Arc<T>> {
+        Arc::clone(self.derived.0.get_or_init(|| Arc::new(make(self)))).downcast().ok()
     }
 
     /// One list.

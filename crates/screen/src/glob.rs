@@ -36,7 +36,7 @@ fn star(text: &str) -> Result<Regex, String> {
         pattern.push_str(wild);
     }
     pattern.push('$');
-    crate::rules::linear(&pattern)
+    crate::linear::linear(&pattern)
 }
 
 /// Reads a list of patterns; what is wrong with which.

@@ -3,6 +3,7 @@
 
 mod coerce;
 mod glob;
+mod linear;
 mod rules;
 mod schema;
 mod screen;

@@ -1,25 +1,17 @@
 //! The operator's own patterns over arguments and names (row VAL-4): linear in time, so no text can make them slow.
 
-use regex::{Regex, RegexBuilder};
+use std::borrow::Cow;
+
+use regex::Regex;
 use serde_json::Value;
 
 use crate::glob::{Glob, any, parse_all};
+use crate::linear::linear;
 use crate::schema::Violation;
 use crate::settings::RuleSettings;
 
-/// Bytes of a compiled pattern.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Complaints told about one call.
 const VIOLATIONS_MAX: usize = 8;
-
-/// Compiles a pattern within bounds.
-pub(crate) fn linear(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(COMPILED_BYTES_MAX)
-        .dfa_size_limit(COMPILED_BYTES_MAX)
-        .build()
-        .map_err(|error| format!("cannot be used: {}", error.to_string().lines().last().unwrap_or_default().trim()))
-}
 
 /// One rule.
 #[derive(Debug, Clone)]
@@ -42,8 +34,7 @@ impl Rule {
     /// Reads a rule; the key that is wrong with it, and why.
     pub(crate) fn build(settings: &RuleSettings) -> Result<Self, (Vec<String>, String)> {
         let key = |name: &str| vec![name.to_owned()];
-        let tools =
-            parse_all(&settings.tools).map_err(|(at, why)| (vec!["tools".to_owned(), at.to_string()], why))?;
+        let tools = parse_all(&settings.tools).map_err(|(at, why)| (vec!["tools".to_owned(), at.to_string()], why))?;
         let at = match settings.at.as_str() {
             "name" => At::Name,
             "" | "*" => At::Every,
@@ -56,9 +47,8 @@ impl Rule {
                 return Err((key("at"), why.to_owned()));
             }
         };
-        let compile = |text: &Option<String>, name: &str| {
-            text.as_deref().map(linear).transpose().map_err(|why| (key(name), why))
-        };
+        let compile =
+            |text: &Option<String>, name: &str| text.as_deref().map(linear).transpose().map_err(|why| (key(name), why));
         let (wanted, forbidden) = (compile(&settings.wanted, "match")?, compile(&settings.forbidden, "deny")?);
         if wanted.is_none() && forbidden.is_none() {
             return Err((Vec::new(), "says neither `match` nor `deny`: one of them is needed".to_owned()));
@@ -75,45 +65,40 @@ impl Rule {
     pub(crate) fn check(&self, name: &str, arguments: &Value, found: &mut Vec<Violation>) {
         match &self.at {
             At::Name => self.text(name, "", found),
-            At::Every => self.walk(arguments, &[], true, String::new(), found),
-            At::Pointer(steps) => self.walk(arguments, steps, false, String::new(), found),
+            At::Every => self.walk_all(arguments, String::new(), found),
+            At::Pointer(steps) => self.walk_to(arguments, steps, String::new(), found),
         }
     }
 
-    fn walk(&self, value: &Value, steps: &[String], every: bool, place: String, found: &mut Vec<Violation>) {
+    /// The texts at `steps` below `value`.
+    fn walk_to(&self, value: &Value, steps: &[String], place: String, found: &mut Vec<Violation>) {
         if found.len() >= VIOLATIONS_MAX {
             return;
         }
-        let rest = match (steps, every) {
-            ([], false) => {
-                match value {
-                    Value::String(text) => self.text(text, &place, found),
-                    other => self.text(&other.to_string(), &place, found),
-                }
-                return;
+        let Some((step, rest)) = steps.split_first() else {
+            match value {
+                Value::String(text) => self.text(text, &place, found),
+                other => self.text(&other.to_string(), &place, found),
             }
-            ([_, rest @ ..], false) => rest,
-            (_, true) => steps,
+            return;
         };
-        let wanted = |step: &str| every || steps.first().is_some_and(|own| own == "*" || own == step);
-        match value {
-            Value::Object(members) => {
-                for (step, value) in members.iter().filter(|(step, _)| wanted(step)) {
-                    let place = format!("{place}/{}", step.replace('~', "~0").replace('/', "~1"));
-                    if every {
-                        // A name of a member is the client's text as well.
-                        self.forbidden_in(step, &place, found);
-                    }
-                    self.walk(value, rest, every, place, found);
-                }
-            }
-            Value::Array(items) => {
-                for (at, value) in items.iter().enumerate().filter(|(at, _)| wanted(&at.to_string())) {
-                    self.walk(value, rest, every, format!("{place}/{at}"), found);
-                }
-            }
-            Value::String(text) if every => self.text(text, &place, found),
-            _ => {}
+        for (own, value) in parts(value).filter(|(own, _)| step == "*" || step == own.as_ref()) {
+            self.walk_to(value, rest, below(&place, &own), found);
+        }
+    }
+
+    /// All texts in `value`, and the names of its members, which are the client's texts as well.
+    fn walk_all(&self, value: &Value, place: String, found: &mut Vec<Violation>) {
+        if found.len() >= VIOLATIONS_MAX {
+            return;
+        }
+        if let Value::String(text) = value {
+            self.text(text, &place, found);
+        }
+        for (own, value) in parts(value) {
+            let place = below(&place, &own);
+            self.forbidden_in(&own, &place, found);
+            self.walk_all(value, place, found);
         }
     }
 
@@ -129,4 +114,19 @@ impl Rule {
             found.push(Violation::at(place, self.reason.as_deref().unwrap_or("a rule of this hub wants it otherwise")));
         }
     }
+}
+
+/// The members of an object, or the elements of a list, each with its step of a pointer.
+fn parts(value: &Value) -> Box<dyn Iterator<Item = (Cow<'_, str>, &Value)> + '_> {
+    match value {
+        Value::Object(members) => Box::new(members.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), value))),
+        Value::Array(items) => {
+            Box::new(items.iter().enumerate().map(|(at, value)| (Cow::Owned(at.to_string()), value)))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn below(place: &str, step: &str) -> String {
+    format!("{place}/{}", step.replace('~', "~0").replace('/', "~1"))
 }

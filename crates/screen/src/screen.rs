@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::rules::Rule;
 use crate::schema::{SchemaBounds, Violation};
-use crate::settings::{UnusableSchema, ValidationSettings};
+use crate::settings::{AnswersSettings, OutputSchema, UnusableSchema, ValidationSettings};
 
 /// Rules of one configuration.
 const RULES_MAX: usize = 1_000;
@@ -23,6 +23,8 @@ pub struct Screen {
     pub unusable_schema: UnusableSchema,
     /// Whether values are coerced.
     pub coerce: bool,
+    /// What happens to structured content that does not fit.
+    pub output_schema: OutputSchema,
     rules: Vec<Rule>,
 }
 
@@ -45,6 +47,7 @@ impl Default for Screen {
             arguments: settings.arguments,
             unusable_schema: settings.unusable_schema,
             coerce: settings.coerce,
+            output_schema: OutputSchema::default(),
             rules: Vec::new(),
         }
     }
@@ -55,8 +58,9 @@ impl Screen {
     ///
     /// # Errors
     /// The first value that cannot be used.
-    pub fn build(validation: &ValidationSettings) -> Result<Self, ScreenError> {
-        let wrong = |path: &[&str], why: String| ScreenError { path: path.iter().map(ToString::to_string).collect(), why };
+    pub fn build(validation: &ValidationSettings, answers: &AnswersSettings) -> Result<Self, ScreenError> {
+        let wrong =
+            |path: &[&str], why: String| ScreenError { path: path.iter().map(ToString::to_string).collect(), why };
         if validation.rules.len() > RULES_MAX {
             return Err(wrong(&["validation", "rules"], format!("holds more than {RULES_MAX} rules")));
         }
@@ -77,6 +81,7 @@ impl Screen {
             arguments: validation.arguments,
             unusable_schema: validation.unusable_schema,
             coerce: validation.coerce,
+            output_schema: answers.output_schema,
             rules,
             ..Self::default()
         })

@@ -72,3 +72,24 @@ pub struct RuleSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
+/// What is checked of what servers answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnswersSettings {
+    /// What happens to structured content that does not fit its tool's output schema.
+    pub output_schema: OutputSchema,
+}
+
+/// What happens to structured content that does not fit its tool's output schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputSchema {
+    /// It is not looked at.
+    Pass,
+    /// It goes to the client, who checks it as well; the log tells what is wrong with it.
+    #[default]
+    Warn,
+    /// The client is told that the server broke its word.
+    Refuse,
+}

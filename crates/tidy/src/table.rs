@@ -73,6 +73,7 @@ pub const TABLE: &[Row] = &[
         may_use: &[
             "omni-types",
             "omni-protocol",
+            "omni-screen",
             "omni-telemetry",
             "omni-store",
             "omni-audit",
@@ -114,7 +115,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         package: "omni-fuzz",
-        may_use: &["omni-types", "omni-protocol", "omni-auth", "omni-hub"],
+        may_use: &["omni-types", "omni-protocol", "omni-screen", "omni-auth", "omni-hub"],
         wing: false,
         reason: "feeds chance to the public doors of what reads strangers' bytes; ships nothing",
     },

@@ -23,6 +23,8 @@ pub enum FaultKind {
     MethodNotFound,
     /// Parameters are missing or wrong (JSON-RPC -32602).
     InvalidParams,
+    /// The arguments do not fit the tool: a tool execution error since 2025-11-25, JSON-RPC -32602 before.
+    UnfitArguments,
     /// `_meta` or a member of it that 2026-07-28 requires is missing (JSON-RPC -32602 with HTTP 400).
     MissingMeta,
     /// A header contradicts the body (2026-07-28, -32020).

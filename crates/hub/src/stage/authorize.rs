@@ -10,6 +10,7 @@ use crate::Hub;
 use crate::scope::Scope;
 use crate::stage::admit::Admitted;
 use crate::stage::authenticate::Authenticated;
+use crate::stage::fit::prepare;
 use crate::stage::validate::{Caller, Validated};
 use crate::subscriptions::Reader;
 use crate::task_id::{TaskId, knows_tasks, undeclared};
@@ -33,7 +34,7 @@ impl Authorized {
 ///
 /// # Errors
 /// When there is no such thing, or policy does not allow it.
-pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized, Fault> {
+pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authorized, Fault> {
     let validated = &admitted.authenticated().validated;
     let principal = &admitted.authenticated().principal;
     if let (Some(method), Caller::Modern(meta)) = (validated.method(), validated.caller())
@@ -70,7 +71,9 @@ pub async fn authorize(hub: &Arc<Hub>, admitted: Admitted) -> Result<Authorized,
         Scope::All => find(hub, &admitted, kind, name).await,
     };
     let Some(found) = found else { return Err(unknown(kind, name)) };
-    let found = allowed(hub, principal, action, found)?;
+    // Before policy looks at them: it decides about what the server will see.
+    prepare(hub, &mut admitted.authenticated.validated, &found).await?;
+    let found = allowed(hub, &admitted.authenticated.principal, action, found)?;
     Ok(Authorized { admitted, access: Some(found) })
 }
 

@@ -70,6 +70,7 @@
 mod admit;
 mod authenticate;
 mod authorize;
+mod fit;
 mod forward;
 mod input;
 mod mirror;

@@ -17,11 +17,13 @@ use crate::rewrite::rewrite_uris;
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::authenticate::Authenticated;
+use crate::stage::fit::output_fits;
 use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
 use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
 use crate::task_id::TaskId;
+use crate::view::Found;
 
 /// Whose call it is, how they speak, and over which link it runs.
 #[derive(Debug)]
@@ -178,6 +180,7 @@ impl Passage {
                 with_result_type(era, result)
             };
             let current = translated.as_deref().unwrap_or(result);
+            self.output_fits(current)?;
             let rewritten = match self.task_id(current)? {
                 Some(named) => Some(named),
                 None => self.rewrite(current),
@@ -192,6 +195,15 @@ impl Passage {
             splice.replace(start..start + error.len(), text.into_bytes());
         }
         Ok(splice.apply(message.bytes()).into())
+    }
+
+    fn output_fits(&self, result: &str) -> Result<(), Fault> {
+        if *self.method() != Method::ToolsCall || !result.contains("\"structuredContent\"") {
+            return Ok(());
+        }
+        let server = self.hub.snapshot().server(self.link.server().as_str()).cloned();
+        let Some(server) = server else { return Ok(()) };
+        output_fits(&self.hub, &self.validated, &Found { server, name: self.name.clone() }, result)
     }
 
     /// A result that names a task names it as the client knows it; `None` for any other.

@@ -12,6 +12,7 @@ use crate::log_level::replay;
 use crate::parking::Parked;
 use crate::session::Session;
 use crate::stage::authorize::Authorized;
+use crate::stage::fit::fits;
 use crate::stage::mirror::mirror;
 use crate::stage::passage::identity;
 use crate::stage::translate::request_params;
@@ -35,10 +36,10 @@ pub(super) enum Going {
     Back(Box<Parked>),
 }
 
-/// Finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
+/// Holds the arguments against the tool's schema, finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
 ///
 /// # Errors
-/// When the server cannot be reached.
+/// When the arguments do not fit, or the server cannot be reached.
 pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed, Fault> {
     let slot = authorized.admitted.permit.take();
     let validated = &authorized.admitted.authenticated.validated;
@@ -46,6 +47,7 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
     let booked = authorized.admitted.booked.as_ref();
+    fits(hub, validated, found).await?;
     // A server that is slow fills its own places and its own queue, both bounded, and nothing of the hub's.
     drop(slot);
     let entering = async { found.server.enter().await.map_err(|e| found.server.fault(&e)) };

@@ -89,6 +89,13 @@ impl Parts {
         })
     }
 
+    /// JSON text of the arguments, or of none.
+    pub(crate) fn arguments(&self) -> &str {
+        let range = self.params.arguments_range.clone();
+        let bytes = range.and_then(|range| self.message.bytes().get(range));
+        bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("{}")
+    }
+
     /// The revision that the client speaks.
     pub(crate) fn version(&self) -> Version {
         match &self.caller {
@@ -99,13 +106,25 @@ impl Parts {
     }
 }
 
+impl Validated {
+    /// Puts `body` in the place of the message: the same one, with parts of its parameters written anew. Everything after this
+    /// sees what the server will see.
+    pub(super) fn rewrite(&mut self, body: Vec<u8>) -> Result<(), Fault> {
+        let body = bytes::Bytes::from(body);
+        let message = Message::parse(body.clone()).map_err(|e| unparsable(&e))?;
+        let params = Params::parse(&message).map_err(|e| Fault::new(FaultKind::InvalidParams, e.to_string()))?;
+        (self.0.received.body, self.0.message, self.0.params) = (body, message, params);
+        Ok(())
+    }
+}
+
 /// Checks what came in.
 ///
 /// # Errors
 /// What is wrong with it, in the words and codes of the revision it belongs to.
 pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
     let message = Message::parse(received.body.clone()).map_err(|e| unparsable(&e))?;
-    scan_params(&message, &hub.limits().bounds)
+    scan_params(&message, &hub.screen().bounds)
         .map_err(|e| Fault::new(FaultKind::InvalidParams, format!("params: {e}")))?;
     if message.id().is_some_and(|id| id.len() > ID_BYTES_MAX) {
         let why = format!("an id has at most {ID_BYTES_MAX} bytes");

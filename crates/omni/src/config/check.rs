@@ -46,6 +46,9 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
             found.extend(fault.map(|message| value(&["policy", list, &index.to_string()], message)));
         }
     }
+    if let Err(error) = omni_screen::Screen::build(&settings.validation, &settings.answers) {
+        found.push(Complaint { path: error.path, key: false, message: error.why });
+    }
     found
 }
 

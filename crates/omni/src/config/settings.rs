@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
 use omni_gateway::settings::GatewaySettings;
 pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
+use omni_screen::settings::{AnswersSettings, ValidationSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,12 @@ pub(crate) struct Settings {
     pub(crate) auth: AuthSettings,
     /// What the local user may call.
     pub(crate) policy: PolicySettings,
+    /// What is checked of what clients send.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) validation: ValidationSettings,
+    /// What is checked of what servers answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) answers: AnswersSettings,
     /// Where the hub keeps what it must remember; relative paths are relative to this file. By default
     /// `$XDG_DATA_HOME/omni` or `~/.local/share/omni`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use omni_hub::{Hub, Limits, Snapshot};
 use omni_protocol::Version;
 use omni_proxy::process::Guard;
 use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
+use omni_screen::Screen;
 
 use crate::config::Settings;
 use crate::run::key;
@@ -102,7 +103,10 @@ impl Running {
         }
         let gone: Vec<Arc<Server>> =
             old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
-        self.hub.replace(Snapshot::new(servers, policy(settings)?));
+        self.hub.replace(
+            Snapshot::new(servers, policy(settings)?)
+                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?)),
+        );
         for server in gone {
             tokio::spawn(async move { server.retire(drain).await });
         }

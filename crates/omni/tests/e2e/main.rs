@@ -31,6 +31,7 @@ mod tasks;
 mod tls;
 mod transports_down;
 mod transports_up;
+mod validation;
 mod websocket_down;
 mod websocket_up;
 mod wire;

@@ -90,14 +90,17 @@ fn a_member_that_stands_twice_makes_a_schema_unusable() {
 
 #[test]
 fn what_is_no_schema_is_refused() {
-    for text in ["true", "[]", "null", "{", r#"{"type":"any"}"#, r#"{"type":"object","required":true}"#, r#"{"minimum":1e400}"#] {
+    for text in
+        ["true", "[]", "null", "{", r#"{"type":"any"}"#, r#"{"type":"object","required":true}"#, r#"{"minimum":1e400}"#]
+    {
         assert!(raw(text).is_err(), "{text}");
     }
 }
 
 #[test]
 fn patterns_run_in_linear_time() {
-    let schema = compiled(&json!({ "properties": { "a": { "pattern": "^(a+)+$" }, "b": { "pattern": "^(\\w+\\s?)*$" } } }));
+    let schema =
+        compiled(&json!({ "properties": { "a": { "pattern": "^(a+)+$" }, "b": { "pattern": "^(\\w+\\s?)*$" } } }));
     let schema = schema.unwrap();
     let text = format!("{}!", "a".repeat(100_000));
     assert!(!schema.fits(&json!({ "a": text })) && !schema.fits(&json!({ "b": text })));

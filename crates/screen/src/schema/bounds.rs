@@ -3,7 +3,7 @@
 use omni_protocol::{Bounds, scan};
 use serde_json::Value;
 
-use crate::schema::SchemaError;
+use crate::schema::error::SchemaError;
 
 /// Bounds on one schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,7 @@ impl SchemaBounds {
             let why = format!("{} bytes, at most {} are compiled", text.len(), self.bytes_max);
             return Err(SchemaError::Bounds(why));
         }
-        let bounds =
-            Bounds { depth_max: self.depth_max, string_bytes_max: self.bytes_max, elements_max: 65_536 };
+        let bounds = Bounds { depth_max: self.depth_max, string_bytes_max: self.bytes_max, elements_max: 65_536 };
         // What stands twice means one thing to the server and perhaps another to the hub.
         scan(text, &bounds).map_err(|error| SchemaError::Bounds(error.to_string()))?;
         let schema: Value = serde_json::from_str(text).map_err(|error| SchemaError::Invalid(error.to_string()))?;

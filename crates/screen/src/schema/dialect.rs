@@ -3,7 +3,8 @@
 use jsonschema::Draft;
 use serde_json::Value;
 
-use crate::schema::SchemaError;
+use crate::schema::error::SchemaError;
+use crate::schema::violation::cut;
 
 /// Whether a server's revision says what a schema without `$schema` is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Dialect {
             "json-schema.org/draft-07/schema" => &[Self::V7],
             "json-schema.org/draft-06/schema" => &[Self::V6],
             "json-schema.org/draft-04/schema" => &[Self::V4],
-            _ => return Err(SchemaError::Dialect(crate::schema::violation::cut(said))),
+            _ => return Err(SchemaError::Dialect(cut(said))),
         })
     }
 

@@ -22,7 +22,9 @@ impl Violation {
         Self { pointer: cut(&error.instance_path().to_string()), message }
     }
 
-    pub(crate) fn whole(why: &str) -> Self {
+    /// About the whole of the arguments.
+    #[must_use]
+    pub fn whole(why: &str) -> Self {
         Self { pointer: String::new(), message: why.to_owned() }
     }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::schema::{SchemaBounds, SchemaError};
+use crate::schema::bounds::SchemaBounds;
+use crate::schema::error::SchemaError;
+use crate::schema::violation::cut;
 
 /// The weight of `schema`.
 ///
@@ -55,7 +57,7 @@ impl Scale<'_> {
                 if let Some(Value::String(to)) = members.get("$ref")
                     && is_remote(to)
                 {
-                    return Err(SchemaError::Remote(format!("$ref to {}", crate::schema::violation::cut(to))));
+                    return Err(SchemaError::Remote(format!("$ref to {}", cut(to))));
                 }
                 // What these hold is a value, and a reference in it is none.
                 let data = |name: &str| matches!(name, "enum" | "const" | "default" | "examples");
