@@ -3,11 +3,15 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::watch;
 
 use crate::book::OpenConnection;
+
+/// After which the system finds a silent connection dead: what egress asks of TCP.
+const FOUND_DEAD: Duration = Duration::from_secs(60);
 
 /// What happens to a connection in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub(crate) enum Fate {
     Whole,
     /// It breaks once this many bytes went through it.
     Breaks(usize),
-    /// Nothing goes through it any more after this many bytes.
+    /// Nothing goes through it any more after this many bytes; after a while the system finds that the other end is gone.
     Stalls(usize),
 }
 
@@ -27,6 +31,7 @@ pub(crate) struct Wire {
     fate: Fate,
     passed: usize,
     down: Pin<Box<tokio_down::Down>>,
+    dead: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 /// The wait for the server to go down, which both directions look at.
@@ -64,7 +69,7 @@ impl Wire {
     /// `lives` counts up when the server goes down: its connections break then.
     pub(crate) fn new(inner: DuplexStream, fate: Fate, lives: watch::Receiver<u64>) -> Self {
         let down = Box::pin(tokio_down::Down::new(lives));
-        Self { inner: Some(inner), fate, passed: 0, down }
+        Self { inner: Some(inner), fate, passed: 0, down, dead: None }
     }
 
     /// Whether bytes may pass at this moment, and how many.
@@ -77,8 +82,11 @@ impl Wire {
         match self.fate {
             _ if down => {}
             Fate::Breaks(after) if self.passed >= after => {}
-            // The wait for the server's end, just polled, wakes it.
-            Fate::Stalls(after) if self.passed >= after => return Poll::Pending,
+            // The wait for the server's end, just polled, wakes it too.
+            Fate::Stalls(after) if self.passed >= after => {
+                let dead = self.dead.get_or_insert_with(|| Box::pin(tokio::time::sleep(FOUND_DEAD)));
+                std::task::ready!(dead.as_mut().poll(cx));
+            }
             Fate::Breaks(after) | Fate::Stalls(after) => return Poll::Ready(Ok(after - self.passed)),
             Fate::Whole => return Poll::Ready(Ok(usize::MAX)),
         }

@@ -1,12 +1,14 @@
 //! Making one connection: name, TCP, TLS, HTTP handshake.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -28,6 +30,11 @@ pub(crate) enum Connection {
 
 /// Idle HTTP/2 connections are asked for a sign of life this often.
 const KEEP_ALIVE_S: u64 = 20;
+
+/// After this silence a peer is asked by TCP whether it is there, so often, with such pauses: a minute in all.
+const SILENT: Duration = Duration::from_secs(30);
+const PROBE_PAUSE: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
 
 /// What TLS offers to speak within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +89,9 @@ async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
             Ok(stream) => {
                 // Small messages must not wait for larger ones to come.
                 let _unsupported = stream.set_nodelay(true);
+                // A stream may be silent for hours: that nobody is there any more only the system finds out.
+                let alive = TcpKeepalive::new().with_time(SILENT).with_interval(PROBE_PAUSE).with_retries(PROBES);
+                let _unsupported = SockRef::from(&stream).set_tcp_keepalive(&alive);
                 return Ok(stream);
             }
             Err(error) => last = Some(error),
@@ -97,7 +107,7 @@ where
 {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(hyper_util::rt::TokioTimer::new())
-        .keep_alive_interval(std::time::Duration::from_secs(KEEP_ALIVE_S))
+        .keep_alive_interval(Duration::from_secs(KEEP_ALIVE_S))
         .handshake(io)
         .await
         .map_err(|e| EgressError::Connect { authority: target.authority(), why: e.to_string() })?;

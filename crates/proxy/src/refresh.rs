@@ -16,6 +16,13 @@ use crate::profile::Profile;
 use crate::server::Server;
 use crate::shelf::Shelf;
 
+/// Before lists that could not be read are asked for again; each time twice as long.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+/// How often; then it is left at what the next change or link brings.
+const RETRIES_MAX: u32 = 7;
+/// Between two readings of a server whose calls prove its lists stale again and again.
+const REREAD_PAUSE: Duration = Duration::from_secs(1);
+
 impl Server {
     /// Asks for the catalog that clients of `profile` are shown, if that was not done since the hub started; the time of
     /// the first such request. A server that is asleep is woken as by that client, so that the process which answers is
@@ -56,6 +63,21 @@ impl Server {
                 self.refresh_shelf(&shelf, &Profile::new(Version::LATEST, shelf.capabilities.clone()));
             }
         }
+    }
+
+    /// Reads the lists of the server behind `link` at once, because a call proved them stale. `true` when they were read, now
+    /// or just before.
+    pub async fn read_anew(self: &Arc<Self>, link: &Arc<Link>) -> bool {
+        // One caller reads, the others wait for it. Nothing else is done under this lock.
+        let mut last = self.reread.lock().await;
+        if last.is_some_and(|last| last.elapsed() < REREAD_PAUSE) {
+            return true;
+        }
+        let reading = tokio::time::timeout(link.timeout(), fetch(self, link)).await;
+        let Ok(Ok(catalog)) = reading else { return false };
+        self.publish(&self.shelf_of(link), catalog).await;
+        *last = Some(Instant::now());
+        true
     }
 
     /// A link was made: what is offered on it goes to its shelf.
@@ -115,8 +137,28 @@ impl Server {
             Err(error) => {
                 tracing::warn!(server = %self.spec.name, %error, "the lists cannot be read");
                 self.unreadable(shelf, &error);
+                self.try_again(shelf, profile);
             }
         }
+    }
+
+    /// What was read before is offered still, and may be wrong: a server at an address is asked again, later and later. A
+    /// process that is started anew is asked then.
+    fn try_again(self: &Arc<Self>, shelf: &Arc<Shelf>, profile: &Profile) {
+        if self.client.is_none() {
+            return;
+        }
+        let failures = shelf.failures.fetch_add(1, Ordering::Relaxed);
+        if failures >= RETRIES_MAX {
+            return;
+        }
+        let (server, shelf, profile) = (Arc::downgrade(self), Arc::clone(shelf), profile.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(RETRY_FIRST * 2_u32.pow(failures)).await;
+            if let Some(server) = server.upgrade().filter(|_| shelf.failures.load(Ordering::Relaxed) > 0) {
+                server.refresh_shelf(&shelf, &profile);
+            }
+        });
     }
 
     /// The lists could not be read; what was known of them is kept.
@@ -130,6 +172,7 @@ impl Server {
 
     async fn publish(self: &Arc<Self>, shelf: &Shelf, catalog: Catalog) {
         let catalog = Arc::new(catalog);
+        shelf.failures.store(0, Ordering::Relaxed);
         let mut changed = Vec::new();
         shelf.catalog.send_modify(|state| {
             changed = match &state.catalog {

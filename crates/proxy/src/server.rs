@@ -46,6 +46,8 @@ pub struct Server {
     links: Mutex<Links>,
     pub(crate) speaks: Mutex<Speaks>,
     pub(crate) doubts: Doubts,
+    /// When its lists were read last because a call proved them stale.
+    pub(crate) reread: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     pub(crate) health: Arc<Health>,
     pub(crate) shelves: Shelves,
     pub(crate) store: Option<CatalogStore>,
@@ -89,6 +91,7 @@ impl Server {
             links: Mutex::default(),
             speaks: Mutex::new(speaks),
             doubts: Doubts::default(),
+            reread: tokio::sync::Mutex::default(),
             health,
             shelves: Shelves::new(state),
             store,

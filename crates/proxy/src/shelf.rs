@@ -2,7 +2,7 @@
 //! revisions may offer each of them something else.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::watch;
@@ -22,6 +22,8 @@ pub(crate) struct Shelf {
     pub(crate) catalog: watch::Sender<CatalogState>,
     pub(crate) refreshing: AtomicBool,
     pub(crate) refresh_again: AtomicBool,
+    /// Attempts to read it that failed since the last that did not.
+    pub(crate) failures: AtomicU32,
     pub(crate) pace: Pace,
     pub(crate) woken: OnceLock<Instant>,
     /// The tick of its last use.

@@ -39,8 +39,9 @@ impl Server {
         let (server, link) = (Arc::downgrade(self), Arc::downgrade(link));
         tokio::spawn(async move {
             let mut pause = RETRY_FIRST;
-            let mut opening = Some(opening);
-            while let Some(opened) = listen_once(&server, &link, opening.take()).await {
+            let (mut opening, mut again) = (Some(opening), false);
+            while let Some(opened) = listen_once(&server, &link, opening.take(), again).await {
+                again = true;
                 // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
                 pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
                 tokio::time::sleep(pause).await;
@@ -97,8 +98,14 @@ impl Server {
     }
 }
 
-/// One stream from its opening to its end. `None` when the server offers none, or the link is gone.
-async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<oneshot::Sender<()>>) -> Option<bool> {
+/// One stream from its opening to its end; `again` says that there was one before, or one was wanted. `None` when the server
+/// offers none, or the link is gone.
+async fn listen_once(
+    server: &Weak<Server>,
+    link: &Weak<Link>,
+    opening: Option<oneshot::Sender<()>>,
+    again: bool,
+) -> Option<bool> {
     let strong = link.upgrade()?;
     let Wire::Http(http) = strong.wire() else { return None };
     // A server may take its time to open the stream, but not longer than anybody wants it.
@@ -113,6 +120,10 @@ async fn listen_once(server: &Weak<Server>, link: &Weak<Link>, opening: Option<o
         Err(_) => return Some(false),
     };
     drop(opening);
+    if again && strong.key().session.is_none() {
+        // What changed in between nobody told. On a session's own link only the session's own matters are told.
+        server.upgrade()?.refresh();
+    }
     // While it waits for the server, the stream must not keep the link alive: it ends with the link's last user.
     drop(strong);
     loop {

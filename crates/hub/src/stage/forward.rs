@@ -12,6 +12,7 @@ use crate::log_level;
 use crate::parking::Parked;
 use crate::stage::authorize::Authorized;
 use crate::stage::input::may_ask;
+use crate::stage::mirror::{is_mismatch, outdated};
 use crate::stage::route::{Going, Routed, route};
 use crate::stage::validate::{Caller, Validated};
 
@@ -62,10 +63,12 @@ async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, F
                 matches!(validated.caller, Caller::Session(_)) && may_ask(&outgoing.method, link.version().era());
             let again = asks_otherwise.then(|| Box::new(outgoing.clone()));
             let outcome = unless_cancelled(booked.as_ref(), async { Ok(link.exchange(outgoing).await) }).await?;
-            if first && link.refused(&outcome) {
-                let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome).await) });
+            let is_mismatch = matches!(&outcome, Ok(exchange) if is_mismatch(validated, &link, exchange));
+            if first && (is_mismatch || link.refused(&outcome)) {
+                let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome, is_mismatch).await) });
                 if unless_cancelled(booked.as_ref(), doubting).await? {
-                    // Nothing ran: it was refused by a server that is another one now. Nothing else is sent twice.
+                    // Nothing ran: it was refused, by a server that is another one now or by a schema that the hub did not
+                    // know. Nothing else is sent twice.
                     drop(place);
                     authorized.admitted.booked = booked;
                     let routed = Box::pin(route(hub, authorized)).await?;
@@ -106,8 +109,15 @@ async fn resume(validated: &Validated, mut parked: Parked) -> Result<Parked, Fau
     Ok(parked)
 }
 
-async fn doubted(authorized: &Authorized, link: &Arc<Link>, outcome: &Result<Exchange, LinkError>) -> bool {
+/// Whether what the hub knew of the server proved wrong, so that the refused call may be made once more.
+async fn doubted(
+    authorized: &Authorized,
+    link: &Arc<Link>,
+    outcome: &Result<Exchange, LinkError>,
+    is_mismatch: bool,
+) -> bool {
     match authorized.found() {
+        Some(found) if is_mismatch => outdated(&authorized.admitted.authenticated.validated, &found.server, link).await,
         Some(found) => found.server.doubt(link, outcome).await,
         None => false,
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use omni_protocol::{Era, Method, header_names};
-use omni_proxy::{Link, Server};
+use omni_protocol::{Era, ErrorCode, Method, header_names};
+use omni_proxy::{Exchange, Link, Server};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -23,14 +23,36 @@ pub(super) async fn mirror(
     link: &Link,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Fault> {
     let forwarded = &validated.received().headers.forwarded;
+    let (has_headers, wants_headers) = (has_headers(validated), wants_headers(link));
     // Between two of 2026-07-28 over HTTP the server judges what the client sent.
-    let has_headers = validated.received().channel == Channel::Http && validated.version().era() == Era::Modern;
-    let wants_headers = !link.shares_channel() && link.version().era() == Era::Modern;
     if has_headers == wants_headers || validated.method() != Some(&Method::ToolsCall) {
         return Ok(forwarded.clone());
     }
     // Rare, and large: boxed, it does not weigh on every call.
     Box::pin(mirrored(hub, validated, tool, server, has_headers)).await
+}
+
+fn has_headers(validated: &Validated) -> bool {
+    validated.received().channel == Channel::Http && validated.version().era() == Era::Modern
+}
+
+fn wants_headers(link: &Link) -> bool {
+    !link.shares_channel() && link.version().era() == Era::Modern
+}
+
+/// A server refused a call because of the headers that mirror its arguments: the schema that they were made by is stale,
+/// the hub's or the client's. Reads its tools anew, for whoever makes the call the next time. `true` when that is the hub
+/// itself, which made the headers: nothing ran, so the call may be made once more.
+pub(super) async fn outdated(validated: &Validated, server: &Arc<Server>, link: &Arc<Link>) -> bool {
+    let is_read = server.read_anew(link).await;
+    is_read && !has_headers(validated)
+}
+
+/// Whether `exchange` is that refusal.
+pub(super) fn is_mismatch(validated: &Validated, link: &Link, exchange: &Exchange) -> bool {
+    exchange.first.error_code() == Some(ErrorCode::HEADER_MISMATCH)
+        && validated.method() == Some(&Method::ToolsCall)
+        && wants_headers(link)
 }
 
 async fn mirrored(

@@ -1,5 +1,6 @@
 //! What the tests share: a running hub, clients, servers by name, a look at the system's processes.
 
+pub(crate) mod acted;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod fixture;
