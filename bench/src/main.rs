@@ -1,5 +1,6 @@
 //! `omni-bench`: what the hub costs, measured beside a bare hyper proxy, nginx and a rival in one interleaved run.
 
+mod counts;
 mod isolation;
 mod load;
 mod process;
@@ -31,6 +32,10 @@ enum Command {
     Rawproxy(rawproxy::RawProxyArgs),
     /// Call one endpoint in a closed loop and print the figures as one line of JSON
     Load(load::LoadArgs),
+    /// Open sessions that only hold a stream, and print what the gateway holds for them as one line of JSON
+    Idle(load::idle::IdleArgs),
+    /// Count the instructions of a call in user space (callgrind), beside the figures that were landed last
+    Counts(counts::CountsArgs),
     /// Measure all contenders in one interleaved run and write the report
     Run(run::RunArgs),
     /// Whether one bad server moves the others' latency: p99 beside a good server and beside a bad one, in one run
@@ -51,6 +56,12 @@ fn main() -> ExitCode {
 
 fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Upstream(args) if args.stdio => upstream::stdio::serve(args)?,
+        Command::Idle(args) => {
+            let line = serde_json::to_string(&one_thread()?.block_on(load::idle::run(args))?)?;
+            writeln!(std::io::stdout(), "{line}")?;
+        }
+        Command::Counts(args) => one_thread()?.block_on(counts::run(args))?,
         Command::Upstream(args) => one_thread()?.block_on(upstream::serve(args))?,
         Command::Rawproxy(args) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -60,7 +71,13 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
             builder.enable_all().build().context("cannot start the runtime")?.block_on(rawproxy::serve(args))?;
         }
         Command::Load(args) => {
-            let measured = one_thread()?.block_on(load::run(args))?;
+            let measured = one_thread()?.block_on(async {
+                match &args.stdio {
+                    Some(program) => load::pipe::run(args, program).await,
+                    None if args.over == load::Over::Http1 => load::run(args).await,
+                    None => load::over::run(args).await,
+                }
+            })?;
             let line = serde_json::to_string(&measured)?;
             writeln!(std::io::stdout(), "{line}")?;
             return Ok(if measured.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 async fn upstream(era: Speaks, sse: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let args = UpstreamArgs { listen: address, payload: 100_000, sse, era };
+    let args = UpstreamArgs { listen: address, stdio: false, tools: 50, payload: 100_000, sse, era };
     tokio::spawn(serve_on(listener, Upstream::new(&args)));
     address
 }

@@ -82,6 +82,41 @@ fn reply(body: &[u8], expected: &Expected<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What one page of a list holds.
+pub(crate) struct Page {
+    pub(crate) tools: usize,
+    pub(crate) next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed<'a> {
+    #[serde(borrow)]
+    tools: Vec<Named<'a>>,
+    #[serde(rename = "nextCursor", default)]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// Reads one page of a list of tools, the answer to `id`.
+pub(crate) fn page(body: &[u8], events: bool, id: u64) -> anyhow::Result<Page> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        id: u64,
+        #[serde(borrow)]
+        result: Listed<'a>,
+    }
+    let data = if events { event_data(body).last().unwrap_or_default() } else { Cow::Borrowed(body) };
+    let answer: Answer<'_> = serde_json::from_slice(&data)?;
+    ensure!(answer.id == id, "id {} where {id} was asked", answer.id);
+    ensure!(answer.result.tools.iter().all(|tool| !tool.name.is_empty()), "a tool without a name");
+    Ok(Page { tools: answer.result.tools.len(), next: answer.result.next })
+}
+
 /// The data of each event, its lines joined.
 fn event_data(mut body: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     std::iter::from_fn(move || {

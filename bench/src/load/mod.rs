@@ -1,17 +1,22 @@
 //! The load generator: a closed loop, one call in flight a session, every answer checked.
 
 mod check;
+mod frames;
 mod histogram;
+pub(crate) mod idle;
+pub(crate) mod over;
+pub(crate) mod pipe;
 mod session;
 mod wire;
 
-pub(crate) use crate::load::session::{Era, Plan, Session};
+pub(crate) use crate::load::session::{Era, LIST, Over, Plan, Session};
 
 use crate::load::histogram::Histogram;
 use crate::process::{CpuTime, Memory, machine_busy_ns};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -39,15 +44,21 @@ pub(crate) struct LoadArgs {
     /// Protocol era to speak
     #[arg(long, value_enum, default_value = "legacy")]
     pub(crate) era: Era,
-    /// Tool to call: one whose name ends with `echo` or `blob`
+    /// Tool to call: one whose name ends with `echo` or `blob`; or `list`: the list of tools, all its pages
     #[arg(long, default_value = "echo")]
     pub(crate) tool: String,
     /// Calls a session before measuring starts
     #[arg(long, default_value_t = 50)]
     pub(crate) warmup: u64,
-    /// Length of the text that `blob` answers with
+    /// Length of the text that `blob` answers with; tools that `list` must show
     #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub(crate) payload: usize,
+    /// Call this program over its standard streams instead of an endpoint; sessions are calls in flight
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) stdio: Option<PathBuf>,
+    /// What carries the calls
+    #[arg(long, value_enum, default_value = "http1")]
+    pub(crate) over: Over,
     /// Report CPU and memory of this process and its descendants over the measured time
     #[arg(long, value_name = "NAME=PID", value_parser = watched)]
     pub(crate) watch: Vec<(String, u32)>,
@@ -58,7 +69,7 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|s| (0.05..=600.0).contains(s)).ok_or_else(|| "between 0.05 and 600 seconds".to_owned())
 }
 
-fn watched(text: &str) -> Result<(String, u32), String> {
+pub(crate) fn watched(text: &str) -> Result<(String, u32), String> {
     let (name, pid) = text.split_once('=').ok_or("NAME=PID is wanted")?;
     Ok((name.to_owned(), pid.parse().map_err(|_| format!("{pid} is no process id"))?))
 }
@@ -137,7 +148,7 @@ enum Until {
 pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<Measured> {
     let plan = Plan::new(&args.url, args.era, &args.tool, args.payload).await?;
     ensure!(
-        args.tool.ends_with("echo") || args.tool.ends_with("blob"),
+        args.tool.ends_with("echo") || args.tool.ends_with("blob") || args.tool == LIST,
         "--tool {}: not one this load can check",
         args.tool
     );

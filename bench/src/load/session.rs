@@ -1,6 +1,6 @@
 //! One client session: opened as its era asks, then calls of one tool, each with an id and a text of its own.
 
-use crate::load::check::{Expected, check};
+use crate::load::check::{Expected, check, page};
 use crate::load::wire::Wire;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
@@ -14,7 +14,9 @@ pub(crate) const ECHO_BYTES: usize = 64;
 /// The tag within it: `s`, five digits of the session, `-n`, ten of the call.
 const TAG_BYTES: usize = 18;
 /// Ids start here, so that all have the same number of digits and a request is only patched, never built.
-const FIRST_ID: u64 = 1_000_000_000;
+pub(crate) const FIRST_ID: u64 = 1_000_000_000;
+/// The name under which the list of tools is asked for instead of a call.
+pub(crate) const LIST: &str = "list";
 const LEGACY_REVISION: &str = "2025-11-25";
 const MODERN_REVISION: &str = "2026-07-28";
 
@@ -38,6 +40,29 @@ impl Era {
     }
 }
 
+/// What carries the calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Over {
+    /// HTTP/1.1
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS
+    Http2,
+    /// WebSocket, subprotocol `mcp`
+    Websocket,
+}
+
+impl Over {
+    /// As the command line names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+            Self::Websocket => "websocket",
+        }
+    }
+}
+
 /// Where and what to call.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -46,7 +71,7 @@ pub(crate) struct Plan {
     pub(crate) path: String,
     pub(crate) era: Era,
     pub(crate) tool: String,
-    /// The answer's text is so long: that of `echo`, or `blob`'s payload.
+    /// The answer's text is so long: that of `echo`, or `blob`'s payload. Of `list`: so many tools.
     pub(crate) text_bytes: usize,
 }
 
@@ -58,13 +83,13 @@ impl Plan {
         let to = lookup_host(authority).await.with_context(|| format!("{url}: no such host and port"))?.next();
         let to = to.with_context(|| format!("{url}: the host has no address"))?;
         ensure!(to.ip().is_loopback(), "{url}: load is only sent to loopback addresses, not to {}", to.ip());
-        let text_bytes = if tool.ends_with("blob") { payload } else { ECHO_BYTES };
+        let text_bytes = if tool.ends_with("blob") || tool == LIST { payload } else { ECHO_BYTES };
         let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
         Ok(Self { to, authority: authority.to_owned(), path, era, tool: tool.to_owned(), text_bytes })
     }
 
     /// A whole POST.
-    fn post(&self, headers: &str, body: &str) -> Vec<u8> {
+    pub(super) fn post(&self, headers: &str, body: &str) -> Vec<u8> {
         let Self { authority, path, .. } = self;
         let length = body.len();
         format!(
@@ -77,32 +102,50 @@ impl Plan {
     fn call_body(&self) -> String {
         let argument = if self.tool.ends_with("blob") { "tag" } else { "text" };
         let tag_bytes = if argument == "tag" { TAG_BYTES } else { ECHO_BYTES };
-        let meta = match self.era {
-            Era::Legacy => String::new(),
-            Era::Modern => format!(
-                r#","_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN_REVISION}","io.modelcontextprotocol/clientInfo":{{"name":"omni-bench","version":"{}"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}"#,
-                env!("CARGO_PKG_VERSION")
-            ),
-        };
+        let meta = self.meta();
+        if self.tool == LIST {
+            return self.page_body(FIRST_ID, None);
+        }
         let (tool, text) = (&self.tool, "x".repeat(tag_bytes));
         format!(
             r#"{{"jsonrpc":"2.0","id":{FIRST_ID},"method":"tools/call","params":{{"name":"{tool}","arguments":{{"{argument}":"{text}"}}{meta}}}}}"#
         )
     }
+
+    /// A request for one page of the list of tools.
+    pub(super) fn page_body(&self, id: u64, cursor: Option<&str>) -> String {
+        let cursor = cursor.map_or(String::new(), |cursor| format!(r#""cursor":"{cursor}""#));
+        let meta = self.meta();
+        let meta = if cursor.is_empty() { meta.trim_start_matches(',') } else { meta.as_str() };
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{{cursor}{meta}}}}}"#)
+    }
+
+    /// What 2026-07-28 says in each request, with a comma before it.
+    fn meta(&self) -> String {
+        match self.era {
+            Era::Legacy => String::new(),
+            Era::Modern => format!(
+                r#","_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN_REVISION}","io.modelcontextprotocol/clientInfo":{{"name":"omni-bench","version":"{}"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}"#,
+                env!("CARGO_PKG_VERSION")
+            ),
+        }
+    }
 }
 
 /// A session that is open.
 pub(crate) struct Session {
-    plan: Plan,
-    wire: Wire,
+    pub(super) plan: Plan,
+    pub(super) wire: Wire,
     /// The request, with the last call's id and tag in it.
     request: Vec<u8>,
+    /// Those that its era asks for in each request.
+    pub(super) headers: String,
     id_at: usize,
     tag_at: usize,
     sent_text_bytes: usize,
     number: usize,
-    calls: u64,
-    close: Option<Vec<u8>>,
+    pub(super) calls: u64,
+    pub(super) close: Option<Vec<u8>>,
 }
 
 impl Session {
@@ -111,6 +154,9 @@ impl Session {
         let mut wire = Wire::connect(plan.to).await?;
         let (headers, close) = match plan.era {
             Era::Legacy => initialize(plan, &mut wire).await?,
+            Era::Modern if plan.tool == LIST => {
+                (format!("mcp-protocol-version: {MODERN_REVISION}\r\nmcp-method: tools/list\r\n"), None)
+            }
             Era::Modern => (
                 format!(
                     "mcp-protocol-version: {MODERN_REVISION}\r\nmcp-method: tools/call\r\nmcp-name: {}\r\n",
@@ -120,16 +166,24 @@ impl Session {
             ),
         };
         let request = plan.post(&headers, &plan.call_body());
+        if plan.tool == LIST {
+            let plan = plan.clone();
+            let (id_at, tag_at, sent_text_bytes) = (0, 0, 0);
+            return Ok(Self { plan, wire, request, headers, id_at, tag_at, sent_text_bytes, number, calls: 0, close });
+        }
         let find = |what: &[u8]| memchr::memmem::rfind(&request, what).context("a request without its marks");
         let (id_at, tag_at) = (find(FIRST_ID.to_string().as_bytes())?, find(b":\"xxxx")? + 2);
         let sent_text_bytes = request[tag_at..].iter().take_while(|byte| **byte == b'x').count();
-        Ok(Self { plan: plan.clone(), wire, request, id_at, tag_at, sent_text_bytes, number, calls: 0, close })
+        Ok(Self { plan: plan.clone(), wire, request, headers, id_at, tag_at, sent_text_bytes, number, calls: 0, close })
     }
 
     /// One call; how long it took from the first byte sent to the last received. A wrong answer is an error.
     pub(crate) async fn call(&mut self) -> anyhow::Result<Duration> {
         self.calls += 1;
         let id = FIRST_ID + self.calls;
+        if self.plan.tool == LIST {
+            return self.list(id).await;
+        }
         digits(&mut self.request[self.id_at..self.id_at + 10], id);
         let tag = &mut self.request[self.tag_at..self.tag_at + TAG_BYTES];
         tag[0] = b's';
@@ -153,6 +207,26 @@ impl Session {
         if answer.closes {
             self.wire = Wire::connect(self.plan.to).await?;
         }
+        Ok(took)
+    }
+
+    /// The whole list of tools, page by page.
+    async fn list(&mut self, id: u64) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        let (mut seen, mut cursor) = (0, None);
+        loop {
+            let request = self.plan.post(&self.headers, &self.plan.page_body(id, cursor.as_deref()));
+            let answer = self.wire.exchange(&request).await?;
+            ensure!(answer.status == 200, "status {} for a list", answer.status);
+            let page = page(self.wire.body_of(&answer), answer.events, id)?;
+            seen += page.tools;
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let took = start.elapsed();
+        ensure!(seen == self.plan.text_bytes, "a list of {seen} tools, not {}", self.plan.text_bytes);
         Ok(took)
     }
 

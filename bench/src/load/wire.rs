@@ -42,8 +42,13 @@ impl Wire {
         Ok(Self { stream, raw: vec![0; BUFFER_BYTES], filled: 0, unchunked: Vec::new() })
     }
 
-    /// Sends a request and waits for the whole answer.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+    /// Sends a request and waits for the head of its answer: the status, and whether events follow. Nothing more is read.
+    pub(crate) async fn open(&mut self, request: &[u8]) -> anyhow::Result<(u16, bool)> {
+        let (head, _) = self.head(request).await?;
+        Ok((head.status, head.events))
+    }
+
+    async fn head(&mut self, request: &[u8]) -> anyhow::Result<(Head, usize)> {
         self.stream.write_all(request).await.context("sending the request")?;
         self.filled = 0;
         let head_len = loop {
@@ -53,7 +58,12 @@ impl Wire {
                 break seen + at + 4;
             }
         };
-        let head = Head::parse(&self.raw[..head_len])?;
+        Ok((Head::parse(&self.raw[..head_len])?, head_len))
+    }
+
+    /// Sends a request and waits for the whole answer.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+        let (head, head_len) = self.head(request).await?;
         let body = self.body(&head, head_len).await.context("reading the answer's body")?;
         Ok(Answer {
             status: head.status,

@@ -1,5 +1,7 @@
 //! The report of a run: `PERFORMANCE.md` and its charts, made from the results and from nothing else.
 
+mod beside;
+mod cells;
 mod chart;
 mod results;
 mod tables;

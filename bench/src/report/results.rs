@@ -1,5 +1,6 @@
 //! The rows of a run, read back, and what is asked of them: medians with ranges, and ratios inside blocks.
 
+use crate::load::idle::Idled;
 use crate::load::{Era, Measured};
 use crate::run::rows::{Row, Run, Start};
 use anyhow::Context;
@@ -48,6 +49,14 @@ pub(crate) struct Call {
     pub(crate) measured: Measured,
 }
 
+/// One measurement of a case.
+pub(crate) struct CaseRow {
+    pub(crate) case: String,
+    pub(crate) round: usize,
+    pub(crate) contender: String,
+    pub(crate) measured: Measured,
+}
+
 /// Everything a run has found.
 pub(crate) struct Results {
     pub(crate) run: Run,
@@ -55,6 +64,8 @@ pub(crate) struct Results {
     pub(crate) starts: Vec<Start>,
     pub(crate) calls: Vec<Call>,
     pub(crate) failed: Vec<(String, String)>,
+    pub(crate) cases: Vec<CaseRow>,
+    pub(crate) idles: Vec<(String, Idled)>,
     pub(crate) load_average_after: String,
     pub(crate) minutes: f64,
 }
@@ -74,14 +85,19 @@ impl Results {
     pub(crate) fn of(rows: Vec<Row>) -> anyhow::Result<Self> {
         let mut rows = rows.into_iter();
         let Some(Row::Run(run)) = rows.next() else { anyhow::bail!("the first row does not say what was run") };
-        let (absent, starts, calls, failed) = Default::default();
-        let mut results = Self { run, absent, starts, calls, failed, load_average_after: String::new(), minutes: 0.0 };
+        let (absent, starts, calls, failed, cases, idles) = Default::default();
+        let mut results =
+            Self { run, absent, starts, calls, failed, cases, idles, load_average_after: String::new(), minutes: 0.0 };
         for row in rows {
             match row {
                 Row::Run(_) => anyhow::bail!("the results of two runs in one file"),
                 Row::Absent { contender, era, why } => results.absent.push((contender, era, why)),
                 Row::Start(start) => results.starts.push(start),
                 Row::Call { block, contender, measured, .. } => results.calls.push(Call { block, contender, measured }),
+                Row::Case { case, round, contender, measured } => {
+                    results.cases.push(CaseRow { case, round, contender, measured });
+                }
+                Row::Idle { contender, idled } => results.idles.push((contender, idled)),
                 Row::Failed { contender, why, .. } => results.failed.push((contender, why)),
                 Row::End { load_average, minutes } => {
                     results.load_average_after = load_average;
@@ -143,6 +159,18 @@ impl Results {
             let other = self.of_contender(to, workload).find(|other| other.block == call.block)?;
             let (mine, theirs) = (figure(&call.measured)?, figure(&other.measured)?);
             (theirs > 0.0).then_some(mine / theirs)
+        }))
+    }
+
+    /// What the hub adds to the 99th percentile of calls without a gateway, as a multiple of what nginx adds.
+    pub(crate) fn added_p99(&self, workload: (Era, u32)) -> Option<Series> {
+        let of = |name: &'static str, block| {
+            let call = self.of_contender(name, workload).find(|call| call.block == block)?;
+            Some(call.measured.p99_us)
+        };
+        Series::of(self.of_contender("omni", workload).filter_map(|call| {
+            let (straight, nginx) = (of("direct", call.block)?, of("nginx", call.block)?);
+            (nginx > straight).then(|| (call.measured.p99_us - straight) / (nginx - straight))
         }))
     }
 

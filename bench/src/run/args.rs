@@ -16,6 +16,31 @@ pub(crate) enum Placement {
     Free,
 }
 
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Part {
+    /// Small calls, in blocks
+    Calls,
+    /// From start to first answer, and idle memory
+    Starts,
+    /// Answers that are event streams
+    Sse,
+    /// Answers of 64 KB
+    Blob,
+    /// Lists of 500 and of 10,000 tools
+    Lists,
+    /// Servers over stdio
+    Stdio,
+    /// Clients of one era, servers of the other
+    Cross,
+    /// Clients over HTTP/2
+    Http2,
+    /// Clients over WebSocket
+    Websocket,
+    /// 1,000 and 9,000 sessions that only hold a stream open
+    Idle,
+}
+
 /// `omni-bench run`
 #[derive(Args)]
 pub(crate) struct RunArgs {
@@ -31,8 +56,11 @@ pub(crate) struct RunArgs {
     /// Contenders to leave out
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) without: Vec<String>,
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) only: Vec<Part>,
     /// Rounds; a round is one block of each workload
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,
     /// Length of one measurement
     #[arg(long, value_parser = seconds, default_value = "3")]
@@ -76,6 +104,16 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// Whether a part is to be measured.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// Numbers of idle sessions.
+    pub(crate) fn idle_sessions(&self) -> Vec<u32> {
+        if self.quick { vec![1_000] } else { vec![1_000, 9_000] }
+    }
+
     /// Rounds, by what was asked.
     pub(crate) fn rounds_wanted(&self) -> usize {
         if self.quick { 1 } else { self.rounds as usize }

@@ -42,6 +42,23 @@ pub(crate) struct Site {
     pub(crate) era: Era,
     /// Its own; holds configuration, data and log.
     pub(crate) dir: PathBuf,
+    /// How many servers the hub has before it, and over what.
+    pub(crate) shape: Shape,
+}
+
+/// What stands behind the hub. Other gateways have the one upstream over HTTP.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// So many servers, all of them the one upstream.
+    pub(crate) servers: usize,
+    /// The server is a process of the hub's own.
+    pub(crate) stdio: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { servers: 1, stdio: false }
+    }
 }
 
 /// What a program prints when asked, first line; empty if it cannot be asked.

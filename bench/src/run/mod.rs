@@ -5,7 +5,10 @@
 //! machine for minutes slows both sides of a ratio.
 
 mod args;
+mod beside;
+pub(crate) mod cases;
 mod contenders;
+pub(crate) mod counted;
 mod gateway;
 mod launch;
 mod machine;
@@ -16,9 +19,9 @@ pub(crate) use crate::run::args::RunArgs;
 
 use crate::load::{Era, Measured};
 use crate::report;
-use crate::run::args::Placement;
+use crate::run::args::{Part, Placement};
 use crate::run::contenders::available;
-use crate::run::gateway::{Gateway, Route, Site};
+use crate::run::gateway::{Gateway, Route, Shape, Site};
 use crate::run::launch::{Launch, Launcher, Running, settle, start_here};
 use crate::run::rows::{Row, Run};
 use anyhow::{Context, bail, ensure};
@@ -85,6 +88,7 @@ fn say(line: &str) {
 }
 
 /// Something that can be called while the blocks run.
+#[derive(Clone)]
 struct Stand {
     name: &'static str,
     url: String,
@@ -92,6 +96,17 @@ struct Stand {
     /// The gateway's process; `direct` has none.
     pid: Option<u32>,
     eras: Vec<Era>,
+}
+
+impl Stand {
+    /// Without a gateway, or one that is named later.
+    fn straight(url: String, tool: &str, era: Era) -> Self {
+        Self { name: "direct", url, tool: tool.to_owned(), pid: None, eras: vec![era] }
+    }
+
+    fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
 }
 
 struct Orchestra<'a> {
@@ -110,17 +125,31 @@ impl Orchestra<'_> {
             self.leave_out(name, None, why)?;
         }
         let (upstream, upstream_process) = self.upstream().await?;
-        self.starts(&gateways, upstream).await?;
+        if self.args.wants(Part::Starts) {
+            self.starts(&gateways, upstream).await?;
+        }
+        if self.args.wants(Part::Calls) {
+            self.calls(&gateways, upstream, upstream_process.pid()).await?;
+        }
+        upstream_process.stop();
+        self.cases(&gateways).await?;
+        self.idle(&gateways).await?;
+        let minutes = begun.elapsed().as_secs_f64() / 60.0;
+        self.results.add(&Row::End { load_average: machine::load_average(), minutes })
+    }
 
+    /// The blocks: all gateways run side by side and are called in turn.
+    async fn calls(&mut self, gateways: &[Gateway], upstream: SocketAddr, upstream_pid: u32) -> anyhow::Result<()> {
         let mut running = Vec::new();
         let straight = Route { name: "direct", path: "/mcp", prefix: "" };
         let mut stands = vec![self.stand(&straight, upstream, None).await?];
-        for gateway in &gateways {
+        for gateway in gateways {
             let site = Site {
                 listen: start::free_address()?,
                 upstream,
                 era: self.args.sure_era(),
                 dir: self.dir.join(gateway.name),
+                shape: Shape::default(),
             };
             match start::start_for_good(&self.launcher, gateway, &site).await {
                 Ok(process) => {
@@ -132,11 +161,9 @@ impl Orchestra<'_> {
                 Err(error) => self.leave_out(gateway.name, None, format!("{error:#}"))?,
             }
         }
-        self.blocks(&stands, upstream_process.pid()).await?;
+        self.blocks(&stands, upstream_pid).await?;
         running.into_iter().for_each(Running::stop);
-        upstream_process.stop();
-        let minutes = begun.elapsed().as_secs_f64() / 60.0;
-        self.results.add(&Row::End { load_average: machine::load_average(), minutes })
+        Ok(())
     }
 
     fn surroundings(&self, gateways: &[Gateway], gateway_cpus: Option<&str>, load_cpus: Option<&str>) -> Run {
@@ -267,12 +294,22 @@ impl Orchestra<'_> {
     }
 
     async fn load(&self, stand: &Stand, era: Era, sessions: u32, upstream: u32) -> anyhow::Result<Measured> {
+        let watch = ["--watch".to_owned(), format!("upstream={upstream}")];
+        self.load_with(stand, (era, sessions), self.args.payload, &watch).await
+    }
+
+    async fn load_with(
+        &self,
+        stand: &Stand,
+        (era, sessions): (Era, u32),
+        payload: usize,
+        more: &[String],
+    ) -> anyhow::Result<Measured> {
         let mut command = Command::new(std::env::current_exe()?);
         let era = era.to_possible_value().context("an era without a name")?;
         command.args(["load", "--url", &stand.url, "--tool", &stand.tool, "--era", era.get_name()]);
         command.args(["--sessions", &sessions.to_string(), "--seconds", &self.args.seconds_wanted().to_string()]);
-        command.args(["--warmup", &self.args.warmup.to_string(), "--payload", &self.args.payload.to_string()]);
-        command.args(["--watch", &format!("upstream={upstream}")]);
+        command.args(["--warmup", &self.args.warmup.to_string(), "--payload", &payload.to_string()]).args(more);
         if let Some(pid) = stand.pid {
             command.args(["--watch", &format!("gateway={pid}")]);
         }

@@ -1,5 +1,6 @@
 //! The results of a run, one JSON line each: all that the report is made from.
 
+use crate::load::idle::Idled;
 use crate::load::{Era, Measured};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub(crate) enum Row {
         contender: String,
         measured: Measured,
     },
+    /// One measurement of a case beside the blocks.
+    Case { case: String, round: usize, contender: String, measured: Measured },
+    /// Sessions that only held a stream open.
+    Idle { contender: String, idled: Idled },
     /// A measurement that gave no figures.
     Failed { block: usize, contender: String, why: String },
     /// The run is over.

@@ -2,7 +2,7 @@
 
 use crate::load::{Era, Plan, Session};
 use crate::process::Memory;
-use crate::run::gateway::{Gateway, Route, Site};
+use crate::run::gateway::{Gateway, Route, Shape, Site};
 use crate::run::launch::{Launcher, Running};
 use crate::run::rows::Start;
 use anyhow::Context;
@@ -40,7 +40,18 @@ pub(crate) async fn first_call(
     patience: Duration,
 ) -> anyhow::Result<Duration> {
     // `blob`'s length does not matter here: the first call is always an echo.
-    let plan = Plan::new(url, era, tool, 0).await?;
+    first_answer(url, era, (tool, 0), since, patience).await
+}
+
+/// Tries a call, or a list, until it is answered well; the time since `since`.
+pub(crate) async fn first_answer(
+    url: &str,
+    era: Era,
+    (tool, payload): (&str, usize),
+    since: Instant,
+    patience: Duration,
+) -> anyhow::Result<Duration> {
+    let plan = Plan::new(url, era, tool, payload).await?;
     loop {
         let tried = timeout(TRY, async {
             let mut session = Session::open(&plan, 0).await?;
@@ -80,7 +91,7 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<Vec<Start>> {
     let mut starts = Vec::new();
     for warm in [false, true].into_iter().take(if gateway.has_data { 2 } else { 1 }) {
-        let site = Site { listen: free_address()?, upstream, era, dir: dir.to_owned() };
+        let site = Site { listen: free_address()?, upstream, era, dir: dir.to_owned(), shape: Shape::default() };
         fs::create_dir_all(&site.dir)?;
         let launch = (gateway.launch)(&site)?;
         let mut running = launcher.start(&launch, &site.dir.join("log"), true)?;

@@ -1,7 +1,7 @@
 //! The session eras (2025-03-26 to 2025-11-25) as the upstream speaks them: `initialize` mints a session, everything else names it.
 
 use crate::upstream::message::{Answered, Message, Refusal, answer_text};
-use crate::upstream::tools::{self, Tools};
+use crate::upstream::tools::Tools;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -62,6 +62,11 @@ pub(crate) fn answer(
         return initialize(sessions, message);
     }
     sessions.find(session)?;
+    in_session(tools, message, version)
+}
+
+/// Answers a message of a session that is open.
+pub(crate) fn in_session(tools: &Tools, message: &Message<'_>, version: Option<&str>) -> Result<Answered, Refusal> {
     if version.is_some_and(|version| !REVISIONS.contains(&version)) {
         return Err(Refusal::new(400, -32000, "Bad Request: unsupported MCP-Protocol-Version"));
     }
@@ -70,13 +75,13 @@ pub(crate) fn answer(
     }
     match message.method.as_ref() {
         "tools/call" => tools.answer(message, false),
-        "tools/list" => answer_text(message, &format!(r#"{{"tools":[{}]}}"#, tools::LIST)),
+        "tools/list" => answer_text(message, &format!(r#"{{"tools":[{}]}}"#, tools.list)),
         "ping" => answer_text(message, "{}"),
         _ => Err(Refusal::new(200, -32601, "Method not found")),
     }
 }
 
-fn initialize(sessions: &Sessions, message: &Message<'_>) -> Result<Answered, Refusal> {
+pub(crate) fn initialize(sessions: &Sessions, message: &Message<'_>) -> Result<Answered, Refusal> {
     let asked = message.params.as_ref().map_or("", |params| params.protocol_version.as_ref());
     let version = REVISIONS.iter().find(|known| **known == asked).unwrap_or(&REVISIONS[REVISIONS.len() - 1]);
     let result = format!(

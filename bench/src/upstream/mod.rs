@@ -7,6 +7,7 @@ mod body;
 mod legacy;
 mod message;
 mod modern;
+pub(crate) mod stdio;
 mod tools;
 
 use crate::upstream::body::ReplyBody;
@@ -41,8 +42,14 @@ pub(crate) enum Speaks {
 #[derive(Args)]
 pub(crate) struct UpstreamArgs {
     /// Address to listen at
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Answer on standard input and output instead
+    #[arg(long)]
+    pub(crate) stdio: bool,
+    /// Tools in the list, `echo` and `blob` among them
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(crate) tools: u32,
     /// Length of the text the tool `blob` answers with
     #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub(crate) payload: usize,
@@ -88,7 +95,7 @@ impl Upstream {
     pub(crate) fn new(args: &UpstreamArgs) -> Self {
         Self {
             sessions: legacy::Sessions::default(),
-            tools: tools::Tools::new(args.payload),
+            tools: tools::Tools::new(args.payload, args.tools as usize),
             sse: args.sse,
             speaks: args.era,
         }

@@ -1,7 +1,7 @@
 //! The stateless era (2026-07-28) as the upstream speaks it: every request says its revision, in `_meta` and in headers that must agree.
 
 use crate::upstream::message::{Answered, Message, Refusal, answer_text};
-use crate::upstream::tools::{self, Tools};
+use crate::upstream::tools::Tools;
 
 /// The one stateless revision there is.
 pub(crate) const REVISION: &str = "2026-07-28";
@@ -22,7 +22,7 @@ pub(crate) fn answer(tools: &Tools, message: &Message<'_>, headers: &Headers<'_>
     match message.method.as_ref() {
         "tools/call" => tools.answer(message, true),
         "tools/list" => {
-            let tools = tools::LIST;
+            let tools = &tools.list;
             let list = r#""resultType":"complete","ttlMs":3600000,"cacheScope":"public""#;
             answer_text(message, &format!(r#"{{"tools":[{tools}],{list}}}"#))
         }

@@ -2,8 +2,13 @@
 
 use crate::upstream::message::{Answered, Message, Params, Refusal, answer_with};
 
-/// `tools` of `tools/list`, the same in each era.
-pub(crate) const LIST: &str = concat!(
+/// Of the tools that only fill the list: with it each takes about 490 bytes.
+const SCHEMA: &str = concat!(
+    r#"{"type":"object","properties":{"path":{"type":"string","description":"a path below the root"},"#,
+    r#""limit":{"type":"integer","minimum":1,"description":"how many at most"},"deep":{"type":"boolean"}},"required":["path"]}"#
+);
+/// The two that can be called.
+const LIST: &str = concat!(
     r#"{"name":"echo","description":"Gives the text back","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}},"#,
     r#"{"name":"blob","description":"Gives a text of a set size back","inputSchema":{"type":"object","properties":{"tag":{"type":"string"}}}}"#
 );
@@ -11,12 +16,21 @@ pub(crate) const LIST: &str = concat!(
 /// What a call answers, made once: the filler of `blob`.
 pub(crate) struct Tools {
     filler: Vec<u8>,
+    /// `tools` of `tools/list`, the same in each era.
+    pub(crate) list: String,
 }
 
 impl Tools {
     /// `payload`: how long the text of `blob` is, in bytes.
-    pub(crate) fn new(payload: usize) -> Self {
-        Self { filler: (0..payload).map(|at| b"abcdefghijklmnopqrstuvwxyz012345"[at % 32]).collect() }
+    pub(crate) fn new(payload: usize, count: usize) -> Self {
+        let mut list = LIST.to_owned();
+        for number in 2..count {
+            let (schema, about) = (SCHEMA, "what it does, in as many words as a real server takes ".repeat(3));
+            list.push_str(&format!(
+                r#",{{"name":"tool_{number:05}","description":"Tool {number}: {about}","inputSchema":{schema}}}"#
+            ));
+        }
+        Self { filler: (0..payload).map(|at| b"abcdefghijklmnopqrstuvwxyz012345"[at % 32]).collect(), list }
     }
 
     /// Answers `tools/call`, with `resultType` where the era has it.

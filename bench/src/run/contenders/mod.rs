@@ -2,7 +2,7 @@
 
 mod mcp_proxy;
 mod nginx;
-mod omni;
+pub(crate) mod omni;
 mod rawproxy;
 
 use crate::run::args::RunArgs;

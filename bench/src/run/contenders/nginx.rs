@@ -40,7 +40,7 @@ fn configuration(site: &Site) -> String {
         .collect();
     format!(
         "{user}daemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\nerror_log stderr error;\n\
-         events {{ worker_connections 4096; }}\n\
+         events {{ worker_connections 20000; }}\n\
          http {{\n{temporary}  access_log off;\n  tcp_nodelay on;\n  keepalive_timeout 3600s;\n  keepalive_requests 1000000000;\n\
          \x20 client_max_body_size 64m;\n\
          \x20 upstream bench {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; keepalive_timeout 3600s; }}\n\

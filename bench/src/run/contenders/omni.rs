@@ -1,6 +1,6 @@
 //! The hub, called both through one server's endpoint and through the endpoint of all servers.
 
-use crate::run::gateway::{Gateway, Route, says};
+use crate::run::gateway::{Gateway, Route, Site, says};
 use crate::run::launch::Launch;
 use anyhow::Context;
 use std::fs;
@@ -18,12 +18,26 @@ pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
         ],
         launch: Box::new(move |site| {
             let file = site.dir.join("omni.yaml");
-            let text = format!("auth: {{ mode: none }}\nservers:\n  bench:\n    url: http://{}/mcp\n", site.upstream);
-            fs::write(&file, text).context("cannot write omni.yaml")?;
+            fs::write(&file, configuration(site)?).context("cannot write omni.yaml")?;
             let (listen, file) = (site.listen.to_string(), file.display().to_string());
             let data = site.dir.join("data").display().to_string();
             Ok(Launch::new(&program, &["serve", "--listen", &listen, "--config", &file, "--data-dir", &data]))
         }),
         has_data: true,
     })
+}
+
+/// More connections and sessions than by default are let in, for the measurements of idle ones.
+fn configuration(site: &Site) -> anyhow::Result<String> {
+    let mut text = String::from("auth: { mode: none }\ngateway:\n  connections_max: 20000\n  sessions_max: 20000\nservers:\n");
+    for number in 0..site.shape.servers {
+        let name = if site.shape.servers == 1 { "bench".to_owned() } else { format!("bench{number:03}") };
+        if site.shape.stdio {
+            let own = std::env::current_exe()?;
+            text.push_str(&format!("  {name}:\n    command: {}\n    args: [upstream, --stdio]\n", own.display()));
+        } else {
+            text.push_str(&format!("  {name}:\n    url: http://{}/mcp\n", site.upstream));
+        }
+    }
+    Ok(text)
 }
