@@ -6,25 +6,26 @@ mod head;
 mod tests;
 
 use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 
 use crate::http1::chunks::Piece;
-use crate::http1::head::take_head;
+use crate::http1::head::Heads;
 pub(crate) use crate::http1::head::{Framing, Head};
 use crate::stream::Stream;
 
-/// Room made before a read.
+/// Bytes that are read at a time. They are read into the stack, so that what is kept of them is as long as they are.
 const READ_BYTES: usize = 8 * 1024;
 /// Room made before a read in the middle of a body that is longer than that.
 const READ_BODY_BYTES: usize = 64 * 1024;
 /// A body up to this size is copied behind its head; a longer one is written from where it is.
 const COPIED_BODY_MAX: usize = 16 * 1024;
-/// What an idle connection keeps of the memory it wrote from.
-const OUTBOX_KEPT_MAX: usize = 4 * 1024;
+/// What an idle connection keeps of the memory it wrote from, and of that it read into.
+const KEPT_BYTES_MAX: usize = 4 * 1024;
 /// Answers of status 1xx before the real one.
 const INFORMATIONAL_MAX: usize = 16;
 /// Room made at once for a body whose length is known.
@@ -36,6 +37,7 @@ pub(crate) struct Http1 {
     io: Stream,
     inbox: BytesMut,
     outbox: Vec<u8>,
+    heads: Heads,
 }
 
 /// Why there is no answer.
@@ -56,7 +58,7 @@ enum Sent {
 
 impl Http1 {
     pub(crate) fn new(io: Stream) -> Self {
-        Self { io, inbox: BytesMut::new(), outbox: Vec::new() }
+        Self { io, inbox: BytesMut::new(), outbox: Vec::new(), heads: Heads::default() }
     }
 
     /// Whether it can serve the next request: the server has neither closed it nor said anything unasked.
@@ -80,7 +82,7 @@ impl Http1 {
         };
         let mut count = 0;
         let sent = std::future::poll_fn(|cx| self.poll_send(cx, &mut count, apart)).await;
-        if self.outbox.capacity() > OUTBOX_KEPT_MAX {
+        if self.outbox.capacity() > KEPT_BYTES_MAX {
             self.outbox = Vec::new();
         }
         let whole = match sent {
@@ -128,14 +130,21 @@ impl Http1 {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<std::io::Result<usize>> {
-        self.inbox.reserve(room);
-        pin!(self.io.read_buf(&mut self.inbox)).poll(cx)
+        if room > READ_BYTES {
+            self.inbox.reserve(room);
+            return pin!(self.io.read_buf(&mut self.inbox)).poll(cx);
+        }
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut came = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut came))?;
+        self.inbox.extend_from_slice(came.filled());
+        Poll::Ready(Ok(came.filled().len()))
     }
 
     async fn head(&mut self) -> Result<Head, String> {
         let mut informational = 0;
         loop {
-            if let Some(head) = if self.inbox.is_empty() { None } else { take_head(&mut self.inbox)? } {
+            if let Some(head) = self.heads.take(&mut self.inbox)? {
                 if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
                     return Err("it changed the protocol unasked".to_owned());
                 }
@@ -194,16 +203,26 @@ impl Http1 {
         }
     }
 
+    fn shrink(&mut self) {
+        if self.inbox.is_empty() && self.inbox.capacity() > KEPT_BYTES_MAX {
+            self.inbox = BytesMut::new();
+        }
+    }
+
     /// Reads a body of `length` bytes into one piece of memory.
     pub(crate) async fn whole(&mut self, length: u64) -> Result<Bytes, String> {
         let wanted = usize::try_from(length).map_err(|_| "its answer is too long".to_owned())?;
         if self.inbox.len() >= wanted {
-            return Ok(self.inbox.split_to(wanted).freeze());
+            let body = Bytes::copy_from_slice(&self.inbox[..wanted]);
+            self.inbox.advance(wanted);
+            self.shrink();
+            return Ok(body);
         }
         // The length is what the server says: room is made for what comes, not for all it announces.
         let mut body = BytesMut::with_capacity(usize::try_from(length.min(BODY_AT_ONCE_MAX)).unwrap_or(READ_BYTES));
         body.extend_from_slice(&self.inbox);
         self.inbox.clear();
+        self.shrink();
         while body.len() < wanted {
             let room = body.capacity() - body.len();
             if room == 0 {

@@ -29,7 +29,8 @@ pub(crate) fn gateway(program: Option<&Path>) -> anyhow::Result<Gateway> {
 
 /// More connections and sessions than by default are let in, for the measurements of idle ones.
 fn configuration(site: &Site) -> anyhow::Result<String> {
-    let mut text = String::from("auth: { mode: none }\ngateway:\n  connections_max: 20000\n  sessions_max: 20000\nservers:\n");
+    let mut text =
+        String::from("auth: { mode: none }\ngateway:\n  connections_max: 20000\n  sessions_max: 20000\nservers:\n");
     for number in 0..site.shape.servers {
         let name = if site.shape.servers == 1 { "bench".to_owned() } else { format!("bench{number:03}") };
         if site.shape.stdio {

@@ -1,14 +1,16 @@
 //! One connection: TLS where it is configured, HTTP/1.1 or HTTP/2 by ALPN or first bytes, each with deadlines that fire.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::request::Parts;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,6 +20,8 @@ use tokio::sync::watch;
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
 use crate::http::guest::Guest;
+use crate::http::http1::{self, Handed};
+use crate::http::incoming::RequestBody;
 use crate::http::pace::{Budget, Paced, give_up_after};
 use crate::http::shared::Shared;
 use crate::http::streams::Streams;
@@ -44,6 +48,9 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// An idle HTTP/2 connection is asked for a sign of life this often, and closed when it gives none.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 
+/// How a connection ended.
+type Served = Result<(), Box<dyn Error + Send + Sync>>;
+
 pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Shared>) {
     // Small messages must not wait for larger ones to come.
     let _unsupported = stream.set_nodelay(true);
@@ -54,7 +61,7 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Sh
         Some(tls) => Box::pin(serve_tls(&tls, stream, shared)).await,
         None => match tokio::time::timeout(patience, is_http2(&stream)).await {
             // hyper's own sniffing has no deadline, so the first bytes are looked at here. Boxed for the same reason.
-            Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await,
+            Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await.map_err(Into::into),
             Ok(Ok(false)) => serve_http1(stream, shared).await,
             Ok(Err(_)) | Err(_) => return,
         },
@@ -64,11 +71,11 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Sh
     }
 }
 
-async fn serve_tls(tls: &Tls, stream: TcpStream, shared: Arc<Shared>) -> hyper::Result<()> {
+async fn serve_tls(tls: &Tls, stream: TcpStream, shared: Arc<Shared>) -> Served {
     let Some(Handshake { stream, http2 }) = tls.accept(stream, shared.limits.header_timeout).await else {
         return Ok(());
     };
-    if http2 { serve_http2(stream, shared).await } else { serve_http1(stream, shared).await }
+    if http2 { Ok(serve_http2(stream, shared).await?) } else { serve_http1(stream, shared).await }
 }
 
 async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
@@ -88,19 +95,35 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_http1<S>(stream: S, shared: Arc<Shared>) -> hyper::Result<()>
+async fn serve_http1<S>(stream: S, shared: Arc<Shared>) -> Served
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let guest = Arc::new(Guest::new(shared, None));
-    let connection = http1::Builder::new()
+    let (limits, stopping) = (&guest.shared.limits, guest.shared.stopping.clone());
+    let stream = Paced::new(stream, limits.header_timeout, ());
+    let asked = Arc::clone(&guest);
+    let plain = move |head: Arc<Parts>, body| {
+        let guest = Arc::clone(&asked);
+        async move { answer(&guest, &head, body).await }
+    };
+    match http1::serve(stream, limits, stopping, plain).await? {
+        None => Ok(()),
+        // Boxed: what it needs is not carried by the many that go on plain.
+        Some(handed) => Ok(Box::pin(hand_over(handed, Arc::clone(&guest))).await?),
+    }
+}
+
+/// Goes on with a connection on which a request came that is not plain.
+async fn hand_over<S>(handed: Handed<Paced<S, ()>>, guest: Arc<Guest>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(guest.shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(
-            TokioIo::new(Paced::new(stream, guest.shared.limits.header_timeout, ())),
-            service(Arc::clone(&guest)),
-        )
+        .serve_connection(TokioIo::new(handed.stream.ahead(handed.ahead)), service(Arc::clone(&guest)))
         .with_upgrades();
     until_stopped(connection, |its| its.graceful_shutdown(), guest.shared.stopping.clone()).await?;
     if let Some(seat) = guest.take_seat() {
@@ -122,7 +145,7 @@ where
     let service = service_fn(move |request| {
         let (guest, turn) = (Arc::clone(&its), turns.begin());
         guest.used(HEADER_BYTES_MAX);
-        async move { Ok::<_, Infallible>(answer(&guest, request).await.map(|body| turn.answer(body))) }
+        async move { Ok::<_, Infallible>(ask(&guest, request).await.map(|body| turn.answer(body))) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -188,6 +211,12 @@ async fn until_stopped<C: Future<Output = hyper::Result<()>>>(
     connection.await
 }
 
+async fn ask(guest: &Guest, mut request: http::Request<Incoming>) -> http::Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (head, body) = request.into_parts();
+    answer(guest, &head, RequestBody::Coming(body, upgrade)).await
+}
+
 fn service(
     guest: Arc<Guest>,
 ) -> impl hyper::service::Service<
@@ -198,6 +227,6 @@ fn service(
 > {
     service_fn(move |request| {
         let guest = Arc::clone(&guest);
-        async move { Ok(answer(&guest, request).await) }
+        async move { Ok(ask(&guest, request).await) }
     })
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{Version, decode_value, header_names};
@@ -12,7 +12,7 @@ use omni_protocol::{Version, decode_value, header_names};
 use crate::health;
 use crate::http::body::Body;
 use crate::http::guest::Guest;
-use crate::http::incoming;
+use crate::http::incoming::{self, RequestBody};
 use crate::http::login;
 use crate::http::reply::{Setting, json, not_allowed, refuse, render, text};
 use crate::http::resumable;
@@ -30,21 +30,21 @@ const ACCEPT_BOTH: &[u8] = b"application/json, text/event-stream";
 const FORWARDED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// Answers one request.
-pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Response<Body> {
     let shared = &guest.shared;
-    if let Some(why) = shared.door.refuses(request.uri().authority(), request.headers()) {
+    if let Some(why) = shared.door.refuses(head.uri.authority(), &head.headers) {
         return refuse(StatusCode::FORBIDDEN, &why);
     }
-    let path = request.uri().path();
+    let path = head.uri.path();
     match path {
-        "/healthz" => return probe(request.method(), || text(StatusCode::OK, "ok\n")),
+        "/healthz" => return probe(&head.method, || text(StatusCode::OK, "ok\n")),
         "/readyz" => {
-            return probe(request.method(), || json(StatusCode::OK, health::ready(&shared.hub).into()));
+            return probe(&head.method, || json(StatusCode::OK, health::ready(&shared.hub).into()));
         }
         _ => {}
     }
     if let Some(resource) = path.strip_prefix(login::METADATA) {
-        return probe(request.method(), || login::metadata(shared, request.headers(), resource));
+        return probe(&head.method, || login::metadata(shared, &head.headers, resource));
     }
     let (is_sse, rest) = match (path.strip_prefix("/mcp"), path.strip_prefix("/sse")) {
         (Some(rest), _) => (false, rest),
@@ -52,22 +52,22 @@ pub(crate) async fn answer(guest: &Guest, request: Request<Incoming>) -> Respons
         (None, None) => return refuse(StatusCode::NOT_FOUND, "nothing is here; the MCP endpoint is /mcp"),
     };
     // Before anything is said of what is there, and before the body is read.
-    let sender = match login::sender(shared, request.method(), request.headers(), path).await {
+    let sender = match login::sender(shared, &head.method, &head.headers, path).await {
         Ok(sender) => sender,
         Err(refusal) => return *refusal,
     };
     let Some(scope) = scope_of(shared, rest) else {
         return refuse(StatusCode::NOT_FOUND, "there is no server of that name; all of them are at /mcp");
     };
-    match *request.method() {
-        Method::GET if is_sse => sse::open(shared, scope, sender, request.headers()),
-        Method::POST if is_sse => sse::take(guest, &scope, sender, request).await,
+    match head.method {
+        Method::GET if is_sse => sse::open(shared, scope, sender, &head.headers),
+        Method::POST if is_sse => sse::take(guest, &scope, sender, head, body).await,
         _ if is_sse => not_allowed("GET, POST"),
         // Boxed: a connection holds the room for its request as long as it lives, also while it only listens.
-        Method::POST => Box::pin(post(guest, scope, sender, request)).await,
-        Method::GET if websocket::is_wanted(request.headers()) => websocket::open(guest, scope, sender, request),
-        Method::GET => get(shared, &scope, sender, request.headers()),
-        Method::DELETE => delete(shared, &scope, &sender, request.headers()),
+        Method::POST => Box::pin(post(guest, scope, sender, head, body)).await,
+        Method::GET if websocket::is_wanted(&head.headers) => websocket::open(guest, scope, sender, head, body),
+        Method::GET => get(shared, &scope, sender, &head.headers),
+        Method::DELETE => delete(shared, &scope, &sender, &head.headers),
         _ => not_allowed("GET, POST, DELETE"),
     }
 }
@@ -85,9 +85,8 @@ fn probe(method: &Method, answer: impl FnOnce() -> Response<Body>) -> Response<B
     if matches!(*method, Method::GET | Method::HEAD) { answer() } else { not_allowed("GET, HEAD") }
 }
 
-async fn post(guest: &Guest, scope: Scope, sender: Identified, request: Request<Incoming>) -> Response<Body> {
+async fn post(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, body: RequestBody) -> Response<Body> {
     let shared = &guest.shared;
-    let (head, body) = request.into_parts();
     if let Some(refusal) = wrong_media(&head.headers) {
         return refusal;
     }

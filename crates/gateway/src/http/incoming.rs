@@ -1,9 +1,13 @@
 //! What a request says of its body and of the answers it takes; the body itself, within bounds of size and time.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 
 use crate::http::body::Body;
 use crate::http::guest::Guest;
@@ -22,17 +26,76 @@ pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
     accepts.flat_map(|v| v.split(',')).any(|range| range.trim().starts_with("text/event-stream"))
 }
 
+/// The body of a request.
+pub(crate) enum RequestBody {
+    /// It came with the head, and is within its bounds.
+    Whole(Bytes),
+    /// It is on its way, and within its bounds.
+    Awaited(Awaited),
+    /// It comes, and what may come of the connection then.
+    Coming(Incoming, OnUpgrade),
+}
+
+/// A body that the connection reads, in the task in which it is awaited, once it is asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Awaited(Arc<Mutex<Slot>>);
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Unasked,
+    Asked,
+    There(Bytes),
+}
+
+impl Awaited {
+    /// Whether somebody waits for it.
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(*self.lock(), Slot::Asked)
+    }
+
+    /// Whoever waits for it finds it there; the giver asks them next.
+    pub(crate) fn give(&self, body: Bytes) {
+        *self.lock() = Slot::There(body);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body, when it has come.
+    pub(crate) async fn body(&self) -> Bytes {
+        std::future::poll_fn(|_| match &mut *self.lock() {
+            Slot::There(body) => Poll::Ready(std::mem::take(body)),
+            slot => {
+                *slot = Slot::Asked;
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
 /// Reads the whole of `body`, or says why not.
-pub(crate) async fn read(body: Incoming, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
+pub(crate) async fn read(body: RequestBody, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
     let limits = &guest.shared.limits;
-    match tokio::time::timeout(limits.body_timeout, collect(body, limits.body_bytes_max, guest)).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let mut response = refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            Err(Box::new(response))
+    match body {
+        RequestBody::Whole(body) => Ok(body),
+        RequestBody::Awaited(body) => {
+            tokio::time::timeout(limits.body_timeout, body.body()).await.map_err(|_| too_slow())
+        }
+        RequestBody::Coming(body, _) => {
+            let coming = Box::pin(collect(body, limits.body_bytes_max, guest));
+            tokio::time::timeout(limits.body_timeout, coming).await.unwrap_or_else(|_| Err(too_slow()))
         }
     }
+}
+
+/// What comes of the body later would be taken for a request.
+fn too_slow() -> Box<Response<Body>> {
+    let mut response = refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Box::new(response)
 }
 
 async fn collect(mut body: Incoming, bytes_max: usize, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {

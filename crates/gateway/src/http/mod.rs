@@ -9,6 +9,7 @@ mod endpoint;
 mod gateway;
 mod guest;
 mod held;
+mod http1;
 mod incoming;
 mod login;
 mod pace;

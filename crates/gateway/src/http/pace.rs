@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -60,6 +61,8 @@ pub(crate) struct Paced<S, B> {
     /// Runs while the client takes nothing of what there is for it.
     stalled: Option<Pin<Box<Sleep>>>,
     budget: B,
+    /// Bytes that were read already, for a reader that begins there.
+    ahead: Bytes,
 }
 
 /// What counts the bytes that come.
@@ -89,7 +92,12 @@ pub(crate) fn give_up_after(stream: &TcpStream, patience: Duration) {
 impl<S, B> Paced<S, B> {
     /// `stream`, given up when its client takes nothing for `patience`.
     pub(crate) fn new(stream: S, patience: Duration, budget: B) -> Self {
-        Self { stream, patience, stalled: None, budget }
+        Self { stream, patience, stalled: None, budget, ahead: Bytes::new() }
+    }
+
+    /// The same, read from `bytes` on, which came before what comes.
+    pub(crate) fn ahead(self, bytes: Bytes) -> Self {
+        Self { ahead: bytes, ..self }
     }
 
     fn written<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -106,6 +114,11 @@ impl<S, B> Paced<S, B> {
 
 impl<S: AsyncRead + Unpin, B: Counts> AsyncRead for Paced<S, B> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let some = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(some));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if self.budget.read(buf.filled().len() - before) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
 use omni_hub::{Identified, Scope, Sessions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -14,7 +14,7 @@ use crate::conversation::Conversation;
 use crate::http::body::{Body, Next, Source};
 use crate::http::channels::{Message, Place};
 use crate::http::guest::Guest;
-use crate::http::incoming;
+use crate::http::incoming::{self, RequestBody};
 use crate::http::reply::{COMMENT, event, events, in_time, not_allowed, refuse, text};
 use crate::http::shared::Shared;
 
@@ -78,10 +78,11 @@ pub(crate) async fn take(
     guest: &Guest,
     scope: &Scope,
     sender: Identified,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: RequestBody,
 ) -> Response<Body> {
     let shared = &guest.shared;
-    let query = request.uri().query().unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
     let id = query.split('&').find_map(|member| member.strip_prefix(SESSION_MEMBER));
     let Some(id) = id else {
         // A client that tries Streamable HTTP first learns that it has to open a stream here.
@@ -90,10 +91,10 @@ pub(crate) async fn take(
     let Some(inbox) = shared.channels.find(id, scope, sender.principal()) else {
         return refuse(StatusCode::NOT_FOUND, "there is no such session, or not any more: open a stream again");
     };
-    if !incoming::is_json(request.headers()) {
+    if !incoming::is_json(&head.headers) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json");
     }
-    let body = match incoming::read(request.into_body(), guest).await {
+    let body = match incoming::read(body, guest).await {
         Ok(body) => body,
         Err(refusal) => return *refusal,
     };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use omni_hub::{Identified, Scope};
@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::conversation::Conversation;
 use crate::http::body::Body;
 use crate::http::guest::{Guest, Seat};
+use crate::http::incoming::RequestBody;
 use crate::http::reply::{refuse, text};
 use crate::http::shared::Shared;
 
@@ -60,9 +61,12 @@ fn lists(headers: &HeaderMap, name: header::HeaderName, wanted: &str) -> bool {
 }
 
 /// Answers the upgrade. Host and Origin were checked before: browsers ask nobody whether a page may open a WebSocket.
-pub(crate) fn open(guest: &Guest, scope: Scope, sender: Identified, mut request: Request<Incoming>) -> Response<Body> {
-    let headers = request.headers();
-    if request.version() != Version::HTTP_11 || !lists(headers, header::CONNECTION, "upgrade") {
+pub(crate) fn open(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, body: RequestBody) -> Response<Body> {
+    let headers = &head.headers;
+    let RequestBody::Coming(_, upgrade) = body else {
+        return refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with a request without a body");
+    };
+    if head.version != Version::HTTP_11 || !lists(headers, header::CONNECTION, "upgrade") {
         return refuse(StatusCode::BAD_REQUEST, "a WebSocket begins with HTTP/1.1 and `Connection: Upgrade`");
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != WEBSOCKET_VERSION) {
@@ -79,7 +83,7 @@ pub(crate) fn open(guest: &Guest, scope: Scope, sender: Identified, mut request:
     let Some(accept) = accept else {
         return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in Base64");
     };
-    guest.seat(Seat { upgrade: hyper::upgrade::on(&mut request), scope, sender });
+    guest.seat(Seat { upgrade, scope, sender });
     let mut response = text(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);

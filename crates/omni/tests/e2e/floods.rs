@@ -284,6 +284,7 @@ async fn tool_3_disconnect_at_every_point_of_a_call() {
     let config = json!({ "servers": { "p": puppet.entry() }, "gateway": { "resume_window_s": 1 } });
     let hub = Hub::configured(config);
     hub.awake().await;
+    let mut kept = Vec::new();
     for era in Era::BOTH {
         let client = Client::open(&hub, "/mcp", era).await;
         let whole = call_bytes(&client);
@@ -304,6 +305,8 @@ async fn tool_3_disconnect_at_every_point_of_a_call() {
             }
             drop(stream);
             call.until_cancelled().await;
+            // Its stream stays: one that ends before its call is cancelled would be a broken server.
+            kept.push(call);
         }
     }
     // Ids of two sessions may meet, so that the last of these calls can look cancelled before it is: the number tells.
