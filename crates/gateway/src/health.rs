@@ -1,6 +1,6 @@
 //! Health: `/healthz` says that the process answers, `/readyz` that it can serve, with each server's state (DIAG-4).
 
-use omni_hub::{Hub, Scope, ServerState, ServerStatus};
+use omni_hub::{Counted, Hub, Scope, ServerState, ServerStatus};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -10,6 +10,8 @@ struct Ready {
     calls: usize,
     /// Calls that wait for what their servers asked of their clients.
     waiting_for_input: usize,
+    /// What was seen out of the ordinary since the hub started (SMET-3).
+    anomalies: Counted,
     servers: Vec<ServerStatus>,
 }
 
@@ -19,6 +21,6 @@ pub(crate) fn ready(hub: &Hub) -> String {
     let failing = servers.iter().any(|s| s.state == ServerState::Failing);
     let status = if failing { "degraded" } else { "ready" };
     let (sessions, calls, waiting_for_input) = (hub.sessions().len(), hub.calls_in_flight(), hub.parked());
-    serde_json::to_string(&Ready { status, sessions, calls, waiting_for_input, servers })
+    serde_json::to_string(&Ready { status, sessions, calls, waiting_for_input, anomalies: hub.counted(), servers })
         .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
 }

@@ -9,7 +9,7 @@ use crate::Hub;
 use crate::flow;
 use crate::record::CallRecord;
 use crate::reply::Reply;
-use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, validate};
+use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, told, validate};
 
 /// Answers one message.
 ///
@@ -47,10 +47,11 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
         }
         Err(fault) => {
             record.close(Some(&fault));
-            if let Some(told) = tool_error(&fault, id.as_deref(), version) {
-                return Reply::Answer(Box::new(told));
+            if let Some(answer) = tool_error(&fault, id.as_deref(), version) {
+                return Reply::Answer(Box::new(answer));
             }
-            Reply::Failed { fault, id, version }
+            let asked = std::str::from_utf8(&body).unwrap_or_default();
+            Reply::Failed { fault: told(hub, fault, asked), id, version }
         }
     }
 }

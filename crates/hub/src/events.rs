@@ -12,6 +12,7 @@ use omni_types::ServerName;
 use crate::Hub;
 use crate::scope::Scope;
 use crate::session::Session;
+use crate::stage::leave;
 use crate::subscriptions::with_uri;
 
 /// Between two rounds of closing what is idle.
@@ -84,7 +85,10 @@ impl Audience for Ear {
 
 fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message: &Message) {
     if message.method() != Some(&Method::ResourceUpdated) {
-        return session.outbox.line(message.bytes());
+        return match leave(hub, server.as_str(), message.bytes().clone()) {
+            Ok(message) => session.outbox.line(&message),
+            Err(fault) => tracing::warn!(%server, %fault, "a message is not sent on"),
+        };
     }
     // A resource that the client did not subscribe to, on a link that is its own.
     let snapshot = hub.snapshot();

@@ -126,6 +126,12 @@ impl Hub {
         self.snapshot.load_full()
     }
 
+    /// What was seen out of the ordinary in messages since the hub started.
+    #[must_use]
+    pub fn counted(&self) -> omni_screen::Counted {
+        self.screen().counts().now()
+    }
+
     /// What is checked of messages, by the configuration in force.
     pub(crate) fn screen(&self) -> Arc<omni_screen::Screen> {
         Arc::clone(self.snapshot.load().screen())

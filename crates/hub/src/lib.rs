@@ -39,6 +39,7 @@ pub use limits::Limits;
 pub use listening::ListenStream;
 pub use omni_auth::{Bases, Credentials, Identified, Refusal, RefusalKind};
 pub use omni_proxy::{ServerState, ServerStatus};
+pub use omni_screen::Counted;
 pub use outbox::Outbox;
 pub use reply::Reply;
 pub use scope::Scope;

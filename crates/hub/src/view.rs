@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use omni_auth::{Access, Action, Decision, Policy};
-use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, qualified_name, split_hub_uri, split_qualified};
+use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, member, qualified_name, split_hub_uri, split_qualified};
 use omni_proxy::{Catalog, Profile, Server};
+use omni_screen::{Described, Screen};
 use omni_types::Principal;
 
 use crate::apps::rewrite_interface;
@@ -63,6 +64,7 @@ pub(crate) struct Found {
 
 /// For whom a view is made.
 struct Reader<'a> {
+    screen: &'a Screen,
     policy: &'a Policy,
     scope: &'a Scope,
     principal: &'a Principal,
@@ -93,7 +95,7 @@ impl View {
             servers,
         };
         let mut texts: [Vec<String>; 4] = Default::default();
-        let reader = Reader { policy: snapshot.policy(), scope, principal };
+        let reader = Reader { screen: snapshot.screen(), policy: snapshot.policy(), scope, principal };
         for at in 0..view.servers.len() {
             let state = view.servers[at].catalog_now(profile);
             let name = view.servers[at].name().clone();
@@ -117,7 +119,7 @@ impl View {
     }
 
     fn add(&mut self, reader: &Reader<'_>, at: usize, catalog: &Catalog, texts: &mut [Vec<String>; 4]) {
-        let Reader { policy, scope, principal } = *reader;
+        let Reader { screen, policy, scope, principal } = *reader;
         let server = self.servers[at].name().clone();
         for (kind, texts) in ListKind::ALL.into_iter().zip(texts) {
             let list = catalog.list(kind);
@@ -128,6 +130,16 @@ impl View {
                 if policy.decide(&access) != Decision::Allow {
                     continue;
                 }
+                // What servers say of what they offer is read by people and models: no hidden words in it, no name of two faces.
+                let Some(described) = screen.described(&item.key, &item.text) else {
+                    tracing::warn!(server = %server, item = ?item.key, "not shown: its name or text holds dangerous characters");
+                    continue;
+                };
+                let (text, key_range) = match &described {
+                    Described::AsItIs => (&*item.text, Some(item.key_range.clone())),
+                    Described::Changed(text) => (text.as_str(), None),
+                };
+                let key_range = key_range.or_else(|| key_place(kind, text)).unwrap_or(0..0);
                 let shown = self.shown(scope, kind, server.as_str(), &item.key);
                 let place = Place { server: at, name: item.key.clone() };
                 if !self.index(kind, &shown, place) {
@@ -135,14 +147,11 @@ impl View {
                     continue;
                 }
                 texts.push(if shown == item.key {
-                    item.text.to_string()
+                    text.to_owned()
                 } else {
                     let mut splice = Splice::new();
-                    splice.replace(
-                        item.key_range.clone(),
-                        serde_json::Value::from(shown.as_str()).to_string().into_bytes(),
-                    );
-                    String::from_utf8(splice.apply(item.text.as_bytes())).unwrap_or_default()
+                    splice.replace(key_range, serde_json::Value::from(shown.as_str()).to_string().into_bytes());
+                    String::from_utf8(splice.apply(text.as_bytes())).unwrap_or_default()
                 });
                 self.lists[kind.index()].keys.push(shown);
             }
@@ -280,6 +289,18 @@ impl View {
             _ => Some(hub_uri(server.name().as_str(), uri)),
         }
     }
+}
+
+/// Where the name or URI of an item lies in its text.
+fn key_place(kind: ListKind, text: &str) -> Option<std::ops::Range<usize>> {
+    let name = match kind {
+        ListKind::Tools | ListKind::Prompts => "name",
+        ListKind::Resources => "uri",
+        ListKind::Templates => "uriTemplate",
+    };
+    let found = member(text, name)?.get();
+    let start = found.as_ptr() as usize - text.as_ptr() as usize;
+    Some(start..start + found.len())
 }
 
 fn action(kind: ListKind) -> Action {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use omni_protocol::Era;
 use omni_proxy::{Catalog, Profile, Server};
+use omni_screen::Described;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
@@ -32,7 +33,7 @@ pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -
     match scope {
         Scope::All => {
             hub.wake(scope, profile);
-            Ok(of_all(&hub.servers(scope), profile))
+            Ok(screened(hub, of_all(&hub.servers(scope), profile)))
         }
         Scope::One(name) => {
             hub.settle(scope, profile).await;
@@ -42,7 +43,7 @@ pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -
                 server.ok_or_else(|| Fault::new(FaultKind::SessionNotFound, format!("there is no server `{name}`")))?;
             let state = server.catalog_now(profile);
             match (&state.catalog, &state.error) {
-                (Some(catalog), _) => Ok(of_one(catalog)),
+                (Some(catalog), _) => Ok(screened(hub, of_one(catalog))),
                 (None, Some(error)) => Err(server.fault(error)),
                 (None, None) => {
                     Err(Fault::new(FaultKind::ServerTimeout, format!("server `{name}` is still starting; try again")))
@@ -50,6 +51,17 @@ pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -
             }
         }
     }
+}
+
+/// Instructions are read by models: no hidden words in them.
+fn screened(hub: &Hub, mut own: SelfDescription) -> SelfDescription {
+    let Some(instructions) = own.instructions.take() else { return own };
+    own.instructions = match hub.screen().described("", &instructions) {
+        None => None,
+        Some(Described::AsItIs) => Some(instructions),
+        Some(Described::Changed(text)) => Some(text),
+    };
+    own
 }
 
 fn of_one(catalog: &Catalog) -> SelfDescription {

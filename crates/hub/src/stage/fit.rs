@@ -6,7 +6,7 @@ use std::sync::Arc;
 use omni_protocol::{Method, Splice, member};
 use omni_proxy::Catalog;
 use omni_screen::settings::{OutputSchema, UnusableSchema};
-use omni_screen::{Screen, Violation, coerce};
+use omni_screen::{Odd, Screen, Violation, coerce};
 use omni_types::{Fault, FaultKind};
 use serde_json::Value;
 
@@ -15,12 +15,26 @@ use crate::stage::validate::Validated;
 use crate::tool_schemas::{Side, ToolSchemas};
 use crate::view::Found;
 
-/// Rewrites what the operator lets the hub rewrite: values of another type than the tool's schema wants (row VAL-2).
+/// Rewrites what the operator lets the hub rewrite: dangerous characters (row VAL-5), and values of another type than the
+/// tool's schema wants (row VAL-2).
 ///
 /// # Errors
-/// When the message cannot be read any more, which is the hub's mistake.
+/// When a character must be refused.
 pub(super) async fn prepare(hub: &Hub, validated: &mut Validated, found: &Found) -> Result<(), Fault> {
     let screen = hub.screen();
+    let server = found.server.name().as_str();
+    for range in [validated.params().arguments_range.clone(), validated.params().input_responses_range.clone()] {
+        let text = range.clone().and_then(|range| validated.message().bytes().get(range));
+        let Some(text) = text.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { continue };
+        let harmless = screen.inward(server, &found.name, text).map_err(|why| {
+            screen.counts().count(Odd::Request);
+            let hint = "see `validation.characters` in the hub's configuration";
+            unfit(&found.name, &[Violation::whole(&format!("what was sent {why}; {hint}"))])
+        })?;
+        if let (Some(text), Some(range)) = (harmless, range) {
+            rewrite(validated, range, text)?;
+        }
+    }
     if !screen.coerce || validated.method() != Some(&Method::ToolsCall) {
         return Ok(());
     }
@@ -31,12 +45,16 @@ pub(super) async fn prepare(hub: &Hub, validated: &mut Validated, found: &Found)
     if let Some(Ok(schema)) = schema
         && let Some(text) = coerce(schema, validated.arguments())
     {
-        let mut splice = Splice::new();
-        splice.replace(range, text.into_bytes());
-        let body = splice.apply(validated.message().bytes());
-        validated.rewrite(body)?;
+        rewrite(validated, range, text)?;
     }
     Ok(())
+}
+
+fn rewrite(validated: &mut Validated, range: std::ops::Range<usize>, text: String) -> Result<(), Fault> {
+    let mut splice = Splice::new();
+    splice.replace(range, text.into_bytes());
+    let body = splice.apply(validated.message().bytes());
+    validated.rewrite(body)
 }
 
 /// Holds a call's arguments against the tool's schema and the operator's rules.
@@ -69,7 +87,11 @@ pub(super) async fn fits(hub: &Hub, validated: &Validated, found: &Found) -> Res
     if has_rules {
         wrong.extend(screen.break_rules(server, &found.name, &arguments));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(unfit(&found.name, &wrong)) }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    screen.counts().count(Odd::Request);
+    Err(unfit(&found.name, &wrong))
 }
 
 async fn against_schema(

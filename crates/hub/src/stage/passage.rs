@@ -19,6 +19,7 @@ use crate::session::Session;
 use crate::stage::authenticate::Authenticated;
 use crate::stage::fit::output_fits;
 use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
+use crate::stage::leaving::{error_without_leaks, leave, told};
 use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
@@ -168,6 +169,8 @@ impl Passage {
             None => {
                 // A server that answers without an id could not read the request; the client knows what it asked.
                 let error = message.error().unwrap_or("{}");
+                let filtered = self.filtered(error);
+                let error = filtered.as_deref().unwrap_or(error);
                 return Ok(format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, self.id()).into());
             }
         }
@@ -188,13 +191,37 @@ impl Passage {
             if let Some(text) = rewritten.or(translated) {
                 splice.replace(range, text.into_bytes());
             }
-        } else if let Some(error) = message.error().filter(|_| crosses)
-            && let Some(text) = error_for(era, self.method(), error, message.error_code())
+        } else if let Some(error) = message.error()
+            && let Some(text) = self.error(error, message.error_code())
         {
             let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
             splice.replace(start..start + error.len(), text.into_bytes());
         }
         Ok(splice.apply(message.bytes()).into())
+    }
+
+    /// An error as the client has to see it; `None` where that is how it came.
+    fn error(&self, error: &str, code: Option<ErrorCode>) -> Option<String> {
+        let filtered = self.filtered(error);
+        let current = filtered.as_deref().unwrap_or(error);
+        let translated =
+            self.crosses().then(|| error_for(self.version().era(), self.method(), current, code)).flatten();
+        translated.or(filtered)
+    }
+
+    fn filtered(&self, error: &str) -> Option<String> {
+        let asked = self.validated.message().params().unwrap_or_default();
+        error_without_leaks(&self.hub, self.link.server().as_str(), error, asked)
+    }
+
+    /// A message fit to leave.
+    pub(super) fn leave(&self, message: Bytes) -> Result<Bytes, Fault> {
+        leave(&self.hub, self.link.server().as_str(), message)
+    }
+
+    /// A fault in the middle of an answer, as the client may see it.
+    pub(super) fn told(&self, fault: Fault) -> Fault {
+        told(&self.hub, fault, self.validated.message().params().unwrap_or_default())
     }
 
     fn output_fits(&self, result: &str) -> Result<(), Fault> {

@@ -52,7 +52,7 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
         // By far the most frequent: one message, which is the answer.
         Arrived::Answer { exchange, .. } if plain(&exchange) => {
             let status = passage.status(exchange.status, exchange.first.error_code());
-            return Ok(Sanitized { first: passage.answer(&exchange.first)?, rest: None, status });
+            return Ok(Sanitized { first: passage.leave(passage.answer(&exchange.first)?)?, rest: None, status });
         }
         arrived => SanitizedStream::new(passage, arrived, booked, place),
     };

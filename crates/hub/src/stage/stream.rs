@@ -73,13 +73,15 @@ impl SanitizedStream {
     pub async fn next(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
         // A handle of its own, so that the rest can be borrowed beside it and the call stays booked when this is dropped.
         let booked = self.booked.clone();
-        unless_cancelled(booked.as_deref(), self.advance()).await
+        let next = unless_cancelled(booked.as_deref(), self.advance()).await;
+        next.map_err(|fault| self.passage.told(fault))
     }
 
     async fn advance(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
         loop {
             if let Some(made) = self.ready.pop_front() {
-                return Ok(Some(made));
+                let (message, is_answer) = made;
+                return Ok(Some((self.passage.leave(message)?, is_answer)));
             }
             if let Some(round) = &mut self.round {
                 let outcome = round.await;

@@ -131,8 +131,20 @@ pub fn validate(hub: &Hub, received: Received) -> Result<Validated, Fault> {
         return Err(Fault::new(FaultKind::InvalidRequest, why));
     }
     let params = Params::parse(&message).map_err(|e| Fault::new(FaultKind::InvalidParams, e.to_string()))?;
+    names_are_plain(hub, &params)?;
     let caller = caller(&received, &message, &params)?;
     Ok(Validated(Box::new(Parts { received, message, params, caller, profile: OnceLock::new() })))
+}
+
+/// No name or URI holds a character that shows nothing, turns text around or controls a terminal (row VAL-5).
+fn names_are_plain(hub: &Hub, params: &Params) -> Result<(), Fault> {
+    for (member, name) in [("name", &params.name), ("uri", &params.uri)] {
+        if let Some(class) = name.as_deref().and_then(|name| hub.screen().dangerous_name(name)) {
+            let why = format!("params.{member} holds {}, which no name does", class.name());
+            return Err(Fault::new(FaultKind::InvalidParams, why));
+        }
+    }
+    Ok(())
 }
 
 fn unparsable(error: &MessageError) -> Fault {

@@ -105,7 +105,7 @@ impl Running {
             old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
         self.hub.replace(
             Snapshot::new(servers, policy(settings)?)
-                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?)),
+                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen()))),
         );
         for server in gone {
             tokio::spawn(async move { server.retire(drain).await });

@@ -155,3 +155,81 @@ async fn val_4_the_operators_rules_and_bounds() {
         assert_eq!(error["code"], -32602, "{error}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn val_5_dangerous_characters_do_not_get_in() {
+    let server = Server::start(tools(), GOOD).await;
+    for era in Era::BOTH {
+        let (hub, client) = opened(&server, json!({}), era).await;
+        let before = server.calls().len();
+        for text in ["a\0b", "\u{1b}[2J", "\u{202e}abc", "\u{e0061}\u{e0062}"] {
+            let params = json!({ "name": "s__free", "arguments": { "deep": [{ "text": text }] } });
+            let result = client.result("tools/call", params).await;
+            assert_eq!(result["isError"], true, "{result}");
+            assert!(result["content"][0]["text"].as_str().unwrap().contains("validation.characters"), "{result}");
+        }
+        for name in ["s__fr\u{200b}ee", "s__free\u{202e}"] {
+            let (body, mut headers) = client.message("tools/call", json!({ "name": name, "arguments": {} }));
+            headers.retain(|(header, _)| *header != "mcp-name");
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = client.post(&body, &headers).await.json();
+            assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        }
+        assert_eq!(server.calls().len(), before);
+        // What is merely foreign arrives as it was written.
+        let foreign = "می\u{200c}خواهم 👩🏽\u{200d}💻 ไทย\u{200b}ไทย \u{2067}שלום\u{2069}";
+        client.call("s__free", json!({ "text": foreign })).await;
+        let seen: Value = serde_json::from_str(&server.calls().pop().unwrap()).unwrap();
+        assert_eq!(seen["params"]["arguments"]["text"], foreign);
+        assert!(hub.ready().await["anomalies"]["requests_refused"].as_u64().unwrap() >= 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_5_answers_are_fit_to_leave() {
+    let answer = r#""result":{"content":[{"type":"text","text":"\u001b[31mcard 4111 1111 1111 1111\u001b[0m, ghp_16C7e42F292c6912E7710c838347Ae178B4a, größe \ud83d\ude00"}],"structuredContent":{"n":1.50e0}}"#;
+    let hidden = "ok\u{e0068}\u{e0069}";
+    let tools = json!([
+        { "name": "free", "description": hidden, "inputSchema": { "type": "object" } },
+        { "name": "fr\u{200b}ee", "inputSchema": { "type": "object" } }
+    ]);
+    let server = Server::start(tools, answer).await;
+    for era in Era::BOTH {
+        let (_hub, client) = opened(&server, json!({}), era).await;
+        let listed = client.result("tools/list", json!({})).await;
+        assert_eq!(listed["tools"].as_array().unwrap().len(), 1, "{listed}");
+        assert_eq!(listed["tools"][0]["description"], "ok⟦2 hidden characters⟧");
+        let text = client.text("s__free", json!({})).await;
+        assert_eq!(text, "␛[31mcard [card number ending 1111]␛[0m, [GitHub token masked], größe 😀");
+        let answer = client.ask("tools/call", json!({ "name": "s__free", "arguments": {} })).await;
+        assert!(answer.messages()[0].contains(r#"{"n":1.50e0}"#), "{answer:?}");
+        let answers = json!({ "detect": { "cards": "block" } });
+        let (_hub, client) = opened(&server, json!({ "answers": answers }), era).await;
+        let error = client.error("tools/call", json!({ "name": "s__free", "arguments": {} })).await;
+        assert_eq!(error["code"], 403, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exb_5_errors_leave_with_an_id_and_without_paths() {
+    let answer = r#""error":{"code":-32603,"message":"ENOENT: '/srv/app/secret.db'\n    at open (/srv/app/x.js:1:2)","data":{"stack":"at /srv/app/x.js","n":1}}"#;
+    let server = Server::start(tools(), answer).await;
+    for era in Era::BOTH {
+        let (hub, client) = opened(&server, json!({}), era).await;
+        let error = client.error("tools/call", json!({ "name": "s__free", "arguments": {} })).await;
+        let message = error["message"].as_str().unwrap();
+        assert_eq!(error["code"], -32603);
+        assert!(message.starts_with("ENOENT: '[path]' (error id e-"), "{message}");
+        let id = message.split("error id ").nth(1).unwrap().trim_end_matches(')');
+        assert!(!error.to_string().contains("/srv/app"), "{error}");
+        let line = hub.log().lines().find(|line| line.contains(id)).map(str::to_owned).expect("the whole in the log");
+        assert!(line.contains("/srv/app/x.js"), "{line}");
+        // What the client wrote itself is no news to it.
+        let params = json!({ "name": "s__free", "arguments": { "path": "/srv/app/secret.db" } });
+        let error = client.error("tools/call", params).await;
+        assert!(error["message"].as_str().unwrap().contains("'/srv/app/secret.db'"), "{error}");
+        let (_hub, client) = opened(&server, json!({ "answers": { "errors_pass": ["s"] } }), era).await;
+        let error = client.error("tools/call", json!({ "name": "s__free", "arguments": {} })).await;
+        assert_eq!(error["data"]["stack"], "at /srv/app/x.js", "{error}");
+    }
+}

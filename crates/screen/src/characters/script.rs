@@ -1,0 +1,46 @@
+//! Which scripts need characters that show nothing: joiners, breaks of words that are written without spaces, variants.
+
+/// Scripts whose letters join, or whose conjuncts are made and broken with joiners.
+pub(super) const fn joins(c: char) -> bool {
+    matches!(c as u32,
+        0x0600..=0x086f | 0x0870..=0x08ff | 0x0900..=0x0dff | 0x0e00..=0x109f | 0x1780..=0x18af | 0x1900..=0x1aff
+        | 0x1b00..=0x1c4f | 0x1cd0..=0x1cff | 0xa800..=0xa8ff | 0xa980..=0xa9df | 0xaa00..=0xaaff | 0xabc0..=0xabff
+        | 0xfb50..=0xfdff | 0xfe70..=0xfefc | 0x10a00..=0x10eff | 0x11000..=0x11fff | 0x1e900..=0x1e95f)
+}
+
+/// Scripts that are written without spaces between words.
+pub(super) const fn runs_on(c: char) -> bool {
+    matches!(c as u32,
+        0x0e00..=0x0fff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x1950..=0x1aaf | 0x1b00..=0x1b7f | 0x2e80..=0x9fff
+        | 0xa980..=0xa9df | 0xaa60..=0xaadf | 0xf900..=0xfaff | 0x20000..=0x3ffff)
+}
+
+/// Pictures that are joined to others, and what modifies them.
+pub(super) const fn pictures(c: char) -> bool {
+    matches!(c as u32,
+        0x00a9 | 0x00ae | 0x203c | 0x2049 | 0x20e3 | 0x2122 | 0x2139 | 0x2190..=0x21ff | 0x2300..=0x23ff
+        | 0x24c2 | 0x25a0..=0x27bf | 0x2900..=0x297f | 0x2b00..=0x2bff | 0x3030 | 0x303d | 0x3297 | 0x3299
+        | 0xfe0f | 0x1f000..=0x1faff)
+}
+
+pub(super) const fn ideograph(c: char) -> bool {
+    matches!(c as u32, 0x2e80..=0x2fdf | 0x3007 | 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3ffff)
+}
+
+pub(super) const fn hangul(c: char) -> bool {
+    matches!(c as u32, 0x1100..=0x11ff | 0x3130..=0x318f | 0xa960..=0xa97f | 0xac00..=0xd7ff | 0xffa0..=0xffdc)
+}
+
+pub(super) const fn mongolian(c: char) -> bool {
+    matches!(c as u32, 0x1800..=0x18af)
+}
+
+/// Whether it is a variation selector of the first sixteen.
+pub(super) const fn selector(c: char) -> bool {
+    matches!(c as u32, 0xfe00..=0xfe0f)
+}
+
+/// Whether it is one of the 240 further ones, which vary ideographs.
+pub(super) const fn far_selector(c: char) -> bool {
+    matches!(c as u32, 0xe0100..=0xe01ef)
+}

@@ -1,0 +1,155 @@
+//! Whole messages on their way out: what is found is masked, JSON stays JSON, and harmless content stays to the byte.
+#![allow(clippy::unwrap_used)]
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::mask::Mask;
+use crate::screen::Screen;
+use crate::settings::{Action, AnswersSettings, DetectAction, ValidationSettings};
+
+fn screen(change: impl Fn(&mut AnswersSettings)) -> Screen {
+    let mut answers = AnswersSettings::default();
+    change(&mut answers);
+    Screen::build(&ValidationSettings::default(), &answers).unwrap()
+}
+
+#[test]
+fn tool_5_what_is_found_is_masked_within_the_json() {
+    let screen = screen(|answers| answers.detect.emails = DetectAction::Mask);
+    let cases = [
+        (
+            r#"{"content":[{"type":"text","text":"a \"4111 1111 1111 1111\"\nb"}] }"#,
+            r#"{"content":[{"type":"text","text":"a \"[card number ending 1111]\"\nb"}] }"#,
+        ),
+        (
+            r#"{"structuredContent":{"card_no":4111111111111111,"id":4111111111111111}}"#,
+            r#"{"structuredContent":{"card_no":1111,"id":4111111111111111}}"#,
+        ),
+        (r#"{"content":[{"text":"x \u001b[31m y"}]}"#, r#"{"content":[{"text":"x ␛[31m y"}]}"#),
+        // Spelt as escapes, it is the same.
+        (r#"{"content":[{"text":"\u0034111111111111111"}]}"#, r#"{"content":[{"text":"[card number ending 1111]"}]}"#),
+        (
+            r#"{"messages":[{"role":"user","content":{"type":"text","text":"ann@example.com"}}]}"#,
+            r#"{"messages":[{"role":"user","content":{"type":"text","text":"[e-mail address masked]"}}]}"#,
+        ),
+    ];
+    for (given, wanted) in cases {
+        assert_eq!(screen.outward(given).unwrap().as_deref(), Some(wanted), "{given}");
+    }
+    assert!(screen.counts().now().data_detected >= 4);
+}
+
+#[test]
+fn tool_5_what_the_protocol_needs_is_no_text() {
+    let screen = screen(|answers| answers.characters.control = Action::Strip);
+    let token = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    for name in ["nextCursor", "requestState", "_meta", "uri", "blob", "id"] {
+        for value in [format!("\"{token}\\u0000\""), format!("{{\"a\":[\"{token}\"]}}")] {
+            let json = format!(r#"{{"{name}":{value},"content":[]}}"#);
+            assert_eq!(screen.outward(&json).unwrap(), None, "{json}");
+        }
+        let own = format!(r#"{{"structuredContent":{{"{name}":"{token}"}},"{name}":"{token}"}}"#);
+        let wanted = format!(r#"{{"structuredContent":{{"{name}":"[GitHub token masked]"}},"{name}":"{token}"}}"#);
+        assert_eq!(screen.outward(&own).unwrap(), Some(wanted));
+    }
+}
+
+#[test]
+fn tool_5_a_rule_may_withhold() {
+    let screen = screen(|answers| {
+        answers.detect.cards = DetectAction::Block;
+        answers.characters.bidi = Action::Reject;
+    });
+    assert!(screen.outward(r#"{"text":"4111111111111111"}"#).is_err());
+    assert!(screen.outward(r#"{"text":"a\u202eb"}"#).is_err());
+    assert_eq!(screen.outward(r#"{"text":"fine"}"#), Ok(None));
+    assert_eq!(screen.counts().now().answers_withheld, 2);
+}
+
+#[derive(Debug)]
+struct Known;
+
+impl Mask for Known {
+    fn might_hold(&self, json: &[u8]) -> bool {
+        memchr::memmem::find(json, b"hunter2").is_some()
+    }
+
+    fn find(&self, text: &str, found: &mut Vec<(Range<usize>, String)>) {
+        found.extend(text.match_indices("hunter2").map(|(at, word)| (at..at + word.len(), "db".to_owned())));
+    }
+}
+
+#[test]
+fn tool_5_secrets_that_are_known_are_masked() {
+    let screen = screen(|_| ()).with_mask(Arc::new(Known));
+    let masked = screen.outward(r#"{"text":"a hunter2 b","n":1.50e0}"#).unwrap();
+    assert_eq!(masked.as_deref(), Some(r#"{"text":"a [secret db masked] b","n":1.50e0}"#));
+}
+
+#[test]
+fn val_5_arguments() {
+    let screen = screen(|_| ());
+    for bad in [r#"{"a":"x\u0000"}"#, r#"{"a":["\u001b[2J"]}"#, r#"{"a\u202e":1}"#, "{\"a\":\"\u{e0061}\"}"] {
+        assert!(screen.inward("s", "t", bad).is_err(), "{bad}");
+    }
+    for good in [r#"{"a":"x\n\t\r"}"#, r#"{"a":"\u00e9 \ud83d\ude00"}"#, "{\"a\":\"می\u{200c}خواهم\"}"] {
+        assert_eq!(screen.inward("s", "t", good), Ok(None), "{good}");
+    }
+    let mut validation = ValidationSettings::default();
+    validation.characters.except = vec!["s:term*".to_owned()];
+    validation.characters.control = Action::Strip;
+    let screen = Screen::build(&validation, &AnswersSettings::default()).unwrap();
+    assert_eq!(screen.inward("s", "terminal", r#"{"a":"\u0000"}"#), Ok(None));
+    assert_eq!(screen.inward("s", "t", r#"{"a":"\u001b[2Jx","b":1.0}"#).unwrap().unwrap(), r#"{"a":"x","b":1.0}"#);
+    // A name is not rewritten, but refused: two could become one.
+    assert!(screen.inward("s", "t", r#"{"a\u0007":1,"a":2}"#).is_err());
+    for name in ["a\nb", "a\u{200b}b", "\u{202e}a", "a\0"] {
+        assert!(screen.dangerous_name(name).is_some());
+    }
+    assert_eq!(screen.dangerous_name("größe/日本"), None);
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        "[a-zA-Z .,\u{e0}-\u{ff}\u{4e00}-\u{4fff}\\\\\"\n\t]{0,24}".prop_map(serde_json::Value::from),
+        any::<i32>().prop_map(serde_json::Value::from),
+        any::<bool>().prop_map(serde_json::Value::from),
+        Just(serde_json::Value::Null),
+    ];
+    leaf.prop_recursive(4, 48, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
+            prop::collection::hash_map("[a-z]{1,8}", inner, 0..6)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    /// TOOL-5: harmless content is unchanged to the byte.
+    #[test]
+    fn tool_5_harmless_content_stays(value in json()) {
+        let screen = screen(|answers| {
+            answers.detect.emails = DetectAction::Mask;
+            answers.detect.ibans = DetectAction::Mask;
+            answers.detect.secrets = DetectAction::Mask;
+            answers.characters.zero_width = Action::Mark;
+        });
+        prop_assert_eq!(screen.outward(&value.to_string()), Ok(None));
+    }
+
+    /// Whatever is put into whatever text: JSON stays JSON of the same shape, and what was put there is gone.
+    #[test]
+    fn tool_5_json_stays_json(value in json(), before in "[^0-9\\p{C}]{0,12}", after in "[^0-9\\p{C}]{0,12}") {
+        let screen = screen(|_| ());
+        let text = format!("{before} 4111 1111 1111 1111 \u{1b}[2J {after}");
+        let whole = serde_json::json!({ "content": [{ "type": "text", "text": text }], "structuredContent": value });
+        let left = screen.outward(&whole.to_string()).unwrap().unwrap();
+        let read: serde_json::Value = serde_json::from_str(&left).unwrap();
+        prop_assert_eq!(&read["structuredContent"], &whole["structuredContent"]);
+        prop_assert!(!left.contains("4111 1111") && !left.contains("\\u001b"));
+    }
+}
