@@ -1,6 +1,8 @@
 //! The table of targets.
 
-use crate::targets::{batch, cursor, dispatch, envelope, header, line, list, name, scan, sse, translate, uri};
+use crate::targets::{
+    batch, cursor, dispatch, envelope, header, line, list, name, scan, schema, screen, sse, translate, uri,
+};
 
 /// One thing that is fuzzed.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "list", run: list::run },
     Target { name: "name", run: name::run },
     Target { name: "scan", run: scan::run },
+    Target { name: "schema", run: schema::run },
+    Target { name: "screen", run: screen::run },
     Target { name: "sse", run: sse::run },
     Target { name: "translate", run: translate::run },
     Target { name: "uri", run: uri::run },

@@ -9,6 +9,8 @@ pub(crate) mod line;
 pub(crate) mod list;
 pub(crate) mod name;
 pub(crate) mod scan;
+pub(crate) mod schema;
+pub(crate) mod screen;
 pub(crate) mod sse;
 pub(crate) mod translate;
 pub(crate) mod uri;
