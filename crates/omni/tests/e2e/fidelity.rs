@@ -117,7 +117,7 @@ fn check(path: &'static str, tool: &'static str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let _entered = runtime.enter();
     // Two servers, so that URIs are looked at as well.
-    let hub = Hub::with(json!({ "raw": bad(&["echo-raw"]), "other": everything(&[]) }));
+    let hub = Hub::unscreened(json!({ "raw": bad(&["echo-raw"]), "other": everything(&[]) }));
     let client = runtime.block_on(Client::open(&hub, path, Era::Legacy));
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&result(), |raw| {
@@ -144,7 +144,7 @@ fn gw_1_whatever_one_of_several_servers_answers_reaches_the_client_byte_for_byte
 /// Between the eras members are added and taken away; the others stay as they were written.
 #[tokio::test(flavor = "multi_thread")]
 async fn gw_1_across_the_eras_every_member_of_the_tools_own_keeps_its_spelling() {
-    let hub = Hub::with(json!({ "raw": bad(&["echo-raw"]) }));
+    let hub = Hub::unscreened(json!({ "raw": bad(&["echo-raw"]) }));
     let own = [
         ("content", r#"[ {"type":"text","text":"\u0061\/b","n":1.50e+02 } ]"#),
         ("structuredContent", r#"{"z":12345678901234567890123456789,"a":1e400,"m":{"y":[0.10,-0]}}"#),
@@ -169,7 +169,7 @@ async fn gw_1_across_the_eras_every_member_of_the_tools_own_keeps_its_spelling()
 #[tokio::test(flavor = "multi_thread")]
 async fn gw_1_arguments_reach_the_server_as_they_were_written() {
     let fixture = crate::harness::HttpFixture::start(&["--era", "modern"]);
-    let hub = Hub::with(json!({ "raw": bad(&["echo-raw"]), "web": fixture.entry() }));
+    let hub = Hub::unscreened(json!({ "raw": bad(&["echo-raw"]), "web": fixture.entry() }));
     let client = Client::open(&hub, "/mcp/raw", Era::Legacy).await;
     // The escapes are undone by the server alone: it repeats the text that they stand for.
     let body = r#"{"jsonrpc":"2.0","id":"\u0061-1","method":"tools/call","params":{"name":"echo","arguments":{"raw":"{\"a\":\u00221e400\u0022}","unknown":1.50e+02}}}"#;

@@ -22,7 +22,8 @@ async fn call(client: &Client, tool: &str, arguments: Value, headers: &[(&str, &
 #[tokio::test(flavor = "multi_thread")]
 async fn gw_1_a_client_without_headers_in_front_of_a_server_that_wants_them() {
     let web = HttpFixture::start(&["--era", "modern"]);
-    let hub = Hub::with(json!({ "web": web.entry(), "other": everything(&[]) }));
+    // One of the calls has `null` where the schema wants a number, and the header is left out for it.
+    let hub = Hub::unscreened(json!({ "web": web.entry(), "other": everything(&[]) }));
     for (path, tool) in [("/mcp/web", "test_custom_header"), ("/mcp", "web__test_custom_header")] {
         let client = Client::open(&hub, path, Era::Legacy).await;
         for arguments in [

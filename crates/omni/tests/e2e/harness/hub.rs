@@ -49,6 +49,15 @@ impl Hub {
         Self::configured(json!({ "servers": servers }))
     }
 
+    /// The same without checks of arguments, characters and data: for tests of what passes to the byte.
+    pub(crate) fn unscreened(servers: Value) -> Self {
+        let off = |key: &str| json!({ "nul": key, "control": key, "bidi": key, "hidden": key });
+        let detect = json!({ "cards": "off", "keys": "off" });
+        let answers = json!({ "characters": off("pass"), "detect": detect, "errors": "pass" });
+        let validation = json!({ "arguments": false, "characters": off("pass") });
+        Self::configured(json!({ "servers": servers, "answers": answers, "validation": validation }))
+    }
+
     /// A hub with this `omni.yaml`.
     pub(crate) fn configured(config: Value) -> Self {
         Self::start(tempfile::tempdir().unwrap(), config, true)
