@@ -3,12 +3,15 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, response};
+use bytes::Bytes;
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, error_response, request, response};
 use tokio::sync::oneshot;
 
+use crate::error::LinkError;
 use crate::event::Event;
 use crate::keep::{RETRY_FIRST, RETRY_LONGEST};
 use crate::link::Link;
+use crate::outgoing::Outgoing;
 use crate::profile::Profile;
 use crate::server::Server;
 use crate::update::updated;
@@ -117,6 +120,7 @@ async fn listen_once(
     let mut messages = match stream {
         Ok(Some(messages)) => messages,
         Ok(None) => return None,
+        Err(LinkError::Status { status: 404, .. }) => return session_lost(&strong).await.then_some(false),
         Err(_) => return Some(false),
     };
     drop(opening);
@@ -141,6 +145,16 @@ async fn listen_once(
             Err(_) => return Some(true),
         }
     }
+}
+
+/// A server that has no stream may say so with 404, in which it says as well that it has lost the session. It is asked
+/// something else: the link opens another session then.
+async fn session_lost(link: &Arc<Link>) -> bool {
+    let sessions = link.sessions();
+    let id = link.next_id();
+    let (body, headers) = (Bytes::from(request(id, Method::Ping.as_str(), "{}")), Vec::new());
+    let ping = Outgoing { body, id, method: Method::Ping, name: None, headers, progress_token: None };
+    link.exchange(ping).await.is_err() || sessions.has_changed().unwrap_or(true)
 }
 
 /// Looks now and then whether the link is still wanted.

@@ -245,6 +245,10 @@ impl HttpWire {
             self.reopen(base.get(&SESSION_ID)).await?;
             return Err(LinkError::SessionLost);
         }
+        if is_lost {
+            // Or the server knows no GET here.
+            return Err(LinkError::Status { status: response.status().as_u16(), said: None });
+        }
         let resumption = Resumption::new(self.client.clone(), base);
         let offered = is_stream(&response);
         self.had_stream.fetch_or(offered, Ordering::Relaxed);
