@@ -1,7 +1,7 @@
 //! The table of targets.
 
 use crate::targets::{
-    batch, cursor, dispatch, envelope, header, line, list, name, scan, schema, screen, sse, translate, uri,
+    batch, cursor, dispatch, envelope, header, line, list, name, policy, scan, schema, screen, sse, translate, uri,
 };
 
 /// One thing that is fuzzed.
@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "line", run: line::run },
     Target { name: "list", run: list::run },
     Target { name: "name", run: name::run },
+    Target { name: "policy", run: policy::run },
     Target { name: "scan", run: scan::run },
     Target { name: "schema", run: schema::run },
     Target { name: "screen", run: screen::run },

@@ -33,9 +33,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn make(plan: Plan, chance: &Chance, streams: bool) -> Result<Self> {
-        let policy = Policy::build(&PolicySettings::default()).map_err(|(key, error)| anyhow!("{key}: {error}"))?;
+        let policy = || Policy::build(&PolicySettings::default()).map_err(|faults| anyhow!("{faults:?}"));
         let limits = Limits { settle_wait: SETTLE_WAIT, session_idle_timeout: SESSION_IDLE, ..Limits::default() };
-        let hub = Hub::new(Principal::local("simulation"), policy.clone(), limits)?;
+        let hub = Hub::new(Principal::local("simulation"), policy()?, limits)?;
         let book = Book::new();
         let network = Network::new(&plan, chance.fork(), &book);
         let (mut servers, mut behind) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ impl World {
             behind.push(omni_proxy::Server::new(spec, None, None, hub.audience(), hub.changes()));
             servers.push(server);
         }
-        hub.replace(Snapshot::new(behind, policy));
+        hub.replace(Snapshot::new(behind, policy()?));
         hub.start();
         Ok(Self { hub, servers, book, plan, network, streams, abandoned: Mutex::default() })
     }

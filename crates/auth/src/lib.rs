@@ -11,7 +11,6 @@ mod identify;
 mod local_tokens;
 mod local_user;
 mod methods;
-mod pattern;
 mod policy;
 mod refusal;
 mod revocations;
@@ -24,7 +23,9 @@ pub use identify::Authenticator;
 pub use local_tokens::{LOCAL_TOKEN_PREFIX, LocalTokens};
 pub use local_user::local_user;
 pub use methods::{Method, Verifying};
-pub use pattern::{Pattern, PatternError};
-pub use policy::{Access, Action, Decision, Policy};
+pub use policy::{
+    Access, Action, Approver, Arguments, Ask, Decision, Denial, Explanation, Hints, Pattern, PatternError, Policy,
+    PolicyFault, PolicyPlace, PolicySpot, Surroundings, ThingKind,
+};
 pub use refusal::{Refusal, RefusalKind};
 pub use revocations::{Revocation, Revocations, TooManyRevocations};

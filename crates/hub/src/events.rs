@@ -95,7 +95,7 @@ fn deliver(hub: &Arc<Hub>, session: &Arc<Session>, server: &ServerName, message:
     let (Some(server), Some(params)) = (snapshot.server(server.as_str()), message.params()) else { return };
     let found = members(params).ok().and_then(|found| found.into_iter().find(|(key, _)| key == "uri"));
     let Some(uri) = found.and_then(|(_, uri)| serde_json::from_str::<String>(uri.get()).ok()) else { return };
-    let view = hub.view(&session.scope, &session.principal, &session.link_profile());
+    let view = hub.view(&session.scope, &session.principal, &session.around(), &session.link_profile());
     let shown: Arc<str> = view.shown_uri(&session.scope, server, &uri).unwrap_or_else(|| uri.clone()).into();
     session.outbox.updated(&shown, &shown, with_uri(params, &uri, &shown));
 }

@@ -12,7 +12,9 @@ use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
 use omni_types::{Fault, FaultKind, Principal};
 use tokio::sync::Semaphore;
 
+use crate::access::Around;
 use crate::chance::random;
+use crate::consents::Consents;
 use crate::limits::Limits;
 use crate::listening::Listenings;
 use crate::parking::Parking;
@@ -20,13 +22,13 @@ use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
 use crate::session::{Session, Sessions};
 use crate::snapshot::Snapshot;
-use crate::view::View;
+use crate::view::{Reader, View};
 
-/// Views kept; one for each endpoint and principal.
+/// Views kept; one for each endpoint and authorization.
 const VIEWS_MAX: usize = 1_024;
 
 /// Whom a view is for: what they may see, and what servers show clients of their abilities.
-type ViewKey = (Scope, Principal, Era, Capabilities);
+type ViewKey = (Scope, u128, Era, Capabilities);
 
 /// The hub.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct Hub {
     slots: Arc<Semaphore>,
     seal: Seal,
     parking: Parking,
+    consents: Consents,
     listenings: Arc<Listenings>,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
@@ -83,6 +86,7 @@ impl Hub {
             audit: Audit::to_log(),
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
+            consents: Consents::default(),
             parking: Parking::new(limits.parked_max, limits.input_wait),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
@@ -204,6 +208,10 @@ impl Hub {
         &self.slots
     }
 
+    pub(crate) const fn consents(&self) -> &Consents {
+        &self.consents
+    }
+
     pub(crate) const fn parking(&self) -> &Parking {
         &self.parking
     }
@@ -219,9 +227,13 @@ impl Hub {
     }
 
     /// What `scope` shows `principal`, as a client of `profile`, at this moment.
-    pub(crate) fn view(&self, scope: &Scope, principal: &Principal, profile: &Profile) -> Arc<View> {
+    pub(crate) fn view(&self, scope: &Scope, principal: &Principal, around: &Around, profile: &Profile) -> Arc<View> {
         let generation = self.changes.load(Ordering::Acquire);
-        let key = (scope.clone(), principal.clone(), profile.version.era(), profile.capabilities.clone());
+        let snapshot = self.snapshot.load();
+        let (policy, around) = (snapshot.policy(), around.surroundings());
+        // Not the principal: the same one with other roles sees something else.
+        let authorization = policy.authorization(principal, &around);
+        let key = (scope.clone(), authorization, profile.version.era(), profile.capabilities.clone());
         {
             let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(view) = views.get(&key).filter(|view| view.generation == generation) {
@@ -229,7 +241,8 @@ impl Hub {
             }
         }
         // Two callers may make the same view at the same time: cheaper than to make others wait behind a lock.
-        let view = Arc::new(View::build(&self.snapshot.load(), scope, principal, profile, generation));
+        let reader = Reader { screen: snapshot.screen(), policy, scope, principal, around };
+        let view = Arc::new(View::build(&snapshot, &reader, profile, generation));
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if views.len() >= VIEWS_MAX {
             views.clear();

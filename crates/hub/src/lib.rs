@@ -1,9 +1,11 @@
 //! The hub: the founding document's data flows, one file each, and the stages they are made of.
 
 mod absent;
+mod access;
 mod apps;
 mod calls;
 mod chance;
+mod consents;
 mod dispatch;
 mod event_store;
 mod events;

@@ -64,7 +64,7 @@ pub(crate) struct Parking {
 
 impl Identity<'_> {
     /// The text that a state is bound to. Arguments count by their meaning: a client may write them anew.
-    fn context(&self) -> String {
+    pub(crate) fn context(&self) -> String {
         let arguments = self.arguments.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
         let mut context = digest::Context::new(&digest::SHA256);
         update(&mut context, &arguments);
@@ -143,6 +143,12 @@ impl Parking {
             Fault::new(FaultKind::InvalidParams, why)
         };
         Some(found.filter(|(until, _)| *until > Instant::now()).map(|(_, parked)| parked).ok_or_else(gone))
+    }
+
+    /// Whether the call `identity` waits under `state`.
+    pub(crate) fn holds(&self, seal: &Seal, identity: &Identity<'_>, state: &str) -> bool {
+        let place = state.strip_prefix(PREFIX).and_then(|state| seal.open(&identity.context(), state));
+        place.is_some_and(|place| self.places.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&place))
     }
 
     /// Lets go of calls whose clients did not come back in time.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::access::Around;
 use crate::calls::Calls;
 use crate::chance::{NoRandomness, random};
 use crate::event_store::{EventStore, Keeping};
@@ -152,10 +153,16 @@ impl Session {
         Cow::Owned(Value::Object(kept).to_string())
     }
 
+    /// From where it calls, as far as policies look at it.
+    pub(crate) fn around(&self) -> Around {
+        Around::new(Some(&self.profile.client_info), self.version.as_str())
+    }
+
     /// Who is told of what it is subscribed to.
     pub(crate) fn reader(&self) -> Reader {
         let (scope, principal) = (self.scope.clone(), self.principal.clone());
-        Reader { scope, principal, profile: self.link_profile(), outbox: Arc::clone(&self.outbox) }
+        let around = self.around();
+        Reader { scope, principal, profile: self.link_profile(), around, outbox: Arc::clone(&self.outbox) }
     }
 
     /// Whether it was ended. A request that was on its way then is refused like any later one.

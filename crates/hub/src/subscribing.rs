@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Weak};
 
-use omni_auth::{Access, Action, Decision};
+use omni_auth::{Access, Action, Arguments, Decision};
+use omni_protocol::ListKind;
 use omni_proxy::{Link, SubscribeError, Subscriber, Subscription, Update};
 use omni_types::{Fault, ServerName};
 
 use crate::Hub;
+use crate::access::access;
 use crate::stage::resource_for;
 use crate::subscriptions::{Reader, Subscriptions, with_uri};
 use crate::view::Found;
@@ -56,17 +58,19 @@ impl Subscriber for Told {
     fn updated(&self, update: &Update<'_>) {
         let Some(hub) = self.hub.upgrade() else { return };
         let snapshot = hub.snapshot();
-        let Reader { principal, scope, profile, outbox } = &self.reader;
+        let Reader { principal, scope, profile, around, outbox } = &self.reader;
         // Asked again each time: a part may be denied where the whole is not, and policy may have changed.
-        let access = Access { principal, action: Action::ReadResource, server: self.server.as_str(), name: update.uri };
-        if snapshot.policy().decide(&access) != Decision::Allow {
+        let about = (self.server.as_str(), update.uri);
+        let about = access(principal, Action::ReadResource, ListKind::Resources, about);
+        let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
+        if !matches!(snapshot.policy().decide(&about), Decision::Allow) {
             return;
         }
         let shown: Arc<str> = if update.uri == update.subscribed {
             Arc::clone(&self.asked)
         } else {
             let Some(server) = snapshot.server(self.server.as_str()) else { return };
-            let view = hub.view(scope, principal, profile);
+            let view = hub.view(scope, principal, around, profile);
             view.shown_uri(scope, server, update.uri).map_or_else(|| update.uri.into(), Arc::from)
         };
         let params = update.params.and_then(|params| with_uri(params, update.uri, &shown));

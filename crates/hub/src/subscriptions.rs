@@ -7,6 +7,7 @@ use omni_protocol::{Splice, members};
 use omni_proxy::{Profile, Subscription};
 use omni_types::Principal;
 
+use crate::access::Around;
 use crate::outbox::Outbox;
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
@@ -22,6 +23,7 @@ pub(crate) struct Reader {
     pub(crate) scope: Scope,
     pub(crate) principal: Principal,
     pub(crate) profile: Profile,
+    pub(crate) around: Around,
     pub(crate) outbox: Arc<Outbox>,
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use omni_auth::{Access, Action, Decision, Policy};
+use omni_auth::{Action, Policy, Surroundings};
 use omni_protocol::{CacheHint, ListKind, Splice, hub_uri, member, qualified_name, split_hub_uri, split_qualified};
 use omni_proxy::{Catalog, Profile, Server};
 use omni_screen::{Described, Screen};
 use omni_types::Principal;
 
+use crate::access::{access, hints};
 use crate::apps::rewrite_interface;
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
@@ -63,22 +64,19 @@ pub(crate) struct Found {
 }
 
 /// For whom a view is made.
-struct Reader<'a> {
-    screen: &'a Screen,
-    policy: &'a Policy,
-    scope: &'a Scope,
-    principal: &'a Principal,
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) screen: &'a Screen,
+    pub(crate) policy: &'a Policy,
+    pub(crate) scope: &'a Scope,
+    pub(crate) principal: &'a Principal,
+    pub(crate) around: Surroundings<'a>,
 }
 
 impl View {
     /// Makes the view. Items that policy would refuse are left out: listing equals calling.
-    pub(crate) fn build(
-        snapshot: &Snapshot,
-        scope: &Scope,
-        principal: &Principal,
-        profile: &Profile,
-        generation: u64,
-    ) -> Self {
+    pub(crate) fn build(snapshot: &Snapshot, reader: &Reader<'_>, profile: &Profile, generation: u64) -> Self {
+        let scope = reader.scope;
         let servers: Vec<Arc<Server>> = match scope {
             Scope::All => snapshot.servers().to_vec(),
             Scope::One(name) => snapshot.server(name.as_str()).cloned().into_iter().collect(),
@@ -95,7 +93,6 @@ impl View {
             servers,
         };
         let mut texts: [Vec<String>; 4] = Default::default();
-        let reader = Reader { screen: snapshot.screen(), policy: snapshot.policy(), scope, principal };
         for at in 0..view.servers.len() {
             let state = view.servers[at].catalog_now(profile);
             let name = view.servers[at].name().clone();
@@ -104,7 +101,7 @@ impl View {
                     if let Some(error) = error {
                         view.absent.push((name.to_string(), format!("shown as last seen; {error}")));
                     }
-                    view.add(&reader, at, catalog, &mut texts);
+                    view.add(reader, at, catalog, &mut texts);
                 }
                 (None, Some(error)) => view.absent.push((name.to_string(), error.to_string())),
                 (None, None) => view.absent.push((name.to_string(), "it is still starting".to_owned())),
@@ -119,15 +116,18 @@ impl View {
     }
 
     fn add(&mut self, reader: &Reader<'_>, at: usize, catalog: &Catalog, texts: &mut [Vec<String>; 4]) {
-        let Reader { screen, policy, scope, principal } = *reader;
+        let Reader { screen, policy, scope, .. } = *reader;
         let server = self.servers[at].name().clone();
         for (kind, texts) in ListKind::ALL.into_iter().zip(texts) {
             let list = catalog.list(kind);
             let merged = &mut self.lists[kind.index()];
             merged.hint = merge_hints(merged.hint, list.hint.unwrap_or(CacheHint::NONE));
             for item in &list.items {
-                let access = Access { principal, action: action(kind), server: server.as_str(), name: &item.key };
-                if policy.decide(&access) != Decision::Allow {
+                // The arguments are not known yet: listed is what some call may be allowed of.
+                let about = access(reader.principal, action(kind), kind, (server.as_str(), &item.key));
+                let hints = if kind == ListKind::Tools { hints(catalog, &item.key) } else { about.hints };
+                let about = omni_auth::Access { hints, around: reader.around, ..about };
+                if !policy.decide(&about).is_possible() {
                     continue;
                 }
                 // What servers say of what they offer is read by people and models: no hidden words in it, no name of two faces.

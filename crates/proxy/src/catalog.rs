@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use omni_protocol::{CacheHint, ListKind, MirroredParams};
+use omni_protocol::{CacheHint, ListKind, MirroredParams, ToolHints};
 
 use crate::error::LinkError;
 use crate::hello::Hello;
@@ -38,6 +38,8 @@ pub struct Catalog {
     lists: [Arc<List>; 4],
     /// Of the few tools that have such arguments, so that a call of any other costs a look-up alone.
     mirrored: HashMap<String, MirroredParams>,
+    /// Of the tools of which their server says something.
+    hints: HashMap<String, ToolHints>,
     derived: Derived,
 }
 
@@ -68,7 +70,9 @@ impl Catalog {
         let mirrored = tools
             .iter()
             .filter_map(|tool| Some((tool.key.clone(), MirroredParams::of_tool(&tool.text).ok().flatten()?)));
-        Self { hello, mirrored: mirrored.collect(), lists: lists.map(Arc::new), derived: Derived::default() }
+        let hints = tools.iter().map(|tool| (tool.key.clone(), ToolHints::of_tool(&tool.text)));
+        let hints = hints.filter(|(_, hints)| *hints != ToolHints::default()).collect();
+        Self { hello, mirrored: mirrored.collect(), hints, lists: lists.map(Arc::new), derived: Derived::default() }
     }
 
     /// What `make` makes of this catalog, the first time it is asked for. There is one thing of this kind: `None` where
@@ -87,6 +91,12 @@ impl Catalog {
     #[must_use]
     pub fn mirrored(&self, tool: &str) -> Option<&MirroredParams> {
         self.mirrored.get(tool)
+    }
+
+    /// What the server says of `tool`.
+    #[must_use]
+    pub fn hints(&self, tool: &str) -> ToolHints {
+        self.hints.get(tool).copied().unwrap_or_default()
     }
 
     /// The kinds of list in which `self` differs from `other`.

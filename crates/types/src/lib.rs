@@ -1,9 +1,11 @@
 //! The words of the house: what every floor means by a server, a principal and a fault.
 
+mod digest;
 mod fault;
 mod principal;
 mod server_name;
 
+pub use digest::keyed_digest;
 pub use fault::{Blame, Fault, FaultKind};
 pub use principal::{Identity, Principal, PrincipalKind};
 pub use server_name::{ServerName, ServerNameError};

@@ -2,16 +2,24 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
+
+use crate::digest::keyed_digest;
 
 /// An authenticated caller. Made by the Auth module alone; a clone costs one counter.
 ///
 /// Two principals are equal when they are the same caller: kind, issuer, tenant and id. What a caller may do (groups,
 /// roles, permissions) may differ from one request to the next and is not part of that.
 #[derive(Clone, Debug)]
-pub struct Principal(Arc<Identity>);
+pub struct Principal(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
+    identity: Identity,
+    authorization: OnceLock<u128>,
+}
 
 /// What is known of a caller.
 #[derive(Clone, Debug)]
@@ -83,7 +91,7 @@ impl Principal {
     /// The caller that `identity` describes.
     #[must_use]
     pub fn build(identity: Identity) -> Self {
-        Self(Arc::new(identity))
+        Self(Arc::new(Known { identity, authorization: OnceLock::new() }))
     }
 
     /// The local user `name`.
@@ -95,63 +103,73 @@ impl Principal {
     /// The name of the caller; unique for its kind, issuer and tenant.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.0.id
+        &self.0.identity.id
     }
 
     /// How the caller is known.
     #[must_use]
     pub fn kind(&self) -> PrincipalKind {
-        self.0.kind
+        self.0.identity.kind
     }
 
     /// Who vouches for the name.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.0.issuer.as_deref()
+        self.0.identity.issuer.as_deref()
     }
 
     /// The organisation the caller belongs to.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
-        self.0.tenant.as_deref()
+        self.0.identity.tenant.as_deref()
     }
 
     /// The program that calls.
     #[must_use]
     pub fn client(&self) -> Option<&str> {
-        self.0.client.as_deref()
+        self.0.identity.client.as_deref()
     }
 
     /// Groups the caller is in.
     #[must_use]
     pub fn groups(&self) -> &[String] {
-        &self.0.groups
+        &self.0.identity.groups
     }
 
     /// Roles the caller has.
     #[must_use]
     pub fn roles(&self) -> &[String] {
-        &self.0.roles
+        &self.0.identity.roles
     }
 
     /// OAuth scopes and mapped permissions.
     #[must_use]
     pub fn permissions(&self) -> &[String] {
-        &self.0.permissions
+        &self.0.identity.permissions
     }
 
     /// The claims as they were verified.
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.0.claims
+        &self.0.identity.claims
     }
 
     /// A text that no other caller has, whatever characters stand in names: what is sealed for one caller is bound to it.
     #[must_use]
     pub fn binding(&self) -> String {
-        let Identity { kind, id, issuer, tenant, .. } = &*self.0;
+        let Identity { kind, id, issuer, tenant, .. } = &self.0.identity;
         let part = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| format!("{}:{text}", text.len()));
         format!("{}\0{}\0{}\0{}", kind.as_str(), part(issuer.as_deref()), part(tenant.as_deref()), part(Some(id)))
+    }
+
+    /// A digest of everything about the caller that what they may do can depend on. It means nothing outside this process.
+    #[must_use]
+    pub fn authorization(&self) -> u128 {
+        *self.0.authorization.get_or_init(|| {
+            let Identity { client, groups, roles, permissions, claims, .. } = &self.0.identity;
+            let claims = serde_json::to_string(claims).unwrap_or_default();
+            keyed_digest(&(self.same(), client, groups, roles, permissions, claims))
+        })
     }
 
     fn same(&self) -> (PrincipalKind, Option<&str>, Option<&str>, &str) {
@@ -198,6 +216,20 @@ mod tests {
         assert_ne!(token("ann", "a", None, &[]), token("ann", "b", None, &[]));
         assert_ne!(token("ann", "a", None, &[]), token("ann", "a", Some("t"), &[]));
         assert_ne!(token("ann", "a", None, &[]), Principal::local("ann"));
+    }
+
+    #[test]
+    fn auth_5_what_a_caller_may_do_is_told_apart() {
+        let ann = token("ann", "a", None, &["viewer"]);
+        assert_eq!(ann.authorization(), token("ann", "a", None, &["viewer"]).authorization());
+        for other in [
+            token("ann", "a", None, &["admin"]),
+            token("ann", "a", None, &["viewer", ""]),
+            token("ann", "b", None, &["viewer"]),
+            token("bob", "a", None, &["viewer"]),
+        ] {
+            assert_ne!(ann.authorization(), other.authorization());
+        }
     }
 
     #[test]

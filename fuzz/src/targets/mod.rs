@@ -8,6 +8,7 @@ pub(crate) mod header;
 pub(crate) mod line;
 pub(crate) mod list;
 pub(crate) mod name;
+pub(crate) mod policy;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod screen;

@@ -6,7 +6,7 @@ use omni_types::Fault;
 
 use crate::Hub;
 use crate::record::CallRecord;
-use crate::stage::{Sanitized, Validated, admit, authenticate, authorize, forward, route, sanitize};
+use crate::stage::{Approval, Sanitized, Validated, admit, approve, authenticate, authorize, forward, route, sanitize};
 
 /// Calls the tool. The dispatcher has taken the call from `Received` to `Validated`.
 pub(crate) async fn call_tool(
@@ -17,7 +17,11 @@ pub(crate) async fn call_tool(
     let authenticated = record.who(authenticate(hub, validated)?); // whose call it is
     let admitted = admit(hub, authenticated)?; // within their share
     let authorized = record.what(authorize(hub, admitted).await?); // policy said yes
-    let routed = route(hub, authorized).await?; // one link to one server
+    let approved = match approve(hub, authorized).await? {
+        Approval::Given(approved) => approved, // so did a person, where policy wants one
+        Approval::Asked(question) => return Ok(question),
+    };
+    let routed = route(hub, approved).await?; // one link to one server
     let answered = forward(hub, routed).await?; // still untrusted
     sanitize(hub, answered).await // renamed, translated, fit to leave
 }

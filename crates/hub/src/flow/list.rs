@@ -10,7 +10,7 @@ use crate::Hub;
 use crate::absent::meta_member;
 use crate::flow::hello::HUB_INFO;
 use crate::scope::Scope;
-use crate::stage::{Sanitized, Validated, admit, authenticate};
+use crate::stage::{Sanitized, Validated, admit, around, authenticate};
 use crate::view::{PAGE_ITEMS, View};
 
 /// Answers one page. What policy would refuse to call is not in it: the view leaves it out by the same decision.
@@ -21,7 +21,7 @@ pub(crate) async fn list(hub: &Arc<Hub>, validated: Validated, kind: ListKind) -
     let validated = authenticated.validated();
     let scope = &validated.received().scope;
     hub.settle(scope, validated.profile()).await;
-    let view = hub.view(scope, authenticated.principal(), validated.profile());
+    let view = hub.view(scope, authenticated.principal(), &around(hub, validated), validated.profile());
     if let (Scope::One(name), true, [(_, why)]) = (scope, view.list(kind).keys.is_empty(), view.absent.as_slice()) {
         return Err(Fault::new(FaultKind::ServerUnavailable, format!("server `{name}`: {why}")));
     }

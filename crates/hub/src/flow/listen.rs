@@ -13,7 +13,7 @@ use crate::listening::ListenStream;
 use crate::outbox::Outbox;
 use crate::reply::Reply;
 use crate::scope::Scope;
-use crate::stage::{Authenticated, Validated, authenticate};
+use crate::stage::{Authenticated, Validated, around_for_long, authenticate};
 use crate::subscribing::begin;
 use crate::subscriptions::{Reader, SUBSCRIPTIONS_MAX, URI_BYTES_MAX};
 
@@ -56,6 +56,7 @@ pub(crate) async fn listen(hub: &Arc<Hub>, validated: Validated) -> Result<Reply
         scope,
         principal: authenticated.principal().clone(),
         profile,
+        around: around_for_long(validated),
         outbox: Arc::new(Outbox::of_listen(id)),
     };
     // It hears of changes before it says so: what happens in between waits behind the acknowledgment.

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use omni_auth::{Access, Action, Decision};
+use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_auth::{Access, Action, Arguments, Ask, Decision, Denial, Hints};
 use omni_protocol::{ListKind, Method};
-use omni_types::{Fault, FaultKind, Principal};
+use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::access::{access, hints};
 use crate::scope::Scope;
 use crate::stage::admit::Admitted;
+use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;
 use crate::stage::fit::prepare;
 use crate::stage::validate::{Caller, Validated};
@@ -22,6 +25,8 @@ pub struct Authorized {
     pub(super) admitted: Admitted,
     /// The thing it is about, where it is about one of a server.
     pub(super) access: Option<Found>,
+    /// Set where a person's word is wanted before it may be routed.
+    pub(super) ask: Option<Arc<Ask>>,
 }
 
 impl Authorized {
@@ -36,12 +41,11 @@ impl Authorized {
 /// When there is no such thing, or policy does not allow it.
 pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authorized, Fault> {
     let validated = &admitted.authenticated().validated;
-    let principal = &admitted.authenticated().principal;
     if let (Some(method), Caller::Modern(meta)) = (validated.method(), validated.caller())
         && method.is_of_task()
     {
-        return task(hub, &meta.client_capabilities, validated, principal)
-            .map(|found| Authorized { admitted, access: Some(found) });
+        let found = Box::pin(task(hub, &meta.client_capabilities, admitted.authenticated())).await?;
+        return Ok(Authorized { admitted, access: Some(found), ask: None });
     }
     if let (Some(method), Scope::One(name)) = (validated.method(), &validated.received().scope)
         && (matches!(method, Method::Other(_)) || method.is_of_task())
@@ -49,11 +53,15 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
         // A method that the hub does not know concerns the one server of this endpoint alone.
         let Some(server) = hub.snapshot().server(name.as_str()).cloned() else { return Err(no_server(name.as_str())) };
         let found = Found { server, name: method.as_str().to_owned() };
-        return allowed(hub, principal, Action::CallTool, found)
-            .map(|found| Authorized { admitted, access: Some(found) });
+        let what = (Action::CallTool, ListKind::Tools);
+        let ask = allowed(hub, admitted.authenticated(), what, &found, given(validated)).await?;
+        if let Some(ask) = ask {
+            return Err(unasked(hub, admitted.authenticated(), what, &found, &ask));
+        }
+        return Ok(Authorized { admitted, access: Some(found), ask: None });
     }
     let Some((action, kind)) = validated.method().and_then(|m| action_of(m, validated.params().name.is_some())) else {
-        return Ok(Authorized { admitted, access: None });
+        return Ok(Authorized { admitted, access: None, ask: None });
     };
     let scope = &validated.received().scope;
     let name = match kind {
@@ -73,21 +81,105 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
     let Some(found) = found else { return Err(unknown(kind, name)) };
     // Before policy looks at them: it decides about what the server will see.
     prepare(hub, &mut admitted.authenticated.validated, &found).await?;
-    let found = allowed(hub, &admitted.authenticated.principal, action, found)?;
-    Ok(Authorized { admitted, access: Some(found) })
+    let authenticated = admitted.authenticated();
+    let method = authenticated.validated.method();
+    let ask = allowed(hub, authenticated, (action, kind), &found, given(&authenticated.validated)).await?;
+    let may_wait = matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead));
+    if let Some(ask) = ask.as_ref().filter(|_| !may_wait) {
+        return Err(unasked(hub, authenticated, (action, kind), &found, ask));
+    }
+    Ok(Authorized { admitted, access: Some(found), ask })
 }
 
-/// What was found, if policy allows it.
-fn allowed(hub: &Hub, principal: &Principal, action: Action, found: Found) -> Result<Found, Fault> {
-    let server = found.server.name().as_str();
-    match hub.snapshot().policy().decide(&Access { principal, action, server, name: &found.name }) {
-        Decision::Allow => Ok(found),
-        Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
+/// An approval is asked for calls alone, and this is none.
+fn unasked(
+    hub: &Hub,
+    authenticated: &Authenticated,
+    (action, kind): (Action, ListKind),
+    found: &Found,
+    ask: &Ask,
+) -> Fault {
+    let about = access(&authenticated.principal, action, kind, (found.server.name().as_str(), &found.name));
+    let denial = Denial {
+        policy: Some(Arc::clone(&ask.policy)),
+        reason: format!("{} wants a person to approve it, which is asked for calls alone", ask.policy),
+        needed: "call it, or have the policy changed".to_owned(),
+    };
+    refused(hub, &about, &denial)
+}
+
+/// With which arguments it is asked.
+fn given(validated: &Validated) -> Arguments<'_> {
+    let range = validated.params().arguments_range.clone();
+    let text = range.and_then(|range| validated.message().bytes().get(range));
+    Arguments::Given(text.and_then(|bytes| std::str::from_utf8(bytes).ok()))
+}
+
+/// Whether policy allows it: by the decision by which lists are made.
+///
+/// # Errors
+/// When it does not.
+async fn allowed(
+    hub: &Hub,
+    authenticated: &Authenticated,
+    what: (Action, ListKind),
+    found: &Found,
+    arguments: Arguments<'_>,
+) -> Result<Option<Arc<Ask>>, Fault> {
+    let snapshot = hub.snapshot();
+    let Authenticated { validated, principal } = authenticated;
+    // By far the most frequent, and it must cost nothing: the local user of a hub without rules.
+    if snapshot.policy().is_free(principal) {
+        return Ok(None);
+    }
+    let around = around(hub, validated);
+    let about = access(principal, what.0, what.1, (found.server.name().as_str(), &found.name));
+    let hints = if what.1 == ListKind::Tools { Box::pin(said(hub, validated, found)).await } else { about.hints };
+    decide(hub, &Access { hints, arguments, around: around.surroundings(), ..about })
+}
+
+/// # Errors
+/// When policy does not allow it.
+fn decide(hub: &Hub, about: &Access<'_>) -> Result<Option<Arc<Ask>>, Fault> {
+    match hub.snapshot().policy().decide(about) {
+        Decision::Allow => Ok(None),
+        // What began with an approval is asked about without one.
+        Decision::Approve(_) if matches!(about.arguments, Arguments::Unknown) => Ok(None),
+        Decision::Approve(ask) => Ok(Some(ask)),
+        Decision::Deny(denial) => Err(refused(hub, about, &denial)),
+    }
+}
+
+/// What its server says of the tool. A tool may be called before it was ever listed.
+async fn said(hub: &Hub, validated: &Validated, found: &Found) -> Hints {
+    let profile = validated.profile();
+    let mut state = found.server.catalog_now(profile);
+    if !state.is_settled() {
+        found.server.settle(profile, hub.limits().settle_wait).await;
+        state = found.server.catalog_now(profile);
+    }
+    state.catalog.map(|catalog| hints(&catalog, &found.name)).unwrap_or_default()
+}
+
+/// A refusal: written down, and told with what would be needed (row TOOL-7).
+fn refused(hub: &Hub, about: &Access<'_>, denial: &Denial) -> Fault {
+    if hub.audit().keeps(EventKind::Decision, Outcome::Denied) {
+        let event = Event::new(EventKind::Decision, about.action.as_str(), Outcome::Denied)
+            .on(Some(about.server), about.name)
+            .because(&denial.reason)
+            .fact("policy", denial.policy.as_deref().unwrap_or("none"));
+        hub.audit().record(Who::from(about.principal), event);
+    }
+    let fault = Fault::new(FaultKind::Denied, denial.to_string());
+    match serde_json::to_string(denial) {
+        Ok(data) => fault.with_data(data),
+        Err(_) => fault,
     }
 }
 
 /// The task that is meant, if its principal may still call the tool that began it.
-fn task(hub: &Hub, capabilities: &str, validated: &Validated, principal: &Principal) -> Result<Found, Fault> {
+async fn task(hub: &Hub, capabilities: &str, authenticated: &Authenticated) -> Result<Found, Fault> {
+    let Authenticated { validated, principal } = authenticated;
     if !knows_tasks(capabilities) {
         return Err(undeclared());
     }
@@ -102,22 +194,27 @@ fn task(hub: &Hub, capabilities: &str, validated: &Validated, principal: &Princi
     };
     let server = hub.snapshot().server(&task.server).cloned().filter(|_| here).ok_or_else(unknown)?;
     let tool = Found { server, name: task.tool };
-    allowed(hub, principal, Action::CallTool, tool).map(|tool| Found { name: task.id, ..tool })
+    // With which arguments it began is not known any more; they were judged then.
+    allowed(hub, authenticated, (Action::CallTool, ListKind::Tools), &tool, Arguments::Unknown).await?;
+    Ok(Found { name: task.id, ..tool })
 }
 
 /// The resource that `reader` calls `uri`, if it may read it.
 pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> Result<Found, Fault> {
-    let Reader { scope, principal, profile, .. } = reader;
-    let mut found = hub.view(scope, principal, profile).resource(scope, uri);
+    let Reader { scope, principal, profile, around, .. } = reader;
+    let mut found = hub.view(scope, principal, around, profile).resource(scope, uri);
     if found.is_none() && Box::pin(hub.settle(scope, profile)).await {
-        found = hub.view(scope, principal, profile).resource(scope, uri);
+        found = hub.view(scope, principal, around, profile).resource(scope, uri);
     }
     let found = found.ok_or_else(|| unknown(ListKind::Resources, uri))?;
-    let server = found.server.name().as_str();
-    match hub.snapshot().policy().decide(&Access { principal, action: Action::ReadResource, server, name: &found.name })
-    {
-        Decision::Allow => Ok(found),
-        Decision::Deny(why) => Err(Fault::new(FaultKind::Denied, why)),
+    let about = (found.server.name().as_str(), found.name.as_str());
+    let about = access(principal, Action::ReadResource, ListKind::Resources, about);
+    let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
+    match decide(hub, &about)? {
+        None => Ok(found),
+        Some(ask) => {
+            Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve each reading", ask.policy)))
+        }
     }
 }
 
@@ -130,9 +227,10 @@ async fn find(hub: &Arc<Hub>, admitted: &Admitted, kind: ListKind, name: &str) -
         ListKind::Resources => view.resource(scope, name),
         ListKind::Templates => view.template(scope, name),
     };
-    let found = look(&hub.view(scope, principal, validated.profile()));
+    let around = around(hub, validated);
+    let found = look(&hub.view(scope, principal, &around, validated.profile()));
     if found.is_none() && Box::pin(hub.settle(scope, validated.profile())).await {
-        return look(&hub.view(scope, principal, validated.profile()));
+        return look(&hub.view(scope, principal, &around, validated.profile()));
     }
     found
 }

@@ -63,11 +63,13 @@
 //! ```compile_fail,E0451
 //! use omni_hub::stage::{Admitted, Authorized};
 //! # fn forge(admitted: Admitted) -> Authorized {
-//! Authorized { admitted, access: None }
+//! Authorized { admitted, access: None, ask: None }
 //! # }
 //! ```
 
 mod admit;
+mod approve;
+mod around;
 mod authenticate;
 mod authorize;
 mod fit;
@@ -86,6 +88,8 @@ mod translate;
 mod validate;
 
 pub use admit::{Admitted, admit};
+pub use approve::{Approval, approve};
+pub(crate) use around::{around, around_for_long};
 pub use authenticate::{Authenticated, authenticate};
 pub(crate) use authorize::resource_for;
 pub use authorize::{Authorized, authorize};

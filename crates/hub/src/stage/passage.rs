@@ -16,6 +16,7 @@ use crate::parking::{Identity, Parked};
 use crate::rewrite::rewrite_uris;
 use crate::scope::Scope;
 use crate::session::Session;
+use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;
 use crate::stage::fit::output_fits;
 use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
@@ -264,7 +265,7 @@ impl Passage {
         if *scope != Scope::All || !result.contains("\"uri\"") {
             return None;
         }
-        let view = self.hub.view(scope, &self.principal, self.validated.profile());
+        let view = self.hub.view(scope, &self.principal, &around(&self.hub, &self.validated), self.validated.profile());
         if view.servers().len() < 2 {
             return None;
         }

@@ -46,6 +46,10 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
     let Some(found) = authorized.found() else {
         return Err(Fault::new(FaultKind::Internal, "a message about no server was to be routed"));
     };
+    if let Some(ask) = &authorized.ask {
+        // A flow that asks nobody does not get past this.
+        return Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve it", ask.policy)));
+    }
     let booked = authorized.admitted.booked.as_ref();
     fits(hub, validated, found).await?;
     // A server that is slow fills its own places and its own queue, both bounded, and nothing of the hub's.

@@ -15,6 +15,7 @@ mod list;
 mod local;
 mod own_file;
 mod places;
+mod policy;
 mod remove;
 mod running;
 pub(crate) mod say;
@@ -65,6 +66,7 @@ enum Command {
     Import(import::ImportArgs),
     Connect(connect::ConnectArgs),
     Check(check::CheckArgs),
+    Policy(policy::PolicyArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Server(server::ServerArgs),
@@ -92,6 +94,7 @@ impl Cli {
             Command::Import(command) => command.run(context),
             Command::Connect(command) => command.run(context),
             Command::Check(command) => command.run(context),
+            Command::Policy(command) => command.run(context),
             Command::Schema(command) => command.run(context),
             Command::Completions(command) => command.run(Self::command()),
         }

@@ -40,10 +40,10 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
         found.extend(own.into_iter().map(add));
     }
     found.extend(gateway_problems(settings));
-    for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
+    for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let fault = pattern_fault(pattern);
-            found.extend(fault.map(|message| value(&["policy", list, &index.to_string()], message)));
+            found.extend(fault.map(|message| at_pattern(&path, index, message)));
         }
     }
     if let Err(error) = omni_screen::Screen::build(&settings.validation, &settings.answers) {
@@ -55,18 +55,40 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
 /// Complaints that do not keep the hub from running: patterns that name no server.
 pub(crate) fn settings_warnings(settings: &Settings) -> Vec<Complaint> {
     let mut found = Vec::new();
-    for (list, patterns) in [("allow", &settings.policy.allow), ("deny", &settings.policy.deny)] {
+    for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let (server, _) = split_pattern(pattern);
             if !server.contains(['*', '?']) && !settings.servers.contains_key(server) && !settings.servers.is_empty() {
                 let near = crate::config::nearest::nearest(server, settings.servers.keys().map(String::as_str));
                 let hint = near.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
                 let message = format!("`{pattern}` names no server of this file{hint}");
-                found.push(value(&["policy", list, &index.to_string()], message));
+                found.push(at_pattern(&path, index, message));
             }
         }
     }
     found
+}
+
+/// All lists of patterns of the policy, each with its key.
+fn pattern_lists(settings: &Settings) -> Vec<(Vec<&str>, &[String])> {
+    let policy = &settings.policy;
+    let mut lists: Vec<(Vec<&str>, &[String])> = vec![
+        (vec!["policy", "allow"], &policy.allow),
+        (vec!["policy", "deny"], &policy.deny),
+        (vec!["policy", "approve"], &policy.approve),
+    ];
+    for (name, role) in &policy.roles {
+        let key = |list| vec!["policy", "roles", name.as_str(), list];
+        lists.push((key("allow"), role.allow.as_deref().unwrap_or_default()));
+        lists.push((key("deny"), &role.deny));
+        lists.push((key("approve"), &role.approve));
+    }
+    lists
+}
+
+fn at_pattern(path: &[&str], index: usize, message: String) -> Complaint {
+    let index = index.to_string();
+    value(&[path, &[index.as_str()]].concat(), message)
 }
 
 /// Why a name cannot be a server's.

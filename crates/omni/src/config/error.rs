@@ -33,6 +33,9 @@ pub(crate) struct Problem {
     /// Absent when the whole file is meant, e.g. when it cannot be read.
     #[serde(flatten)]
     pub(crate) place: Option<Place>,
+    /// Another file than the configuration itself: one that it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
     /// The line of the text that `place` is in.
     #[serde(skip)]
     line_text: String,
@@ -41,12 +44,18 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem at a place; its line of text is filled in by [`ConfigErrors::new`].
     pub(crate) fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: Some(place), line_text: String::new() }
+        Self { message: message.into(), place: Some(place), file: None, line_text: String::new() }
     }
 
     /// A problem of the whole file.
     pub(crate) fn whole(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, line_text: String::new() }
+        Self { message: message.into(), place: None, file: None, line_text: String::new() }
+    }
+
+    /// A problem of another file, at a place with its line of text.
+    pub(crate) fn in_file(path: &Path, at: Option<(Place, String)>, message: impl Into<String>) -> Self {
+        let (place, line_text) = at.map_or((None, String::new()), |(place, text)| (Some(place), text));
+        Self { message: message.into(), place, file: Some(path.to_owned()), line_text }
     }
 }
 
@@ -63,7 +72,7 @@ impl ConfigErrors {
         problems.sort_by_key(|problem| problem.place.map_or((0, 0), |place| (place.line, place.column)));
         problems.dedup();
         for problem in &mut problems {
-            if let Some(place) = problem.place {
+            if let Some(place) = problem.place.filter(|_| problem.file.is_none()) {
                 let line = text.lines().nth(place.line - 1).unwrap_or_default();
                 problem.line_text = line.trim_start_matches('\u{feff}').to_owned();
             }
@@ -94,7 +103,7 @@ impl fmt::Display for ConfigErrors {
 impl Problem {
     /// `file:line:column: message`.
     fn head(&self, formatter: &mut fmt::Formatter<'_>, origin: &Path) -> fmt::Result {
-        let origin = origin.display();
+        let origin = self.file.as_deref().unwrap_or(origin).display();
         match self.place {
             Some(place) => write!(formatter, "{origin}:{}:{}: {}", place.line, place.column, self.message),
             None => write!(formatter, "{origin}: {}", self.message),

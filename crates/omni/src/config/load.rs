@@ -1,22 +1,19 @@
 //! Finding, reading and checking `omni.yaml`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::check::{self, Complaint};
 use crate::config::error::{ConfigErrors, Problem};
 use crate::config::expand::expand;
+use crate::config::file::read_file;
 use crate::config::nearest::nearest;
 use crate::config::node::{self, Node};
 use crate::config::settings::Settings;
 use crate::config::surroundings::Surroundings;
-use crate::config::{paths, schema, shape};
+use crate::config::{paths, policy, schema, shape};
 
 /// The file's name where it is looked for.
 pub(crate) const FILE_NAME: &str = "omni.yaml";
-/// Largest file read.
-pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A configuration with its meaning: variables put in, paths absolute, everything checked.
 #[derive(Debug, Clone)]
@@ -60,6 +57,15 @@ pub(crate) fn parse_in(text: &str, origin: &Path, around: &Surroundings) -> Resu
     let warnings = fail(placed(&root, check::settings_warnings(&settings)));
     let folder = origin.parent().unwrap_or(Path::new("/"));
     paths::resolve(&mut settings, folder, around.home.as_deref());
+    let mut problems = placed(&root, policy::read_sources(&mut settings));
+    if problems.is_empty() {
+        let (complaints, of_files) = policy::faults(&settings);
+        problems = placed(&root, complaints);
+        problems.extend(of_files);
+    }
+    if !problems.is_empty() {
+        return Err(fail(problems));
+    }
     Ok(Config { settings, origin: origin.to_owned(), warnings })
 }
 
@@ -80,25 +86,6 @@ fn placed(root: &Node, complaints: Vec<Complaint>) -> Vec<Problem> {
         Problem::at(place, format!("{}: {}", complaint.path.join("."), complaint.message))
     };
     complaints.into_iter().map(problem).collect()
-}
-
-/// The text of a file of bounded size.
-pub(crate) fn read_file(path: &Path) -> Result<String, Problem> {
-    let cannot = |error: std::io::Error| Problem::whole(format!("cannot be read: {error}"));
-    let file = File::open(path).map_err(cannot)?;
-    if file.metadata().map_err(cannot)?.is_dir() {
-        return Err(Problem::whole("is a directory; name the file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Problem::whole(format!("is larger than {FILE_BYTES_MAX} bytes; a configuration is not")));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Problem::whole(format!("is not UTF-8 text (line {line}); save it as UTF-8"))
-    })
 }
 
 /// The file to use: the one asked for, else `./omni.yaml`, else `$XDG_CONFIG_HOME/omni/omni.yaml`.

@@ -10,6 +10,7 @@ pub(crate) fn resolve(settings: &mut Settings, folder: &Path, home: Option<&Path
     if let Some(path) = &mut settings.data_dir {
         *path = place(path);
     }
+    settings.policy.files.iter_mut().for_each(|path| *path = place(path));
     for server in settings.servers.values_mut() {
         resolve_server(server, &place);
     }

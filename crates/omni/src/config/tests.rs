@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use crate::config::load::{FILE_BYTES_MAX, parse_in};
+use crate::config::file::FILE_BYTES_MAX;
+use crate::config::load::parse_in;
 use crate::config::settings::{BuiltinSettings, LogFormat, Settings, Sharing};
 use crate::config::{Config, ConfigErrors, Surroundings, data_dir, discover, load};
 

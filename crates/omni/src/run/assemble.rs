@@ -80,7 +80,10 @@ async fn look_after(hub: Arc<Hub>) {
 }
 
 fn policy(settings: &Settings) -> Result<Policy> {
-    Policy::build(&settings.policy).map_err(|(key, error)| anyhow!("{key}: {error}"))
+    Policy::build(&settings.policy).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow!("{}", faults.join("\n"))
+    })
 }
 
 impl Running {

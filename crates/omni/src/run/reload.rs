@@ -12,12 +12,12 @@ use crate::run::default::run_beside;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What tells one state of a file from another without reading it.
-type Stamp = Option<(SystemTime, u64)>;
+type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 /// Follows `path` for as long as the hub runs.
 pub(crate) async fn follow(running: Running, path: PathBuf, around: Surroundings, mut current: Settings) {
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
-    let mut seen = stamp(&path);
+    let mut seen = stamp(&path, &current);
     loop {
         let asked = async {
             match &mut hang_up {
@@ -29,23 +29,29 @@ pub(crate) async fn follow(running: Running, path: PathBuf, around: Surroundings
         };
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {
-                let now = stamp(&path);
+                let now = stamp(&path, &current);
                 if now == seen {
                     continue;
                 }
                 seen = now;
             }
-            () = asked => seen = stamp(&path),
+            () = asked => seen = stamp(&path, &current),
         }
         if let Some(settings) = take(&running, &path, &around, &current) {
             current = settings;
+            // It may name other files now.
+            seen = stamp(&path, &current);
         }
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
+/// Of the configuration and the files of policies that it names.
+fn stamp(path: &Path, current: &Settings) -> Stamp {
+    let one = |path: &Path| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    };
+    std::iter::once(path).chain(current.policy.files.iter().map(PathBuf::as_path)).map(one).collect()
 }
 
 fn take(running: &Running, path: &Path, around: &Surroundings, current: &Settings) -> Option<Settings> {

@@ -1,0 +1,120 @@
+//! What a policy reads of a call's context: what it does not read need not be known to decide.
+
+use serde_json::Value;
+
+/// What is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub(super) arguments: bool,
+    pub(super) numbers: bool,
+    pub(super) lists: bool,
+    pub(super) now: bool,
+    pub(super) loopback: bool,
+    pub(super) address: bool,
+    pub(super) client: bool,
+    pub(super) revision: bool,
+}
+
+impl Reads {
+    const EVERYTHING: Self = Self {
+        arguments: true,
+        numbers: true,
+        lists: true,
+        now: true,
+        loopback: true,
+        address: true,
+        client: true,
+        revision: true,
+    };
+
+    /// What the policy, in Cedar's JSON form, reads. What cannot be told counts as everything.
+    pub(super) fn of(policy: &Value) -> Self {
+        let mut reads = Self::default();
+        reads.visit(policy);
+        reads
+    }
+
+    fn visit(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.visit(item)),
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if matches!(name.as_str(), "." | "has")
+                        && is_context(&member["left"])
+                        && let Some(attribute) = member["attr"].as_str()
+                    {
+                        self.member(attribute);
+                    } else if name == "Var" && member == "context" {
+                        *self = Self::EVERYTHING;
+                    } else {
+                        self.visit(member);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn member(&mut self, name: &str) {
+        match name {
+            "arguments" => self.arguments = true,
+            "numbers" => self.numbers = true,
+            "lists" => self.lists = true,
+            "now" => self.now = true,
+            "loopback" => self.loopback = true,
+            "address" => self.address = true,
+            "client" => self.client = true,
+            "revision" => self.revision = true,
+            _ => *self = Self::EVERYTHING,
+        }
+    }
+
+    /// Whether it can change from one call to the next of the same client.
+    pub(super) const fn varies(&self) -> bool {
+        self.arguments || self.numbers || self.lists || self.now
+    }
+
+    /// What either reads.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            arguments: self.arguments || other.arguments,
+            numbers: self.numbers || other.numbers,
+            lists: self.lists || other.lists,
+            now: self.now || other.now,
+            loopback: self.loopback || other.loopback,
+            address: self.address || other.address,
+            client: self.client || other.client,
+            revision: self.revision || other.revision,
+        }
+    }
+}
+
+fn is_context(value: &Value) -> bool {
+    value["Var"] == "context"
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use cedar_policy::Policy;
+
+    use super::Reads;
+
+    fn reads(condition: &str) -> Reads {
+        let text = format!("permit(principal, action, resource) when {{ {condition} }};");
+        Reads::of(&Policy::parse(None, text).unwrap().to_json().unwrap())
+    }
+
+    #[test]
+    fn tool_2_what_a_policy_reads_is_seen_wherever_it_stands() {
+        assert_eq!(reads("resource.readOnly"), Reads::default());
+        assert!(reads("[1, 2].contains(3) || (if context.loopback then true else false)").loopback);
+        assert!(reads(r#"context.arguments.hasTag("x")"#).arguments);
+        assert!(reads(r#"context has address && context["address"].isLoopback()"#).address);
+        assert!(reads(r#"{ a: context.now }.a == datetime("2024-01-01")"#).varies());
+        assert!(!reads(r#"context.revision == "2026-07-28" && principal.hasTag("context")"#).varies());
+        assert_eq!(reads("{ a: context } == { a: context }"), Reads::EVERYTHING);
+        assert_eq!(reads("context.unheard"), Reads::EVERYTHING);
+        assert!(reads("context has arguments").arguments);
+    }
+}

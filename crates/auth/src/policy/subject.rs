@@ -1,0 +1,159 @@
+//! Who calls, as policies see them: the principal with its roles, of its own and by membership.
+
+use std::collections::{BTreeMap, HashSet};
+
+use cedar_policy::{Entity, EntityUid, RestrictedExpression};
+use omni_types::{Principal, PrincipalKind};
+
+use crate::policy::facts;
+use crate::policy::fault::PolicyFault;
+use crate::policy::pattern::glob;
+use crate::policy::settings::RoleSettings;
+use crate::policy::words::Word;
+
+/// Who has which role beside those whose login says so.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Roles(Vec<Role>);
+
+#[derive(Debug, Clone)]
+struct Role {
+    name: String,
+    members: Vec<(Member, String)>,
+    inherits: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Member {
+    Kind(PrincipalKind),
+    Group,
+    Permission,
+    Client,
+    Tenant,
+}
+
+/// A principal as policies see it.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) uid: EntityUid,
+    pub(super) roles: Vec<String>,
+    /// The principal itself and everything that it belongs to.
+    pub(super) belongs: HashSet<EntityUid>,
+    pub(super) entity: Entity,
+}
+
+impl Roles {
+    /// Reads the settings.
+    pub(super) fn build(settings: &BTreeMap<String, RoleSettings>, faults: &mut Vec<PolicyFault>) -> Self {
+        let mut roles = Vec::new();
+        for (name, role) in settings {
+            let mut members = Vec::new();
+            for (at, text) in role.members.iter().enumerate() {
+                match member(text) {
+                    Ok(member) => members.push(member),
+                    Err(why) => faults.push(PolicyFault::key(["roles", name, "members", &at.to_string()], why)),
+                }
+            }
+            roles.push(Role { name: name.clone(), members, inherits: role.inherits.clone() });
+        }
+        Self(roles)
+    }
+
+    /// All roles of `principal`, each once.
+    fn of(&self, principal: &Principal) -> Vec<String> {
+        let mut found: Vec<String> = principal.roles().to_vec();
+        for role in &self.0 {
+            if role.members.iter().any(|(member, text)| is_member(principal, *member, text)) {
+                found.push(role.name.clone());
+            }
+        }
+        // The list grows while it is walked, and each role comes into it once.
+        let mut seen = HashSet::new();
+        let mut at = 0;
+        while at < found.len() {
+            if !seen.insert(found[at].clone()) {
+                found.remove(at);
+                continue;
+            }
+            let inherited = self.0.iter().filter(|role| role.name == found[at]).flat_map(|role| &role.inherits);
+            let more: Vec<String> = inherited.cloned().collect();
+            found.extend(more);
+            at += 1;
+        }
+        found
+    }
+}
+
+fn member(text: &str) -> Result<(Member, String), String> {
+    let Some((kind, name)) = text.split_once(':').filter(|(_, name)| !name.is_empty()) else {
+        return Err("is written `user:ID`, `group:NAME`, `permission:NAME`, `client:ID`, `key:NAME`, \
+                    `certificate:NAME`, `tenant:NAME` or `local:NAME`"
+            .to_owned());
+    };
+    let member = match kind {
+        "user" => Member::Kind(PrincipalKind::Token),
+        "key" => Member::Kind(PrincipalKind::ApiKey),
+        "certificate" => Member::Kind(PrincipalKind::Certificate),
+        "local" => Member::Kind(PrincipalKind::LocalUser),
+        "group" => Member::Group,
+        "permission" => Member::Permission,
+        "client" => Member::Client,
+        "tenant" => Member::Tenant,
+        _ => {
+            return Err(format!(
+                "`{kind}` is no kind of member: user, group, permission, client, key, certificate, tenant, local"
+            ));
+        }
+    };
+    Ok((member, name.to_owned()))
+}
+
+fn is_member(principal: &Principal, member: Member, pattern: &str) -> bool {
+    let among = |names: &[String]| names.iter().any(|name| glob(pattern, name));
+    match member {
+        // A key has a name beside its id: its client.
+        Member::Kind(kind) => {
+            let named = principal.client().filter(|_| kind == PrincipalKind::ApiKey);
+            principal.kind() == kind && (glob(pattern, principal.id()) || named.is_some_and(|name| glob(pattern, name)))
+        }
+        Member::Group => among(principal.groups()),
+        Member::Permission => among(principal.permissions()),
+        Member::Client => principal.client().is_some_and(|name| glob(pattern, name)),
+        Member::Tenant => principal.tenant().is_some_and(|name| glob(pattern, name)),
+    }
+}
+
+impl Subject {
+    /// `principal` with its roles.
+    ///
+    /// # Errors
+    /// When Cedar does not take what is known of it.
+    pub(super) fn of(principal: &Principal, roles: &Roles) -> Result<Self, String> {
+        let word = match principal.kind() {
+            PrincipalKind::LocalUser => Word::LocalUser,
+            PrincipalKind::Token => Word::User,
+            PrincipalKind::ApiKey | PrincipalKind::Certificate => Word::Service,
+        };
+        // Users of two providers may have one name: the issuer is part of who they are.
+        let uid = match principal.issuer() {
+            Some(issuer) => word.uid(&format!("{issuer}|{}", principal.id())),
+            None => word.uid(principal.id()),
+        };
+        let roles = roles.of(principal);
+        let among = |word: Word, names: &[String]| names.iter().map(|name| word.uid(name)).collect::<Vec<_>>();
+        let mut parents = among(Word::Role, &roles);
+        parents.extend(among(Word::Group, principal.groups()));
+        parents.extend(among(Word::Permission, principal.permissions()));
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let mut attributes = vec![("id".to_owned(), text(principal.id()))];
+        for (name, value) in
+            [("issuer", principal.issuer()), ("tenant", principal.tenant()), ("client", principal.client())]
+        {
+            attributes.extend(value.map(|value| (name.to_owned(), text(value))));
+        }
+        let tags = facts::claims(principal.claims());
+        let entity =
+            Entity::new_with_tags(uid.clone(), attributes, parents.clone(), tags).map_err(|e| e.to_string())?;
+        let belongs = std::iter::once(uid.clone()).chain(parents).collect();
+        Ok(Self { uid, roles, belongs, entity })
+    }
+}

@@ -1,0 +1,60 @@
+//! What is called, as policies see it: with its server, and the patterns that cover it.
+
+use cedar_policy::{Entity, EntityUid, RestrictedExpression};
+
+use crate::policy::access::Access;
+use crate::policy::action::ThingKind;
+use crate::policy::pattern::Patterns;
+use crate::policy::words::Word;
+
+/// A tool, prompt, resource or what else is called.
+#[derive(Debug)]
+pub(super) struct Thing {
+    pub(super) uid: EntityUid,
+    /// Itself, its server and the patterns that cover it.
+    pub(super) belongs: Vec<EntityUid>,
+    pub(super) entity: Entity,
+}
+
+impl Thing {
+    /// What `access` is about, under the name `name`.
+    ///
+    /// # Errors
+    /// When Cedar does not take what is known of it.
+    pub(super) fn of(access: &Access<'_>, name: &str, patterns: &Patterns) -> Result<Self, String> {
+        let Access { thing, server, hints, .. } = *access;
+        let uid = if thing.is_of_server() {
+            Word::Thing(thing).uid(&format!("{server}:{name}"))
+        } else {
+            Word::Thing(thing).uid(name)
+        };
+        let mut parents = Vec::new();
+        if thing.is_of_server() {
+            parents.push(Word::Server.uid(server));
+            parents.extend(patterns.covering(server, name).map(|pattern| Word::Pattern.uid(pattern)));
+        }
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let mut attributes = match thing {
+            ThingKind::Tool | ThingKind::Prompt => vec![("server", text(server)), ("name", text(name))],
+            ThingKind::Resource => vec![("server", text(server)), ("uri", text(name))],
+            ThingKind::Profile | ThingKind::Secret => vec![("name", text(name))],
+            ThingKind::Hub => Vec::new(),
+        };
+        if thing == ThingKind::Tool {
+            attributes.extend(
+                [
+                    ("readOnly", hints.read_only),
+                    ("destructive", hints.destructive),
+                    ("idempotent", hints.idempotent),
+                    ("openWorld", hints.open_world),
+                ]
+                .map(|(name, hint)| (name, RestrictedExpression::new_bool(hint))),
+            );
+        }
+        let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let entity =
+            Entity::new(uid.clone(), attributes, parents.iter().cloned().collect()).map_err(|e| e.to_string())?;
+        let belongs = std::iter::once(uid.clone()).chain(parents).collect();
+        Ok(Self { uid, belongs, entity })
+    }
+}
