@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask fuzz` runs them under libFuzzer; the test `replay` runs what is kept in `corpus/` through them everywhere.
 
+mod frames;
 mod pieces;
 mod target;
 mod targets;

@@ -2,6 +2,7 @@
 
 use crate::targets::{
     batch, cursor, dispatch, envelope, header, line, list, name, policy, scan, schema, screen, sse, translate, uri,
+    websocket,
 };
 
 /// One thing that is fuzzed.
@@ -30,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sse", run: sse::run },
     Target { name: "translate", run: translate::run },
     Target { name: "uri", run: uri::run },
+    Target { name: "websocket", run: websocket::run },
 ];
 
 /// The target called `name`.

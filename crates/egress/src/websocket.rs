@@ -125,7 +125,10 @@ impl WebSocketWriter {
     /// Says goodbye.
     pub async fn close(&mut self) {
         let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
-        let _it_may_be_gone = self.0.send(Message::Close(Some(goodbye))).await;
+        if self.0.send(Message::Close(Some(goodbye))).await.is_err() {
+            // It has said goodbye first, and is owed one (RFC 6455 section 5.5.1), which waits to be written.
+            let _it_may_be_gone = self.0.flush().await;
+        }
     }
 }
 

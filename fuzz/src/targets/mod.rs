@@ -15,3 +15,4 @@ pub(crate) mod screen;
 pub(crate) mod sse;
 pub(crate) mod translate;
 pub(crate) mod uri;
+pub(crate) mod websocket;

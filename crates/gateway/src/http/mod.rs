@@ -18,7 +18,7 @@ mod resumable;
 mod shared;
 mod sse;
 mod streams;
-mod websocket;
+pub mod websocket;
 
 pub use gateway::{Gateway, GatewayError};
 pub use shared::GatewayLimits;

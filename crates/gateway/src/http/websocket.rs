@@ -8,10 +8,10 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use omni_hub::{Identified, Scope};
-use tokio::sync::mpsc;
+use omni_hub::{Hub, Identified, Scope};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -25,7 +25,7 @@ use crate::http::body::Body;
 use crate::http::guest::{Guest, Seat};
 use crate::http::incoming::RequestBody;
 use crate::http::reply::{refuse, text};
-use crate::http::shared::Shared;
+use crate::http::shared::{GatewayLimits, Shared};
 
 /// The subprotocol.
 const SUBPROTOCOL: &str = "mcp";
@@ -47,8 +47,6 @@ const CONTROLS_MAX: usize = 1_000;
 const CONTROLS_WINDOW: Duration = Duration::from_secs(60);
 /// For the last messages, and the close, to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Whether the request asks for a WebSocket.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
@@ -94,20 +92,33 @@ pub(crate) fn open(guest: &Guest, scope: Scope, sender: Identified, head: &Parts
     response
 }
 
-/// Serves the client until it leaves, gives no sign of life, breaks the rules, or the hub stops.
+/// Serves the client that was seated.
 pub(crate) async fn serve(shared: &Arc<Shared>, seat: Seat) {
     let Ok(upgraded) = seat.upgrade.await else { return };
+    let stopping = shared.stopping.clone();
+    let whose = (seat.scope, seat.sender);
+    converse(TokioIo::new(upgraded), Arc::clone(&shared.hub), whose, &shared.limits, stopping).await;
+}
+
+/// Serves one client on `io`, behind its handshake, until it leaves, gives no sign of life, breaks the rules, is nobody any
+/// more, or the hub stops.
+pub async fn converse<I: AsyncRead + AsyncWrite + Unpin>(
+    io: I,
+    hub: Arc<Hub>,
+    (scope, sender): (Scope, Identified),
+    limits: &GatewayLimits,
+    stopping: watch::Receiver<bool>,
+) {
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER_BYTES;
     config.write_buffer_size = 0;
     config.max_write_buffer_size = WRITE_BUFFER_BYTES;
-    config.max_message_size = Some(shared.limits.body_bytes_max);
-    config.max_frame_size = Some(shared.limits.body_bytes_max);
-    let socket = Socket::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let (sink, stream) = socket.split();
-    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), seat.scope, seat.sender.clone());
+    config.max_message_size = Some(limits.body_bytes_max);
+    config.max_frame_size = Some(limits.body_bytes_max);
+    let (sink, stream) = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await.split();
+    let (conversation, queue) = Conversation::begin(hub, scope, sender.clone());
     let mut writing = Box::pin(write(sink, queue));
-    let mut reading = Box::pin(read(shared, stream, conversation, seat.sender));
+    let mut reading = Box::pin(read(stream, conversation, sender, limits.header_timeout, stopping));
     let (code, reason) = tokio::select! {
         // Nothing can be said any more: what runs is cancelled with the conversation.
         _ = writing.as_mut() => return,
@@ -117,21 +128,20 @@ pub(crate) async fn serve(shared: &Arc<Shared>, seat: Seat) {
     // What was to be said is said, then why it ends.
     let _said = tokio::time::timeout(LAST_WORDS, async {
         if let Some(mut sink) = writing.await {
-            let _client_gone = sink.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+            say(&mut sink, Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
         }
     })
     .await;
 }
 
 /// Hears what the client says, until there is a reason to close.
-async fn read(
-    shared: &Shared,
-    mut stream: SplitStream<Socket>,
+async fn read<I: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: SplitStream<WebSocketStream<I>>,
     mut conversation: Conversation,
     sender: Identified,
+    patience: Duration,
+    mut stopping: watch::Receiver<bool>,
 ) -> (CloseCode, &'static str) {
-    let mut stopping = shared.stopping.clone();
-    let patience = shared.limits.header_timeout;
     // A client that never begins is none; one that has begun need only be alive.
     let mut until = Instant::now() + patience;
     let (mut begun, mut controls, mut since) = (false, 0, Instant::now());
@@ -178,23 +188,36 @@ async fn read(
 }
 
 /// Says what is to be said; the sink, when there is no more, or nothing when the client is gone.
-async fn write(
-    mut sink: SplitSink<Socket, Message>,
+async fn write<I: AsyncRead + AsyncWrite + Unpin>(
+    mut sink: SplitSink<WebSocketStream<I>, Message>,
     mut queue: mpsc::Receiver<Bytes>,
-) -> Option<SplitSink<Socket, Message>> {
+) -> Option<SplitSink<WebSocketStream<I>, Message>> {
     loop {
         match tokio::time::timeout(PING_INTERVAL, queue.recv()).await {
-            Err(_) => sink.send(Message::Ping(Bytes::new())).await.ok()?,
+            Err(_) => say(&mut sink, Message::Ping(Bytes::new())).await?,
             Ok(None) => return Some(sink),
             Ok(Some(mut message)) => {
                 let mut code = OpCode::Data(Data::Text);
                 while message.len() > FRAME_BYTES {
                     let part = message.split_to(FRAME_BYTES);
-                    sink.send(Message::Frame(Frame::message(part, code, false))).await.ok()?;
+                    say(&mut sink, Message::Frame(Frame::message(part, code, false))).await?;
                     code = OpCode::Data(Data::Continue);
                 }
-                sink.send(Message::Frame(Frame::message(message, code, true))).await.ok()?;
+                say(&mut sink, Message::Frame(Frame::message(message, code, true))).await?;
             }
         }
     }
+}
+
+/// Says one thing; nothing, when nothing can be said any more.
+async fn say<I: AsyncRead + AsyncWrite + Unpin>(
+    sink: &mut SplitSink<WebSocketStream<I>, Message>,
+    message: Message,
+) -> Option<()> {
+    if sink.send(message).await.is_ok() {
+        return Some(());
+    }
+    // Who has said goodbye is owed one (RFC 6455 section 5.5.1): it waits to be written.
+    let _client_gone = sink.flush().await;
+    None
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -248,4 +249,20 @@ async fn gw_1_websocket_of_the_sdks() {
     let python = (&peers.python_sqlite, &peers.client("python_v1.py"));
     crate::clients::drive(python.0, python.1, &arguments, &hub, Some("2025-11-25")).await;
     sessions(&hub, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_a_goodbye_is_answered_in_kind() {
+    let hub = hub();
+    let leave = CloseFrame { code: CloseCode::Normal, reason: "enough".into() };
+    // With nothing running; and right behind a request, whose answer may still wait to be said.
+    for last in [None, Some(r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#)] {
+        let mut client = Ws::begin(&hub, "/mcp", "2025-11-25").await;
+        if let Some(last) = last {
+            client.0.feed(Message::text(last)).await.unwrap();
+        }
+        client.0.send(Message::Close(Some(leave.clone()))).await.unwrap();
+        assert_eq!(client.closed().await, CloseCode::Normal);
+        sessions(&hub, 0).await;
+    }
 }
