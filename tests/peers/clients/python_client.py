@@ -1,21 +1,28 @@
 """Drives an MCP server with the Python SDK (both eras), and prints what it saw as one line of JSON.
 
-python python_client.py URL [--mode auto|legacy] [--call NAME JSON]
-python python_client.py [--mode auto|legacy] [--call NAME JSON] -- COMMAND [ARGUMENT...]
+python python_client.py URL [OPTION...] (a path that begins with /sse: HTTP+SSE)
+python python_client.py [OPTION...] -- COMMAND [ARGUMENT...]
+
+The options stand in README.md.
 """
 
 import asyncio
 import json
 import sys
+import urllib.parse
 
+import mcp_types as types
 from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
+
+from asking import ASKING, elicited, let_go
 
 LIMIT_SECONDS = 60
 PAGES_MAX = 100
 
 
 def parse(words):
-    wanted = {"url": None, "command": None, "mode": "auto", "call": None}
+    wanted = {"url": None, "command": None, "mode": "auto", "call": None, "ask": [], "let_go": None}
     while words:
         word, *words = words
         if word == "--":
@@ -24,6 +31,11 @@ def parse(words):
             wanted["mode"], *words = words
         elif word == "--call" and len(words) >= 2:
             wanted["call"], words = (words[0], json.loads(words[1])), words[2:]
+        elif word == "--ask" and words:
+            prefix, *words = words
+            wanted["ask"].append(prefix)
+        elif word == "--let-go" and words:
+            wanted["let_go"], *words = words
         elif not word.startswith("--") and wanted["url"] is None:
             wanted["url"] = word
         else:
@@ -48,14 +60,57 @@ def plain(model):
     return None if model is None else model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-async def look(wanted):
-    if wanted["url"]:
-        server = wanted["url"]
+async def elicit(context, params):
+    content = elicited(params.requested_schema)
+    return types.ElicitResult(action="accept", content=content)
+
+
+async def sample(context, params):
+    content = types.TextContent(type="text", text="Paris")
+    return types.CreateMessageResult(role="assistant", model="m", stop_reason="endTurn", content=content)
+
+
+async def roots(context):
+    return types.ListRootsResult(roots=[types.Root(uri="file:///one"), types.Root(uri="file:///two")])
+
+
+async def converse(client, prefix, logged):
+    """One server's tools that ask, tell their progress and log; what they said in the end."""
+    seen = {"texts": {}, "progress": []}
+    for tool, arguments in ASKING:
+        result = await client.call_tool(prefix + tool, arguments)
+        seen["texts"][tool] = result.content[0].text
+
+    async def progress(step, total, message):
+        seen["progress"].append(step)
+
+    await client.call_tool(prefix + "test_tool_with_progress", {}, progress_callback=progress)
+    before = len(logged)
+    meta = None
+    if client.protocol_version == "2026-07-28":
+        meta = {"io.modelcontextprotocol/logLevel": "info"}
     else:
+        await client.set_logging_level("info")
+    await client.call_tool(prefix + "test_logging_tool", {}, meta=meta)
+    seen["logged"] = len(logged) - before
+    return seen
+
+
+async def look(wanted):
+    if wanted["command"]:
         program, *arguments = wanted["command"]
         server = StdioServerParameters(command=program, args=arguments)
-    seen = {}
-    async with Client(server, mode=wanted["mode"]) as client:
+    elif urllib.parse.urlsplit(wanted["url"]).path.startswith("/sse"):
+        server = sse_client(wanted["url"])
+    else:
+        server = wanted["url"]
+    seen, logged = {}, []
+
+    async def log(params):
+        logged.append(params)
+
+    able = {"sampling_callback": sample, "elicitation_callback": elicit, "list_roots_callback": roots}
+    async with Client(server, mode=wanted["mode"], logging_callback=log, **able) as client:
         capabilities = plain(client.server_capabilities) or {}
         seen["protocolVersion"] = client.protocol_version
         seen["serverInfo"] = plain(client.server_info)
@@ -72,6 +127,10 @@ async def look(wanted):
         if wanted["call"]:
             name, arguments = wanted["call"]
             seen["call"] = plain(await client.call_tool(name, arguments))
+        for prefix in wanted["ask"]:
+            seen.setdefault("asked", {})[prefix] = await converse(client, prefix, logged)
+        if wanted["let_go"]:
+            seen["letGo"] = await let_go(client.call_tool(wanted["let_go"], {}))
     return seen
 
 

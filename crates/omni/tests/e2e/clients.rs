@@ -1,4 +1,4 @@
-//! GW-1 and GW-2: the clients that people use, in front of the hub, over HTTP and stdio.
+//! GW-1 and GW-2: the client of the Rust SDK in front of the hub, over HTTP and stdio.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::harness::hub::OMNI;
-use crate::harness::peers::Peers;
 use crate::harness::{Hub, everything, in_time, processes, until};
 
 const SIMPLE: &str = "This is a simple text response for testing.";
@@ -65,7 +64,7 @@ async fn gw_1_rmcp_over_http() {
 }
 
 /// `omni stdio` with the configuration of `hub`, and a data directory of its own.
-fn stdio_words(hub: &Hub) -> Vec<String> {
+pub(crate) fn stdio_words(hub: &Hub) -> Vec<String> {
     let data = hub.home.path().join("stdio-data").display().to_string();
     let config = hub.config_file().display().to_string();
     [OMNI, "--config", &config, "stdio", "--data-dir", &data].map(str::to_owned).to_vec()
@@ -120,45 +119,4 @@ pub(crate) async fn drive(program: &Path, script: &Path, arguments: &[String], h
     assert!(has("resources", "test://static-text"), "{what}: {seen}");
     assert_eq!(seen["resources"].as_array().unwrap().len(), 6, "{what}: {seen}");
     assert_eq!(seen["call"]["content"][0]["text"], SIMPLE, "{what}: {seen}");
-}
-
-/// One client over HTTP and over stdio.
-async fn drive_both(program: &Path, script: &Path, mode: Option<&str>, expected: Option<&str>) {
-    let hub = hub();
-    let mut arguments: Vec<String> = ["--call", "s__test_simple_text", "{}"].map(str::to_owned).to_vec();
-    arguments.extend(mode.into_iter().flat_map(|mode| ["--mode".to_owned(), mode.to_owned()]));
-    let url = [vec![format!("http://{}/mcp", hub.address)], arguments.clone()].concat();
-    drive(program, script, &url, &hub, expected).await;
-    let command = [arguments, vec!["--".to_owned()], stdio_words(&hub)].concat();
-    drive(program, script, &command, &hub, expected).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_typescript_sdk_1() {
-    let Some(peers) = Peers::find() else { return };
-    drive_both(&peers.node, &peers.client("ts_v1.mjs"), None, Some("2025-11-25")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_typescript_sdk_2_finds_the_era_out() {
-    let Some(peers) = Peers::find() else { return };
-    drive_both(&peers.node, &peers.client("ts_v2.mjs"), Some("auto"), Some("2026-07-28")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_typescript_sdk_2_in_the_legacy_era() {
-    let Some(peers) = Peers::find() else { return };
-    drive_both(&peers.node, &peers.client("ts_v2.mjs"), Some("legacy"), Some("2025-11-25")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_python_sdk_finds_the_era_out() {
-    let Some(peers) = Peers::find() else { return };
-    drive_both(&peers.python, &peers.client("python_client.py"), Some("auto"), Some("2026-07-28")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_python_sdk_in_the_legacy_era() {
-    let Some(peers) = Peers::find() else { return };
-    drive_both(&peers.python, &peers.client("python_client.py"), Some("legacy"), Some("2025-11-25")).await;
 }

@@ -4,7 +4,6 @@ use ::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::http::{self, Answer, Events};
-use crate::harness::peers::Peers;
 use crate::harness::{Client, Era, Hub, bad, everything, until};
 
 const HELLO: &str =
@@ -142,17 +141,6 @@ async fn gw_1_http_sse_without_a_first_message_is_not_kept() {
     assert_eq!(silent.post_to(&silent.uri, &request(1, "ping", &json!({}))).await.status, 404);
     speaking.post(&request(1, "ping", &json!({}))).await;
     assert_eq!(speaking.message().await["id"], 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_http_sse_of_the_sdks() {
-    let Some(peers) = Peers::find() else { return };
-    let hub = Hub::with(json!({ "s": everything(&[]), "paged": everything(&["--page-size", "4"]) }));
-    let arguments = [format!("http://{}/sse", hub.address), "--call".into(), "s__test_simple_text".into(), "{}".into()];
-    crate::clients::drive(&peers.node, &peers.client("ts_v1.mjs"), &arguments, &hub, Some("2025-11-25")).await;
-    crate::clients::drive(&peers.python_sqlite, &peers.client("python_v1.py"), &arguments, &hub, Some("2025-11-25"))
-        .await;
-    sessions(&hub, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

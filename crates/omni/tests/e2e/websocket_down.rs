@@ -12,7 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::harness::client::modern_meta;
-use crate::harness::peers::Peers;
 use crate::harness::puppet::Puppet;
 use crate::harness::{Hub, bad, everything, in_time, until};
 
@@ -238,17 +237,6 @@ async fn gw_1_a_websocket_is_a_connection_like_any_other() {
     assert!(third.is_err(), "a third connection was served");
     drop(one);
     Ws::begin(&hub, "/mcp", "2025-11-25").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn gw_1_websocket_of_the_sdks() {
-    let Some(peers) = Peers::find() else { return };
-    let hub = Hub::with(json!({ "s": everything(&[]), "paged": everything(&["--page-size", "4"]) }));
-    let arguments = [format!("ws://{}/mcp", hub.address), "--call".into(), "s__test_simple_text".into(), "{}".into()];
-    crate::clients::drive(&peers.node, &peers.client("ts_v1.mjs"), &arguments, &hub, Some("2025-11-25")).await;
-    let python = (&peers.python_sqlite, &peers.client("python_v1.py"));
-    crate::clients::drive(python.0, python.1, &arguments, &hub, Some("2025-11-25")).await;
-    sessions(&hub, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,13 @@ impl Peers {
         None
     }
 
+    /// Claude Code's program.
+    pub(crate) fn claude(&self) -> PathBuf {
+        let program = self.modules.join("@anthropic-ai/claude-code-linux-x64/claude");
+        assert!(program.is_file(), "{} is missing: run `cargo xtask fixtures`", program.display());
+        program
+    }
+
     /// A file of an npm package of the protocol's own.
     pub(crate) fn module(&self, file: &str) -> PathBuf {
         self.modules.join("@modelcontextprotocol").join(file)
