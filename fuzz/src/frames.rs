@@ -4,6 +4,7 @@ use crate::pieces::Pieces;
 
 const FINAL: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
@@ -96,6 +97,10 @@ fn frame(rest: &mut &[u8], bytes_max: usize) -> Result<Frame, End> {
     };
     let masked = second & MASKED != 0;
     let mask = if masked { take(4)? as u32 } else { 0 }.to_be_bytes();
+    // Of an opcode that nobody has defined, no payload is waited for.
+    if !matches!(first & OPCODE, CONTINUATION..=BINARY | CLOSE..=PONG) {
+        return Err(End::Broken);
+    }
     let Some(length) = usize::try_from(length).ok().filter(|length| *length <= bytes_max) else {
         return Err(End::Large);
     };
@@ -114,7 +119,7 @@ pub(crate) fn read(mut rest: &[u8], masked: bool, bytes_max: usize) -> (Vec<Hear
             Ok(next) => next,
             Err(end) => return (heard, end),
         };
-        let (opcode, is_final, payload) = (next.first & 0x0f, next.first & FINAL != 0, next.payload);
+        let (opcode, is_final, payload) = (next.first & OPCODE, next.first & FINAL != 0, next.payload);
         if next.first & RESERVED != 0 || next.masked != masked {
             return (heard, End::Broken);
         }

@@ -110,7 +110,13 @@ async fn on_each_road(row: &Row, sdk: &Sdk, version: &str, mode: Option<&str>) {
         }
         let cancelled = async {
             if sdk.lets_go {
-                puppet.call().await.until_cancelled().await;
+                let before = puppet.cancelled();
+                let _kept_open = puppet.call().await;
+                until("the call is cancelled at the server", 30, async || match puppet.cancelled() - before {
+                    0 => Err("it is not".to_owned()),
+                    _ => Ok(()),
+                })
+                .await;
             }
         };
         let (seen, ()) = tokio::join!(sdk.run(&arguments, hub.home.path(), &what), cancelled);
