@@ -11,15 +11,26 @@ use crate::harness::{Client, Era, HttpFixture, Hub, everything};
 use crate::real_servers::Listening;
 
 /// One way in which the hub may differ, by the beginning of where it does.
-struct Known {
-    /// `STEP PLACE`, where `*` stands for any step; the place is a JSON pointer into the recorded exchange.
-    place: &'static str,
+pub(crate) struct Known {
+    /// `STEP PLACE`, where `*` stands for any step; the place is a JSON pointer into the recorded exchange, in which `*` stands
+    /// for any one segment.
+    pub(crate) place: &'static str,
     /// Why; each is told in `docs/ARCHITECTURE.md`, "Known differences from talking to a server directly".
-    reason: &'static str,
+    pub(crate) reason: &'static str,
+}
+
+impl Known {
+    fn covers(&self, step: &str, place: &str) -> bool {
+        let (its_step, its_place) = self.place.split_once(" /").unwrap_or((self.place.trim_end(), ""));
+        let fits = |(known, found): (&str, &str)| known == "*" || known == found || known.is_empty();
+        let (known, found): (Vec<_>, Vec<_>) =
+            (its_place.split('/').collect(), place.trim_start_matches('/').split('/').collect());
+        (its_step == "*" || its_step == step) && known.len() <= found.len() && known.into_iter().zip(found).all(fits)
+    }
 }
 
 /// One exchange, as it was on the wire: status, kind of answer, messages.
-type Exchange = (String, Value);
+pub(crate) type Exchange = (String, Value);
 
 async fn step(said: &mut Vec<Exchange>, client: &Client, name: &str, method: &str, params: Value) -> Value {
     let answer = client.ask(method, params).await;
@@ -101,7 +112,7 @@ fn compare(place: &str, direct: &Value, hub: &Value, found: &mut Vec<(String, St
 }
 
 /// Holds the two conversations against the known differences; what is wrong with either.
-fn judge(what: &str, direct: &[Exchange], hub: &[Exchange], known: &[&[Known]]) -> Vec<String> {
+pub(crate) fn judge(what: &str, direct: &[Exchange], hub: &[Exchange], known: &[&[Known]]) -> Vec<String> {
     let known: Vec<&Known> = known.iter().copied().flatten().collect();
     let mut used: BTreeMap<&str, usize> = known.iter().map(|known| (known.place, 0)).collect();
     let mut wrong = Vec::new();
@@ -111,8 +122,7 @@ fn judge(what: &str, direct: &[Exchange], hub: &[Exchange], known: &[&[Known]]) 
         compare("", direct, hub, &mut found);
         for (place, sides) in found {
             let whole = format!("{name} {place}");
-            let any = format!("* {place}");
-            match known.iter().find(|known| whole.starts_with(known.place) || any.starts_with(known.place)) {
+            match known.iter().find(|known| known.covers(name, &place)) {
                 Some(known) => *used.entry(known.place).or_default() += 1,
                 None => wrong.push(format!("{what}: {whole}: {sides}")),
             }
@@ -125,7 +135,7 @@ fn judge(what: &str, direct: &[Exchange], hub: &[Exchange], known: &[&[Known]]) 
 }
 
 /// Fails with all that is wrong.
-fn conclude(wrong: &[String]) {
+pub(crate) fn conclude(wrong: &[String]) {
     assert!(wrong.is_empty(), "not as `Known differences` says:\n  {}", wrong.join("\n  "));
 }
 
@@ -186,7 +196,7 @@ fn without_prefix(said: Vec<Exchange>, prefix: &str) -> Vec<Exchange> {
     said.into_iter().map(|(name, exchange)| (name, plain(exchange))).collect()
 }
 
-fn address(url: &str) -> SocketAddr {
+pub(crate) fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://").trim_end_matches("/mcp").parse().unwrap()
 }
 

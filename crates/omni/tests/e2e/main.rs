@@ -17,6 +17,7 @@ mod faults_http;
 mod faults_reset;
 mod faults_stdio;
 mod fidelity;
+mod fidelity_asked;
 mod fidelity_oracle;
 mod floods;
 mod idle;

@@ -105,7 +105,7 @@ fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorRes
 }
 
 /// Each connection is a process of the conforming server on stdio.
-async fn conforming(era: &'static str) -> String {
+pub(crate) async fn conforming(era: &'static str) -> String {
     server(async move |socket| {
         let mut child = tokio::process::Command::new(program())
             .args(["everything", "--stdio", "--era", era])

@@ -10,6 +10,7 @@ pub(crate) mod peers;
 pub(crate) mod processes;
 pub(crate) mod puppet;
 pub(crate) mod scripted;
+pub(crate) mod talker;
 pub(crate) mod told;
 pub(crate) mod wait;
 
