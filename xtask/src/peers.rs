@@ -57,6 +57,7 @@ pub(crate) fn ensure() -> Result<Peers> {
     npm(&source, &target)?;
     environment("venv", &source.join("requirements.txt"), &target)?;
     environment("venv-sqlite", &source.join("requirements-sqlite.txt"), &target)?;
+    environment("venv-schemathesis", &source.join("requirements-schemathesis.txt"), &target)?;
     copy_clients(&source.join("clients"), &target.join("clients"))?;
     installed()
 }

@@ -132,6 +132,9 @@ impl Identified {
         let generation = revocations.generation();
         if clean_at.load(Ordering::Relaxed) != generation {
             let Verified { principal, id, issued_at, .. } = verified;
+            if principal.issuer().is_some() && revocations.is_lost() {
+                return Err(Refusal::unavailable("the list of revocations cannot be read"));
+            }
             if revocations.covers(principal.issuer(), id.as_deref(), principal.id(), *issued_at) {
                 return Err(Refusal::invalid("the token was revoked"));
             }

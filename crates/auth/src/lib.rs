@@ -12,6 +12,7 @@ mod local_tokens;
 mod local_user;
 mod methods;
 mod policy;
+mod reach;
 mod refusal;
 mod revocations;
 pub mod settings;
@@ -22,6 +23,7 @@ pub use identified::{Audience, Identified, Verified};
 pub use identify::Authenticator;
 pub use local_tokens::{LOCAL_TOKEN_PREFIX, LocalTokens};
 pub use local_user::local_user;
+pub use methods::api_key::{API_KEY_DIGEST_BYTES, ApiKey, ApiKeyMethod, ApiKeys, FreshApiKey, Grants, SERVERS_CLAIM};
 pub use methods::{Method, Verifying};
 pub use policy::{
     Access, Action, Approver, Arguments, Ask, Decision, Denial, Explanation, Hints, Pattern, PatternError, Policy,

@@ -1,7 +1,7 @@
 //! Tokens and subjects that are refused from now on, whatever else speaks for them (row AUTH-4): effective at once here.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -43,6 +43,8 @@ pub struct Revocations(Arc<Inner>);
 struct Inner {
     /// Counts changes, so that who was found clean is looked up again only after one.
     generation: AtomicU64,
+    /// Nobody can tell what is on it.
+    lost: AtomicBool,
     /// Told of each.
     changed: Notify,
     listed: RwLock<Listed>,
@@ -92,6 +94,23 @@ impl Revocations {
                 listed.subjects.remove(&(issuer.clone(), subject.clone()));
             }
         }
+    }
+
+    /// Nobody can tell any more what is on the list: whoever somebody else vouches for is refused.
+    pub fn lost(&self) {
+        self.0.lost.store(true, Ordering::Release);
+        self.0.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The list is whole again.
+    pub fn found(&self) {
+        self.0.lost.store(false, Ordering::Release);
+    }
+
+    /// Whether nobody can tell what is on the list.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.lost.load(Ordering::Acquire)
     }
 
     /// How often it has changed.

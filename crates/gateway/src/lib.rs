@@ -1,5 +1,6 @@
 //! The API Gateway: how clients reach the hub.
 
+pub mod admin;
 mod batch;
 mod conversation;
 mod fault;

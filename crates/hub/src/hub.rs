@@ -13,6 +13,7 @@ use omni_types::{Fault, FaultKind, Principal};
 use tokio::sync::Semaphore;
 
 use crate::access::Around;
+use crate::approvals::Approvals;
 use crate::chance::random;
 use crate::consents::Consents;
 use crate::limits::Limits;
@@ -43,6 +44,7 @@ pub struct Hub {
     parking: Parking,
     consents: Consents,
     listenings: Arc<Listenings>,
+    approvals: Approvals,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
@@ -88,6 +90,7 @@ impl Hub {
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             consents: Consents::default(),
             parking: Parking::new(limits.parked_max, limits.input_wait),
+            approvals: Approvals::default(),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
             listenings: Arc::default(),
@@ -202,6 +205,17 @@ impl Hub {
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
         self.limits.calls_max.saturating_sub(self.slots.available_permits())
+    }
+
+    /// Calls that wait for a person's word.
+    #[must_use]
+    pub const fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
+    /// Views are made anew: what a principal may see has changed.
+    pub(crate) fn forget_views(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) const fn slots(&self) -> &Arc<Semaphore> {

@@ -2,6 +2,8 @@
 
 mod absent;
 mod access;
+mod administration;
+mod approvals;
 mod apps;
 mod calls;
 mod chance;
@@ -32,6 +34,8 @@ mod template;
 mod tool_schemas;
 mod view;
 
+pub use administration::{AdminError, Administration, KeyRequest, MadeKey, RevokeRequest};
+pub use approvals::{ApprovalError, Approvals, Asked, Pending, Verdict};
 pub use calls::{Booked, Calls};
 pub use chance::NoRandomness;
 pub use dispatch::dispatch;
@@ -39,9 +43,10 @@ pub use event_store::{EventId, EventStore, Missed, Reader, StreamId};
 pub use hub::{Hub, HubError, fresh_key};
 pub use limits::Limits;
 pub use listening::ListenStream;
-pub use omni_auth::{Bases, Credentials, Identified, Refusal, RefusalKind};
+pub use omni_auth::{Bases, Credentials, Grants, Identified, Refusal, RefusalKind};
 pub use omni_proxy::{ServerState, ServerStatus};
 pub use omni_screen::Counted;
+pub use omni_store::{ApiKeyRow, ApprovalRow, Page, RevocationRow, StoreError};
 pub use outbox::Outbox;
 pub use reply::Reply;
 pub use scope::Scope;

@@ -1,11 +1,12 @@
 //! What a person or a health check wants to know of one server (row DIAG-4).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::breaker::BreakerStatus;
 
 /// What a server is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerState {
     /// Not started: it is started by the first call.
@@ -19,7 +20,7 @@ pub enum ServerState {
 }
 
 /// What is known of a server.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServerStatus {
     /// Its name.
     pub name: String,

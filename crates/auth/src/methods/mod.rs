@@ -6,6 +6,7 @@ use std::pin::Pin;
 use crate::identified::Verified;
 use crate::refusal::Refusal;
 
+pub(crate) mod api_key;
 pub(crate) mod local_token;
 
 /// A token being checked.

@@ -19,6 +19,7 @@ use crate::policy::thing::Thing;
 use crate::policy::uri::plain;
 use crate::policy::verdict::{self, Question, Verdict};
 use crate::policy::words;
+use crate::reach::out_of_reach;
 
 /// Policies as they are in force. `forbid` goes before `permit`; what nothing permits is denied, and so is what a policy
 /// fails to decide.
@@ -94,6 +95,10 @@ impl Policy {
     pub fn decide(&self, access: &Access<'_>) -> Decision {
         if self.is_free(access.principal) && access.thing.is_of_server() {
             return Decision::Allow;
+        }
+        if let Some(reason) = out_of_reach(access.principal, access.server).filter(|_| access.thing.is_of_server()) {
+            let needed = "a key that was made for this server would be needed".to_owned();
+            return Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
         }
         let decision = self.decide_by_name(access, access.name);
         if access.thing != ThingKind::Resource || matches!(decision, Decision::Deny(_)) {

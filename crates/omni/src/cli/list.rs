@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use omni_hub::{Hub, Scope};
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::local::{ask, settle, with_hub};
 use crate::cli::running;
 use crate::cli::say::{say, say_err};
+use crate::cli::table::table;
 use crate::run;
 
 /// Characters of a description in a table.
@@ -41,7 +41,7 @@ impl ListArgs {
     pub(crate) fn run(self, kind: Kind, context: &Context) -> Result<ExitCode> {
         let (only, as_json) = (self.server, self.json);
         if kind == Kind::Servers
-            && let Some(statuses) = running::statuses(&run::configuration(context)?.0)
+            && let Some(statuses) = running::statuses(context, &run::configuration(context)?.0)
         {
             // A hub that runs knows how its servers fare; starting them a second time would say less.
             return servers(statuses, only.as_deref(), as_json);
@@ -57,15 +57,6 @@ impl ListArgs {
             }
         })
     }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
-    if let Some(width) = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()) {
-        table.set_width(width);
-    }
-    table
 }
 
 fn servers(mut statuses: Value, only: Option<&str>, as_json: bool) -> Result<ExitCode> {

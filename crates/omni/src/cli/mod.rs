@@ -1,6 +1,8 @@
 //! The command line: what `omni` understands. A command is a file with its arguments and `run`, and one line in [`Command`].
 
 mod add;
+mod admin;
+mod approvals;
 mod banner;
 mod call;
 mod check;
@@ -11,11 +13,13 @@ mod diff;
 mod file;
 mod import;
 mod jsonc;
+mod key;
 mod list;
 mod local;
 mod own_file;
 mod places;
 mod policy;
+mod reload;
 mod remove;
 mod running;
 pub(crate) mod say;
@@ -23,9 +27,14 @@ mod schema;
 mod secrets;
 mod serve;
 mod server;
+mod status;
 mod stdio;
+mod store;
+mod table;
 #[cfg(test)]
 mod tests;
+mod token;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +74,12 @@ enum Command {
     Remove(remove::RemoveArgs),
     Import(import::ImportArgs),
     Connect(connect::ConnectArgs),
+    Status(status::StatusArgs),
+    Key(key::KeyArgs),
+    Token(token::TokenArgs),
+    Approvals(approvals::ApprovalsArgs),
+    Reload(reload::ReloadArgs),
+    Store(store::StoreArgs),
     Check(check::CheckArgs),
     Policy(policy::PolicyArgs),
     Schema(schema::SchemaArgs),
@@ -93,6 +108,12 @@ impl Cli {
             Command::Remove(command) => command.run(context),
             Command::Import(command) => command.run(context),
             Command::Connect(command) => command.run(context),
+            Command::Status(command) => command.run(context),
+            Command::Key(command) => command.run(context),
+            Command::Token(command) => command.run(context),
+            Command::Approvals(command) => command.run(context),
+            Command::Reload(command) => command.run(context),
+            Command::Store(command) => command.run(context),
             Command::Check(command) => command.run(context),
             Command::Policy(command) => command.run(context),
             Command::Schema(command) => command.run(context),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::admin::DataDir;
+use crate::cli::context::Context;
 use crate::config::Settings;
 
 /// For the hub to answer; it is on this machine.
@@ -13,18 +15,28 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// The states of the servers of the hub that listens where `settings` say, if one does and it serves the same servers.
-/// Another program, or a hub with another configuration, is none.
-pub(crate) fn statuses(settings: &Settings) -> Option<Value> {
-    let address: SocketAddr = settings.gateway.listen.parse().ok()?;
-    let answer = get(address, "/readyz")?;
-    let servers = answer.get("servers")?.as_array()?;
+/// The states of the servers of the hub that runs with this data directory, or else of the one that listens where `settings`
+/// say, if it serves the same servers. Another program, or a hub with another configuration, is none.
+pub(crate) fn statuses(context: &Context, settings: &Settings) -> Option<Value> {
+    let told = DataDir::default().running(context, "GET", "/servers", None).ok().flatten();
+    told.map(|mut told| told["servers"].take()).filter(|all| serves(all, settings)).or_else(|| listening(settings))
+}
+
+/// Whether these are the servers of this configuration.
+fn serves(servers: &Value, settings: &Settings) -> bool {
+    let Some(servers) = servers.as_array() else { return false };
     let mut running: Vec<&str> = servers.iter().filter_map(|server| server["name"].as_str()).collect();
     let enabled = settings.servers.iter().filter(|(_, entry)| !entry.disabled);
     let mut configured: Vec<&str> = enabled.map(|(name, _)| name.as_str()).collect();
     running.sort_unstable();
     configured.sort_unstable();
-    (running == configured).then(|| Value::Array(servers.clone()))
+    running == configured
+}
+
+fn listening(settings: &Settings) -> Option<Value> {
+    let address: SocketAddr = settings.gateway.listen.parse().ok()?;
+    let answer = get(address, "/readyz")?;
+    answer.get("servers").filter(|all| serves(all, settings)).cloned()
 }
 
 fn get(address: SocketAddr, path: &str) -> Option<Value> {
@@ -45,11 +57,11 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
-    use super::statuses;
+    use super::listening as statuses;
     use crate::config::Settings;
 
     /// A program that answers one request with `body`, and settings that point to it.
-    fn listening(body: &'static str) -> Settings {
+    fn answering(body: &'static str) -> Settings {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut settings = Settings::default();
         settings.gateway.listen = listener.local_addr().unwrap().to_string();
@@ -70,9 +82,9 @@ mod tests {
 
     #[test]
     fn only_a_hub_with_the_same_servers_is_taken_for_ours() {
-        assert!(statuses(&listening(r#"{"servers":[{"name":"one","state":"ready"}]}"#)).is_some());
-        assert!(statuses(&listening(r#"{"servers":[{"name":"other"}]}"#)).is_none());
-        assert!(statuses(&listening("<html>")).is_none());
+        assert!(statuses(&answering(r#"{"servers":[{"name":"one","state":"ready"}]}"#)).is_some());
+        assert!(statuses(&answering(r#"{"servers":[{"name":"other"}]}"#)).is_none());
+        assert!(statuses(&answering("<html>")).is_none());
         let mut nobody = Settings::default();
         nobody.gateway.listen = "127.0.0.1:1".to_owned();
         assert!(statuses(&nobody).is_none());

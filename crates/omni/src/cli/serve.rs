@@ -1,12 +1,14 @@
 //! `omni serve`, which is also what `omni` alone does: the hub, until it is asked to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use omni_gateway::Gateway;
-use tokio::sync::watch;
+use omni_gateway::admin::{AdminListener, AdminService, ReloadRequest};
+use tokio::sync::{mpsc, watch};
 
 use crate::cli::banner::banner;
 use crate::cli::context::Context;
@@ -24,6 +26,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "OMNI_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
+
+/// Wishes to read the configuration again that may wait.
+const WISHES_MAX: usize = 8;
 
 impl ServeArgs {
     /// What `omni` alone does: `serve` with what the environment says.
@@ -55,13 +60,21 @@ async fn serve(
     let mut stop_signals = run::StopSignals::install()?;
     let running = run::assemble(&settings, data_dir.as_deref())?;
     let (stop, stopping) = watch::channel(false);
-    let gateway = Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping).await?;
+    // Before anybody is let in: who was refused before the hub stopped is refused still.
+    running.administration.load().await;
+    let gateway =
+        Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping.clone()).await?;
     say!("{}", banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path())));
     running.wake_unknown();
+    let (wish, wishes) = mpsc::channel(WISHES_MAX);
+    let mut reload = None;
     if let Some((file, as_written)) = file {
         // What the command line says goes before the file, and is no change of it.
-        tokio::spawn(run::follow(running.clone(), file, context.around.clone(), as_written));
+        tokio::spawn(run::follow(running.clone(), file, context.around.clone(), as_written, wishes));
+        reload = Some(wish);
     }
+    tokio::spawn(Arc::clone(&running.administration).follow());
+    let administering = administer(&running, data_dir.as_deref(), reload, stopping);
     let mut serving = tokio::spawn(gateway.serve());
     tokio::select! {
         _ = &mut serving => {}
@@ -76,5 +89,27 @@ async fn serve(
         }
     }
     running.hub.stop().await;
+    if let Some(administering) = administering {
+        let _it_ends_by_itself = administering.await;
+    }
+    running.administration.note_uses(0).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Serves the admin API on its socket. A hub without one serves its clients all the same.
+fn administer(
+    running: &run::Running,
+    data_dir: Option<&Path>,
+    reload: Option<mpsc::Sender<ReloadRequest>>,
+    stopping: watch::Receiver<bool>,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let listener = match AdminListener::bind(data_dir?.to_owned()) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%error, "`omni key`, `omni token`, `omni approvals` and `omni reload` cannot reach this hub");
+            return None;
+        }
+    };
+    let service = AdminService::new(Arc::clone(&running.administration), reload);
+    Some(tokio::spawn(listener.serve(service, stopping)))
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use omni_auth::{Authenticator, LocalTokens, Policy, local_user};
-use omni_hub::{Hub, Limits, Snapshot};
+use omni_auth::{ApiKeys, Authenticator, LocalTokens, Policy, local_user};
+use omni_hub::{Administration, Hub, Limits, Snapshot};
 use omni_protocol::Version;
 use omni_proxy::process::Guard;
 use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
 use omni_screen::Screen;
+use omni_store::Store;
 
 use crate::config::Settings;
 use crate::run::key;
@@ -23,6 +24,8 @@ const AUTH_TICK: Duration = Duration::from_millis(500);
 pub(crate) struct Running {
     /// The hub.
     pub(crate) hub: Arc<Hub>,
+    /// What an administrator does with it.
+    pub(crate) administration: Arc<Administration>,
     program: PathBuf,
     store: Option<CatalogStore>,
 }
@@ -62,9 +65,13 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let store = data_dir.map(|folder| CatalogStore::new(&folder.join("catalog")));
     let tokens = data_dir.map(LocalTokens::of);
+    let keys = ApiKeys::default();
     let authenticator = Authenticator::build(&settings.auth, local_user(), tokens);
+    let method = keys.method(authenticator.revocations().clone());
+    let authenticator = authenticator.with(method);
     let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
-    let running = Running { hub, program, store };
+    let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
+    let running = Running { hub, administration, program, store };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use omni_gateway::admin::ReloadRequest;
+use tokio::sync::mpsc;
+
 use crate::config::{self, Settings, Surroundings};
 use crate::run::assemble::Running;
 use crate::run::default::run_beside;
@@ -15,7 +18,13 @@ const LOOK: Duration = Duration::from_millis(500);
 type Stamp = Vec<Option<(SystemTime, u64)>>;
 
 /// Follows `path` for as long as the hub runs.
-pub(crate) async fn follow(running: Running, path: PathBuf, around: Surroundings, mut current: Settings) {
+pub(crate) async fn follow(
+    running: Running,
+    path: PathBuf,
+    around: Surroundings,
+    mut current: Settings,
+    mut wishes: mpsc::Receiver<ReloadRequest>,
+) {
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     let mut seen = stamp(&path, &current);
     loop {
@@ -27,20 +36,36 @@ pub(crate) async fn follow(running: Running, path: PathBuf, around: Surroundings
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let wish = tokio::select! {
             () = tokio::time::sleep(LOOK) => {
                 let now = stamp(&path, &current);
                 if now == seen {
                     continue;
                 }
                 seen = now;
+                None
             }
-            () = asked => seen = stamp(&path, &current),
+            () = asked => {
+                seen = stamp(&path, &current);
+                None
+            }
+            Some(wish) = wishes.recv() => {
+                seen = stamp(&path, &current);
+                Some(wish)
+            }
+        };
+        let taken = take(&running, &path, &around, &current);
+        if let Err(why) = &taken {
+            tracing::error!("the changed configuration is not taken over, the old one stays in force: {why}");
         }
-        if let Some(settings) = take(&running, &path, &around, &current) {
+        let told = taken.as_ref().map(Option::is_some).map_err(Clone::clone);
+        if let Ok(Some(settings)) = taken {
             current = settings;
             // It may name other files now.
             seen = stamp(&path, &current);
+        }
+        if let Some(wish) = wish {
+            let _nobody_waits = wish.send(told);
         }
     }
 }
@@ -54,24 +79,14 @@ fn stamp(path: &Path, current: &Settings) -> Stamp {
     std::iter::once(path).chain(current.policy.files.iter().map(PathBuf::as_path)).map(one).collect()
 }
 
-fn take(running: &Running, path: &Path, around: &Surroundings, current: &Settings) -> Option<Settings> {
-    let settings = match config::load(path, around) {
-        Ok(mut config) => {
-            run_beside(&mut config.settings, path);
-            config.settings
-        }
-        Err(errors) => {
-            tracing::error!("the changed configuration is not taken over, the old one stays in force: {errors:#}");
-            return None;
-        }
-    };
+/// The settings that are in force now, when they are others than before; or why they are not.
+fn take(running: &Running, path: &Path, around: &Surroundings, current: &Settings) -> Result<Option<Settings>, String> {
+    let mut settings = config::load(path, around).map_err(|errors| format!("{errors:#}"))?.settings;
+    run_beside(&mut settings, path);
     if settings == *current {
-        return None;
+        return Ok(None);
     }
-    if let Err(error) = running.apply(&settings) {
-        tracing::error!(%error, "the changed configuration is not taken over, the old one stays in force");
-        return None;
-    }
+    running.apply(&settings).map_err(|error| error.to_string())?;
     if settings.gateway != current.gateway
         || settings.auth != current.auth
         || settings.data_dir != current.data_dir
@@ -81,5 +96,5 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
     }
     running.wake_unknown();
     tracing::info!(file = %path.display(), servers = settings.servers.len(), "configuration taken over");
-    Some(settings)
+    Ok(Some(settings))
 }

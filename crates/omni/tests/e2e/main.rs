@@ -3,6 +3,8 @@
 
 mod harness;
 
+mod admin;
+mod admin_schema;
 mod breaker;
 mod changes;
 mod clients;

@@ -30,15 +30,14 @@ impl Peers {
             modules,
         };
         let stamps = ["node_modules.stamp", "venv.stamp", "venv-sqlite.stamp"];
-        let Some(missing) = stamps.into_iter().find(|stamp| !folder.join(stamp).is_file()) else { return Some(peers) };
-        let line = format!("SKIPPED: peers: {missing} is missing: run `cargo xtask fixtures`");
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{line}");
-        eprintln!("{line}");
-        if let Some(file) = std::env::var_os("OMNI_TEST_SKIPS") {
-            let mut file = std::fs::File::options().append(true).create(true).open(file).unwrap();
-            writeln!(file, "{line}").unwrap();
-        }
-        None
+        are_there(&stamps).then_some(peers)
+    }
+
+    /// Schemathesis, or `None` when it is not installed, with the same consequence.
+    pub(crate) fn schemathesis() -> Option<PathBuf> {
+        let program =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/venv-schemathesis/bin/schemathesis");
+        are_there(&["venv-schemathesis.stamp"]).then_some(program)
     }
 
     /// Claude Code's program.
@@ -57,4 +56,18 @@ impl Peers {
     pub(crate) fn client(&self, file: &str) -> PathBuf {
         self.clients.join(file)
     }
+}
+
+/// Whether these are installed; that they are not is written down, and in CI it is a failure.
+fn are_there(stamps: &[&str]) -> bool {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
+    let Some(missing) = stamps.iter().find(|stamp| !folder.join(stamp).is_file()) else { return true };
+    let line = format!("SKIPPED: peers: {missing} is missing: run `cargo xtask fixtures`");
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{line}");
+    eprintln!("{line}");
+    if let Some(file) = std::env::var_os("OMNI_TEST_SKIPS") {
+        let mut file = std::fs::File::options().append(true).create(true).open(file).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+    false
 }

@@ -1,0 +1,16 @@
+//! The admin API, `/admin/v1`: what an administrator asks of a running hub, on a listener of its own.
+
+mod listener;
+mod openapi;
+mod problem;
+mod reply;
+mod request;
+mod route;
+mod routes;
+mod service;
+mod socket;
+
+pub use listener::{AdminListener, AdminSocketError};
+pub use openapi::openapi_text;
+pub use service::{AdminService, Answer, ReloadRequest};
+pub use socket::{SOCKET, connect};

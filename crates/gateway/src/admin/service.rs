@@ -1,0 +1,105 @@
+//! Answering a request: the route is found, the answer audited, whatever went wrong told as a problem.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_hub::Administration;
+use omni_types::Principal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::admin::problem::Problem;
+use crate::admin::request::{Ask, decoded, query};
+use crate::admin::routes::ROUTES;
+
+/// Where the API begins.
+pub(crate) const BASE: &str = "/admin/v1";
+/// Bytes of a request's body.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A wish that the configuration be read again; the answer says what came of it.
+pub type ReloadRequest = oneshot::Sender<Result<bool, String>>;
+
+/// What answers requests, be it over a socket or within the process.
+#[derive(Debug, Clone)]
+pub struct AdminService {
+    pub(crate) administration: Arc<Administration>,
+    pub(crate) reload: Option<mpsc::Sender<ReloadRequest>>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body: JSON text, or nothing.
+    pub json: String,
+    /// The methods that there are instead, where this one is not.
+    pub allow: Option<String>,
+}
+
+impl AdminService {
+    /// Answers for `administration`; `reload` takes wishes to read the configuration again.
+    #[must_use]
+    pub const fn new(administration: Arc<Administration>, reload: Option<mpsc::Sender<ReloadRequest>>) -> Self {
+        Self { administration, reload }
+    }
+
+    /// Answers one request of `by`, who is an administrator.
+    pub async fn answer(&self, by: &Principal, method: &Method, target: &str, body: &[u8]) -> Answer {
+        let (path, text) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let below = path.strip_prefix(BASE).unwrap_or_default();
+        let here = || ROUTES.iter().filter_map(|route| Some((route, route.matches(below)?)));
+        let Some((route, named)) = here().find(|(route, _)| route.method.as_str() == method.as_str()) else {
+            let methods: Vec<&str> = here().map(|(route, _)| route.method.as_str()).collect();
+            return if methods.is_empty() {
+                Problem::not_found(format!("there is nothing at `{path}`; {BASE}/openapi.json lists what there is"))
+                    .into()
+            } else {
+                let allow = methods.join(", ");
+                let detail = format!("{method} is not for `{path}`; there are: {allow}");
+                let answer: Answer = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into();
+                Answer { allow: Some(allow), ..answer }
+            };
+        };
+        let known: Vec<&str> = route.query.iter().map(|param| param.name).collect();
+        let read = async {
+            let query = query(text, &known)?;
+            let named = decoded(named).ok_or_else(|| Problem::invalid("the path is not percent-encoded UTF-8"))?;
+            if route.request.is_none() && !body.is_empty() {
+                return Err(Problem::invalid("there is a body where none belongs"));
+            }
+            (route.run)(Ask { service: self, by, named, query, body }).await
+        };
+        let done = read.await;
+        if route.changes() {
+            self.audit(by, route.id, named, &done);
+        }
+        match done {
+            Ok(done) => Answer { status: done.status, json: done.json, allow: None },
+            Err(problem) => problem.into(),
+        }
+    }
+
+    fn audit(&self, by: &Principal, id: &str, named: &str, done: &Result<crate::admin::reply::Done, Problem>) {
+        let (outcome, what) = match done {
+            Ok(done) => (Outcome::Success, done.what.clone()),
+            Err(_) => (Outcome::Failed, None),
+        };
+        let mut event = Event::new(EventKind::Administration, id.replacen('-', "/", 1), outcome);
+        if let Some(what) = what.or_else(|| (!named.is_empty()).then(|| named.to_owned())) {
+            event = event.on(None, what);
+        }
+        if let Err(problem) = done {
+            event = event.because(problem.detail.clone());
+        }
+        self.administration.hub().audit().record(Who::from(by), event);
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, json: serde_json::to_string(&problem).unwrap_or_default(), allow: None }
+    }
+}

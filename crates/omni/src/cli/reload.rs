@@ -1,0 +1,26 @@
+//! `omni reload`: the hub that runs reads its configuration again now.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::cli::admin::DataDir;
+use crate::cli::context::Context;
+use crate::cli::say::say;
+
+/// Make the hub that runs read its configuration again, and say what came of it.
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    #[command(flatten)]
+    at: DataDir,
+}
+
+impl ReloadArgs {
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        let answer = self.at.of_running(context, "POST", "/reload", None)?;
+        let changed = answer["changed"] == true;
+        say!("{}", if changed { "taken over" } else { "nothing in it is new" });
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,69 @@
+//! `omni store`: the hub's database, examined and brought up to date.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use omni_store::Store;
+
+use crate::cli::admin::DataDir;
+use crate::cli::context::Context;
+use crate::cli::say::say;
+use crate::run;
+
+/// The hub's database: API keys, revocations, approvals.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Examine the whole file.
+    Check {
+        #[command(flatten)]
+        at: DataDir,
+    },
+    /// Bring it to the form that this hub knows (the hub does so itself when it first needs it).
+    Migrate {
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        at: DataDir,
+    },
+}
+
+impl StoreArgs {
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        let (at, apply) = match self.what {
+            What::Check { at } => (at, None),
+            What::Migrate { dry_run, at } => (at, Some(!dry_run)),
+        };
+        let store = Store::at(&at.folder(context)?);
+        if !store.exists() && apply != Some(true) {
+            say!("{}: nothing was kept yet", store.path().display());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let health = run::runtime()?.block_on(async {
+            if apply == Some(true) {
+                store.open().await?;
+                store.close().await;
+            }
+            store.check().await
+        })?;
+        say!("{}", health.path.display());
+        for step in &health.steps {
+            say!("  {:04} {:<12} {}", step.version, step.name, if step.applied { "applied" } else { "to be applied" });
+        }
+        if health.problems.is_empty() {
+            say!("  whole");
+            return Ok(ExitCode::SUCCESS);
+        }
+        for problem in &health.problems {
+            say!("  damaged: {problem}");
+        }
+        Ok(ExitCode::FAILURE)
+    }
+}
