@@ -5,9 +5,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::admin::problem::Problem;
-use crate::admin::route::{Param, Route};
+use crate::admin::route::{BASE, Param, Route};
 use crate::admin::routes::ROUTES;
-use crate::admin::service::BASE;
 
 /// Where schemas stand.
 const SCHEMAS: &str = "/components/schemas";

@@ -5,19 +5,26 @@ use std::collections::HashMap;
 use omni_hub::{Administration, Page};
 use omni_types::Principal;
 use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::admin::problem::Problem;
-use crate::admin::service::AdminService;
 
 /// Rows of a page that names no number.
 pub(crate) const LIMIT_DEFAULT: i64 = 100;
 /// Rows of a page at most.
 pub(crate) const LIMIT_MAX: i64 = 1_000;
 
+/// A wish that the configuration be read again; the answer says what came of it.
+pub type ReloadRequest = oneshot::Sender<Result<bool, String>>;
+
 /// A request.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
-    pub(crate) service: &'a AdminService,
+    pub(crate) administration: &'a Administration,
+    /// Takes wishes to read the configuration again.
+    pub(crate) reload: Option<&'a mpsc::Sender<ReloadRequest>>,
+    /// Makes the OpenAPI text.
+    pub(crate) openapi: fn() -> String,
     /// Who asks.
     pub(crate) by: &'a Principal,
     /// What stands in the path where the route has `{…}`.
@@ -27,10 +34,6 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    pub(crate) fn administration(&self) -> &Administration {
-        &self.service.administration
-    }
-
     /// The body, which has to be as the route wants it.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_slice(self.body).map_err(|error| Problem::invalid(format!("the body: {error}")))

@@ -8,6 +8,9 @@ use crate::admin::problem::Problem;
 use crate::admin::reply::Done;
 use crate::admin::request::Ask;
 
+/// Where the API begins.
+pub(crate) const BASE: &str = "/admin/v1";
+
 /// A route's answer on its way.
 pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Result<Done, Problem>> + Send + 'a>>;
 /// The schema of a body.

@@ -6,19 +6,17 @@ use http::{Method, StatusCode};
 use omni_audit::{Event, EventKind, Outcome, Who};
 use omni_hub::Administration;
 use omni_types::Principal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use crate::admin::openapi::openapi_text;
 use crate::admin::problem::Problem;
-use crate::admin::request::{Ask, decoded, query};
+use crate::admin::reply::Done;
+use crate::admin::request::{Ask, ReloadRequest, decoded, query};
+use crate::admin::route::BASE;
 use crate::admin::routes::ROUTES;
 
-/// Where the API begins.
-pub(crate) const BASE: &str = "/admin/v1";
 /// Bytes of a request's body.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// A wish that the configuration be read again; the answer says what came of it.
-pub type ReloadRequest = oneshot::Sender<Result<bool, String>>;
 
 /// What answers requests, be it over a socket or within the process.
 #[derive(Debug, Clone)]
@@ -69,7 +67,8 @@ impl AdminService {
             if route.request.is_none() && !body.is_empty() {
                 return Err(Problem::invalid("there is a body where none belongs"));
             }
-            (route.run)(Ask { service: self, by, named, query, body }).await
+            let (administration, reload) = (&*self.administration, self.reload.as_ref());
+            (route.run)(Ask { administration, reload, openapi: openapi_text, by, named, query, body }).await
         };
         let done = read.await;
         if route.changes() {
@@ -81,7 +80,7 @@ impl AdminService {
         }
     }
 
-    fn audit(&self, by: &Principal, id: &str, named: &str, done: &Result<crate::admin::reply::Done, Problem>) {
+    fn audit(&self, by: &Principal, id: &str, named: &str, done: &Result<Done, Problem>) {
         let (outcome, what) = match done {
             Ok(done) => (Outcome::Success, done.what.clone()),
             Err(_) => (Outcome::Failed, None),

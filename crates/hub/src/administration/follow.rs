@@ -8,8 +8,9 @@ use omni_auth::{API_KEY_DIGEST_BYTES, ApiKey, Grants, Revocation};
 use omni_store::{ApiKeyRow, Page, RevocationRow, StoreError};
 use tokio::time::Instant;
 
+use crate::administration::error::AdminError;
+use crate::administration::handle::Administration;
 use crate::administration::revoke::meaning;
-use crate::administration::{AdminError, Administration};
 use crate::approvals::unix_now;
 
 /// Between two looks at whether another process changed what is kept: one system call or two.

@@ -3,7 +3,8 @@
 use omni_auth::{FreshApiKey, Grants};
 use omni_store::{ApiKeyRow, Page};
 
-use crate::administration::{AdminError, Administration};
+use crate::administration::error::AdminError;
+use crate::administration::handle::Administration;
 use crate::approvals::unix_now;
 
 /// Keys that are kept; expired and revoked ones leave after a while.

@@ -2,72 +2,11 @@
 
 mod error;
 mod follow;
+mod handle;
 mod keys;
 mod revoke;
 
-use std::sync::{Arc, Mutex};
-
-use omni_auth::{ApiKeys, Revocations};
-use omni_store::{Stamp, Store};
-
-use crate::Hub;
-use crate::chance::random;
-
 pub use error::AdminError;
+pub use handle::Administration;
 pub use keys::{KeyRequest, MadeKey};
 pub use revoke::RevokeRequest;
-
-/// Random bytes of an id of a revocation.
-const ID_BYTES: usize = 8;
-
-/// What an administrator does with a hub. Cheap to share; made once for a hub.
-#[derive(Debug)]
-pub struct Administration {
-    hub: Arc<Hub>,
-    store: Option<Store>,
-    keys: ApiKeys,
-    revocations: Revocations,
-    /// What of the store is in force.
-    in_force: Mutex<InForce>,
-    /// Held by who changes what is kept, so that what is in force follows in the same order.
-    turn: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct InForce {
-    stamp: Option<Stamp>,
-    revocations: Vec<omni_auth::Revocation>,
-}
-
-impl Administration {
-    /// For `hub`, with what is kept in `store`. `keys` are those that its logins ask.
-    #[must_use]
-    pub fn new(hub: Arc<Hub>, store: Option<Store>, keys: ApiKeys) -> Self {
-        let revocations = hub.authenticator().revocations().clone();
-        if let Some(store) = &store {
-            hub.approvals().keep_in(store.clone());
-        }
-        Self { hub, store, keys, revocations, in_force: Mutex::default(), turn: tokio::sync::Mutex::default() }
-    }
-
-    /// The hub.
-    #[must_use]
-    pub const fn hub(&self) -> &Arc<Hub> {
-        &self.hub
-    }
-
-    /// Whether what is kept could be read when it was last looked at; `None` for a hub that keeps nothing.
-    #[must_use]
-    pub fn is_readable(&self) -> Option<bool> {
-        self.store.as_ref().map(|_| !self.revocations.is_lost())
-    }
-
-    fn store(&self) -> Result<&Store, AdminError> {
-        self.store.as_ref().ok_or(AdminError::NothingIsKept)
-    }
-}
-
-fn fresh_id() -> Result<String, AdminError> {
-    let bytes = random::<ID_BYTES>().map_err(|_| AdminError::NoRandomness)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}

@@ -4,7 +4,8 @@ use omni_auth::Revocation;
 use omni_store::{Page, RevocationRow};
 use omni_types::Principal;
 
-use crate::administration::{AdminError, Administration, fresh_id};
+use crate::administration::error::AdminError;
+use crate::administration::handle::{Administration, fresh_id};
 use crate::approvals::unix_now;
 
 /// Characters of an issuer, a `jti`, a subject, a reason.

@@ -104,7 +104,7 @@ pub(super) const LIST: Route = Route {
                     let states = STATES.join(", ");
                     return Err(Problem::invalid(format!("`{state}` is no state; there are: {states}")));
                 }
-                let approvals = ask.administration().hub().approvals();
+                let approvals = ask.administration.hub().approvals();
                 let rows = if state == Some("waiting") {
                     // What waits here, also where nothing is kept.
                     let after = page.after.clone();
@@ -136,7 +136,7 @@ pub(super) const APPROVE: Route = Route {
             Box::pin(async move {
                 let Approve {} = ask.body_or_default()?;
                 let verdict = Verdict::Approved { by: ask.by.to_string() };
-                let approvals = ask.administration().hub().approvals();
+                let approvals = ask.administration.hub().approvals();
                 Done::ok(&Approval::from(approvals.decide(&ask.named, verdict).await.map_err(AdminError::from)?))
             })
         },
@@ -157,7 +157,7 @@ pub(super) const DENY: Route = Route {
             Box::pin(async move {
                 let Deny { note } = ask.body_or_default()?;
                 let verdict = Verdict::Denied { by: ask.by.to_string(), note };
-                let approvals = ask.administration().hub().approvals();
+                let approvals = ask.administration.hub().approvals();
                 Done::ok(&Approval::from(approvals.decide(&ask.named, verdict).await.map_err(AdminError::from)?))
             })
         },

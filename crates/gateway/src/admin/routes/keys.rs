@@ -140,7 +140,7 @@ pub(super) const LIST: Route = Route {
         |ask| {
             Box::pin(async move {
                 let page = ask.page()?;
-                let rows = ask.administration().keys(&page).await?;
+                let rows = ask.administration.keys(&page).await?;
                 let next = next_cursor(&page, rows.len(), rows.last().map(|row| (row.created_at, row.id.as_str())));
                 Done::ok(&Keys { keys: rows.into_iter().map(Key::from).collect(), next_cursor: next })
             })
@@ -169,7 +169,7 @@ pub(super) const CREATE: Route = Route {
                     grants: Grants { groups, roles, permissions, servers },
                     life_s: wanted.expires_in_s,
                 };
-                made(ask.administration().create_key(request, &ask.by.to_string()).await?)
+                made(ask.administration.create_key(request, &ask.by.to_string()).await?)
             })
         },
         |schemas| schemas.subschema_for::<NewKey>(),
@@ -190,7 +190,7 @@ pub(super) const ROTATE: Route = Route {
             Box::pin(async move {
                 let RotateKey { overlap_s, expires_in_s } = ask.body_or_default()?;
                 let by = ask.by.to_string();
-                made(ask.administration().rotate_key(&ask.named, overlap_s, expires_in_s, &by).await?)
+                made(ask.administration.rotate_key(&ask.named, overlap_s, expires_in_s, &by).await?)
             })
         },
         |schemas| schemas.subschema_for::<NewKey>(),
@@ -206,7 +206,7 @@ pub(super) const REVOKE: Route = Route {
         "keys-revoke",
         |ask| {
             Box::pin(async move {
-                let rows = ask.administration().revoke_key(&ask.named).await?;
+                let rows = ask.administration.revoke_key(&ask.named).await?;
                 Done::ok(&RevokedKeys { revoked: rows.into_iter().map(Key::from).collect() })
             })
         },

@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 
-use crate::admin::openapi::openapi_text;
 use crate::admin::reply::Done;
 use crate::admin::route::{Route, reads};
 
@@ -11,8 +10,8 @@ pub(super) const GET: Route = Route {
     ..reads(
         "/openapi.json",
         "openapi-get",
-        |_| {
-            let done = Done { status: StatusCode::OK, json: openapi_text(), what: None };
+        |ask| {
+            let done = Done { status: StatusCode::OK, json: (ask.openapi)(), what: None };
             Box::pin(std::future::ready(Ok(done)))
         },
         |_| schemars::json_schema!({ "type": "object", "required": ["openapi"] }),

@@ -30,7 +30,7 @@ pub(super) const RELOAD: Route = Route {
         "configuration-reload",
         |ask| -> Answering<'_> {
             Box::pin(async move {
-                let Some(reload) = &ask.service.reload else {
+                let Some(reload) = ask.reload else {
                     let detail = "this hub runs without a configuration file: there is nothing to read again";
                     return Err(Problem::new(StatusCode::CONFLICT, detail));
                 };

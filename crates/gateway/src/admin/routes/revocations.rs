@@ -85,7 +85,7 @@ pub(super) const LIST: Route = Route {
         |ask| {
             Box::pin(async move {
                 let page = ask.page()?;
-                let rows = ask.administration().revocations(&page).await?;
+                let rows = ask.administration.revocations(&page).await?;
                 let next = next_cursor(&page, rows.len(), rows.last().map(|row| (row.revoked_at, row.id.as_str())));
                 let revocations = rows.into_iter().map(Revocation::from).collect();
                 Done::ok(&Revocations { revocations, next_cursor: next })
@@ -108,7 +108,7 @@ pub(super) const CREATE: Route = Route {
             Box::pin(async move {
                 let Revoke { jti, subject, issuer, reason, for_s } = ask.body()?;
                 let request = RevokeRequest { jti, subject, issuer, reason, for_s };
-                let row = ask.administration().revoke(request, &ask.by.to_string()).await?;
+                let row = ask.administration.revoke(request, &ask.by.to_string()).await?;
                 let what = format!("{} {} of {}", row.kind, row.value, row.issuer);
                 Ok(Done::created(&Revocation::from(row))?.about(what))
             })
@@ -128,7 +128,7 @@ pub(super) const REMOVE: Route = Route {
         "revocations-remove",
         |ask| {
             Box::pin(async move {
-                ask.administration().unrevoke(&ask.named).await?;
+                ask.administration.unrevoke(&ask.named).await?;
                 Ok(Done::nothing())
             })
         },

@@ -19,7 +19,7 @@ pub(super) const LIST: Route = Route {
     ..reads(
         "/servers",
         "servers-list",
-        |ask| Box::pin(async move { Done::ok(&Servers { servers: ask.administration().hub().statuses(&Scope::All) }) }),
+        |ask| Box::pin(async move { Done::ok(&Servers { servers: ask.administration.hub().statuses(&Scope::All) }) }),
         |schemas| schemas.subschema_for::<Servers>(),
     )
 };

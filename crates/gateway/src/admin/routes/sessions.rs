@@ -38,7 +38,7 @@ pub(super) const LIST: Route = Route {
         "sessions-list",
         |ask| {
             Box::pin(async move {
-                let all = ask.administration().hub().sessions().all();
+                let all = ask.administration.hub().sessions().all();
                 let mut by_holder: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
                 for session in &all {
                     let principal = &session.principal;

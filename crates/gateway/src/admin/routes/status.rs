@@ -68,7 +68,7 @@ pub(super) const GET: Route = Route {
         "status-get",
         |ask| {
             Box::pin(async move {
-                let administration = ask.administration();
+                let administration = ask.administration;
                 let hub = administration.hub();
                 let mut servers = Servers::default();
                 for server in hub.statuses(&Scope::All) {
