@@ -1,6 +1,6 @@
 //! What happened: calls as servers saw them, connections that are open, and everything that was not as it must be.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 
 #[derive(Debug)]
 struct Pages {
-    calls: HashMap<u64, Seen>,
+    calls: BTreeMap<u64, Seen>,
     connections: usize,
     next_call: u64,
     wrong: Vec<String>,
@@ -49,7 +49,7 @@ impl Drop for OpenConnection {
 impl Book {
     pub(crate) fn new() -> Self {
         let pages = Pages {
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             connections: 0,
             next_call: 1,
             wrong: Vec::new(),
@@ -126,10 +126,7 @@ impl Book {
 
     /// Calls that were asked for more than once.
     pub(crate) fn repeated(&self) -> Vec<u64> {
-        let mut found: Vec<u64> =
-            self.lock().calls.iter().filter(|(_, seen)| seen.times > 1).map(|(call, _)| *call).collect();
-        found.sort_unstable();
-        found
+        self.lock().calls.iter().filter(|(_, seen)| seen.times > 1).map(|(call, _)| *call).collect()
     }
 
     pub(crate) fn close(&self) -> (Vec<String>, u64, u64) {

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::conversation::{Body, empty, events, one};
+use crate::planted::Planted;
+use crate::question;
 use crate::server::Server;
 
 /// Longer than any deadline of the hub's.
@@ -17,17 +19,17 @@ const NEVER: Duration = Duration::from_secs(3_600);
 const ANSWER_MS: u64 = 3_000;
 
 /// A call that a server works on. When it is dropped before its answer was written, nobody waits for it any more.
-struct Work {
-    server: Arc<Server>,
-    call: u64,
-    done: bool,
+pub(crate) struct Work {
+    pub(crate) server: Arc<Server>,
+    pub(crate) call: u64,
+    pub(crate) done: bool,
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         if self.done {
             self.server.book.answered(self.call);
-        } else {
+        } else if !self.server.plan.has(Planted::CancelUnheard) {
             self.server.book.let_go(self.call);
         }
     }
@@ -37,9 +39,14 @@ pub(crate) async fn answer(server: Arc<Server>, message: &Value, session: Option
     let call = message["params"]["arguments"]["call"].as_u64().unwrap_or_default();
     let (id, legacy) = (message["id"].clone(), session.is_some());
     let chance = server.chance.fork();
-    server.book.asked(call, legacy);
+    // A call that comes again with what it was asked for is the same one.
+    if message["params"].get("inputResponses").is_none() {
+        for _ in 0..=u8::from(server.plan.has(Planted::CallTwice)) {
+            server.book.asked(call, legacy);
+        }
+    }
     server.book.note(&format!("{} is asked for call {call}", server.name));
-    server.begins(&session.unwrap_or_default(), &id, call);
+    server.begins(session.as_deref().unwrap_or_default(), &id, call);
     let mut work = Work { server: Arc::clone(&server), call, done: false };
     let tool = message["params"]["name"].as_str().unwrap_or_default().to_owned();
     let text = format!("{}/{tool}/{call}", server.name);
@@ -48,6 +55,9 @@ pub(crate) async fn answer(server: Arc<Server>, message: &Value, session: Option
     let misbehaves = !server.is_quiet() && chance.percent(server.plan.misbehaved);
     if misbehaves {
         return misbehave(work, &chance, good).await;
+    }
+    if message["params"]["arguments"]["asks"] == json!(true) {
+        return question::ask(work, message, session, good);
     }
     let wait = chance.ms(if server.is_quiet() { 50 } else { ANSWER_MS });
     let token = message["params"]["_meta"]["progressToken"].clone();
@@ -62,6 +72,8 @@ pub(crate) async fn answer(server: Arc<Server>, message: &Value, session: Option
         // All of it, not only what is written here: it ends with this task.
         let mut work = work;
         for step in 0..steps {
+            // With a fault planted: another call's token.
+            let token = if work.server.plan.has(Planted::ProgressOfAnother) { json!(step) } else { token.clone() };
             let params = json!({"progressToken": token, "progress": step, "message": call.to_string()});
             let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params});
             if sender.send(Bytes::from(progress.to_string())).await.is_err() {

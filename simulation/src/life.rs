@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::chance::Chance;
 use crate::client::{Client, End};
-use crate::plan::{Plan, REST};
+use crate::plan::{Plan, REST, SESSION_IDLE_MAX};
+use crate::planted::Planted;
 use crate::server::Server;
 use crate::world::World;
 
@@ -34,13 +35,13 @@ pub struct Lived {
 }
 
 /// Lives through the world of `seed`. With `streams`, what servers say of their own accord must arrive, also after everything
-/// on which it travels broke.
+/// on which it travels broke. A fault may be `planted`, to see that it is found.
 ///
 /// # Errors
 /// When it cannot be made.
-pub async fn live(seed: u64, streams: bool) -> Result<Lived> {
+pub async fn live(seed: u64, streams: bool, planted: Option<Planted>) -> Result<Lived> {
     let chance = Chance::new(seed);
-    let plan = Plan::draw(&chance);
+    let plan = Plan::draw(&chance, planted);
     let world = Arc::new(World::make(plan, &chance, streams)?);
     world.book.note(&format!("{:?}", world.plan));
     let (answered, refused) = world.bustle(&chance).await;
@@ -77,6 +78,8 @@ impl World {
         self.network.calm_down();
         self.servers.iter().for_each(|server| server.calm_down());
         self.book.note("everything is calm");
+        // Whoever left without a word holds a place for as long.
+        tokio::time::sleep(SESSION_IDLE_MAX).await;
         let mut listeners = Vec::new();
         for (name, modern) in [("last legacy", false), ("last modern", true)] {
             let Some(mut client) = Client::come(self, name.to_owned(), modern, chance.fork()).await else { continue };
@@ -131,6 +134,7 @@ impl World {
             }
         };
         zero("calls in flight", self.hub.calls_in_flight());
+        zero("calls that wait for input", self.hub.parked());
         zero("sessions", self.hub.sessions().len());
         for status in self.hub.statuses(&Scope::All) {
             zero(&format!("calls of {}", status.name), status.calls);
@@ -189,22 +193,27 @@ async fn lead_a_life(world: Arc<World>, number: usize, chance: Chance) -> (u64, 
     }
     for _ in 0..world.plan.steps {
         tokio::time::sleep(chance.ms(PAUSE_MS)).await;
-        match chance.below(10) {
-            0 | 1 => drop(client.list().await),
+        if !client.has_its_session() {
+            return (answered, refused);
+        }
+        let mut count = |end| if end == End::Answered { answered += 1 } else { refused += 1 };
+        match chance.below(24) {
+            0..4 => drop(client.list().await),
             // Several at a time, so that they share what is shared.
-            2..5 => {
-                let ends = futures_util::future::join_all((0..=chance.below(4)).map(|_| client.call())).await;
-                for end in ends {
-                    if end == End::Answered { answered += 1 } else { refused += 1 }
+            4..10 => {
+                let calls = (0..=chance.below(4)).map(|_| client.call());
+                futures_util::future::join_all(calls).await.into_iter().for_each(&mut count);
+            }
+            10 => {
+                if !client.idles().await {
+                    return (answered, refused);
                 }
             }
-            _ => {
-                if client.call().await == End::Answered {
-                    answered += 1
-                } else {
-                    refused += 1
-                }
+            11 if chance.percent(50) => {
+                client.leaves_in_the_middle().await;
+                return (answered, refused);
             }
+            _ => count(client.call().await),
         }
     }
     client.leave(chance.percent(60));

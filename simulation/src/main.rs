@@ -152,7 +152,7 @@ fn tell(seed: u64, lived: &Lived, sum: &Sum) {
 #[cfg(feature = "clock")]
 fn world(seed: u64, streams: bool) -> Result<Lived> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
-    runtime.block_on(live(seed, streams))
+    runtime.block_on(live(seed, streams, None))
 }
 
 #[cfg(not(feature = "clock"))]

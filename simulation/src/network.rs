@@ -1,6 +1,6 @@
 //! The simulated network: names lead to simulated servers, and some connections do not come about, or not for long.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,9 @@ use omni_egress::{Dial, Dialing, Io};
 
 use crate::book::Book;
 use crate::chance::Chance;
+use crate::lives::Lives;
 use crate::plan::Plan;
+use crate::planted::Planted;
 use crate::server::Server;
 use crate::service::serve;
 use crate::wire::{Fate, Near, Wire};
@@ -23,10 +25,12 @@ const NEVER: Duration = Duration::from_secs(3_600);
 /// The simulated network.
 #[derive(Debug)]
 pub(crate) struct Network {
-    servers: Mutex<HashMap<String, Arc<Server>>>,
+    servers: Mutex<BTreeMap<String, Arc<Server>>>,
     chance: Chance,
     /// Set once nothing is to go wrong any more.
     quiet: std::sync::atomic::AtomicBool,
+    /// Tells those that stalled.
+    calm: Arc<Lives>,
     plan: Plan,
     book: Book,
 }
@@ -37,6 +41,7 @@ impl Network {
             servers: Mutex::default(),
             chance,
             quiet: false.into(),
+            calm: Arc::default(),
             plan: plan.clone(),
             book: book.clone(),
         })
@@ -49,6 +54,7 @@ impl Network {
     /// From now on every connection comes about and stays.
     pub(crate) fn calm_down(&self) {
         self.quiet.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.calm.end_one();
     }
 
     fn is_quiet(&self) -> bool {
@@ -84,8 +90,17 @@ impl Dial for Dialer {
             let Some(server) = server.filter(|server| !server.is_down()) else { return refused() };
             let room = 64 + usize::try_from(network.chance.below(8_192)).unwrap_or(0);
             let (near, far) = tokio::io::duplex(room);
-            let wire = Wire::new(far, network.fate(), server.lives());
+            let fate = network.fate();
+            let wire = Wire::new(far, fate, server.lives(), &network.calm);
             tokio::spawn(serve(server, TokioIo::new(wire)));
+            network.book.note(&format!("a connection to {host} is open: {fate:?}"));
+            if network.plan.has(Planted::ConnectionKept) {
+                let kept = network.book.opened();
+                tokio::spawn(async move {
+                    tokio::time::sleep(NEVER).await;
+                    drop(kept);
+                });
+            }
             Ok(Box::new(Near { inner: near, _open: network.book.opened() }) as Box<dyn Io>)
         })
     }

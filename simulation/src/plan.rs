@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::chance::Chance;
+use crate::planted::Planted;
 
 /// Which revisions a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +29,16 @@ pub(crate) struct Plan {
     pub(crate) misbehaved: u64,
     /// Most connections to one server.
     pub(crate) connections_max: usize,
+    /// Most sessions of clients at a time.
+    pub(crate) sessions_max: usize,
+    /// Calls whose server asks the client something, in a hundred.
+    pub(crate) asking: u64,
+    /// A fault that is put in on purpose.
+    pub(crate) planted: Option<Planted>,
 }
 
 impl Plan {
-    pub(crate) fn draw(chance: &Chance) -> Self {
+    pub(crate) fn draw(chance: &Chance, planted: Option<Planted>) -> Self {
         // In some worlds nothing goes wrong between hub and servers: there, what is promised must hold exactly.
         let calm = chance.percent(30);
         let some = |most: u64| if calm { 0 } else { chance.below(most) };
@@ -47,7 +54,15 @@ impl Plan {
             outages: !calm && chance.percent(50),
             misbehaved: some(30),
             connections_max: [1, 2, 3, 30][usize::try_from(chance.below(4)).unwrap_or(0)],
+            sessions_max: [2, 100, 100, 100][usize::try_from(chance.below(4)).unwrap_or(0)],
+            asking: [0, 20, 60][usize::try_from(chance.below(3)).unwrap_or(0)],
+            planted,
         }
+    }
+
+    /// Whether this fault was put in.
+    pub(crate) fn has(&self, planted: Planted) -> bool {
+        self.planted == Some(planted)
     }
 
     /// Whether nothing goes wrong between hub and servers.
@@ -60,6 +75,10 @@ impl Plan {
 pub(crate) const CALL_TIMEOUT_S: u64 = 5;
 /// For a connection, or for a turn in the pool.
 pub(crate) const CONNECT_TIMEOUT_S: u64 = 3;
+/// How long a call waits for what its server asked of the client.
+pub(crate) const INPUT_WAIT: Duration = Duration::from_secs(8);
+/// Beyond which a call that waited that long is let go: the hub looks now and then.
+pub(crate) const INPUT_WAIT_MAX: Duration = Duration::from_secs(14);
 /// For a first list to wait for servers.
 pub(crate) const SETTLE_WAIT: Duration = Duration::from_secs(2);
 /// Beyond which no call may go without an answer, or a sign of progress: the catalogs, a back-off that is waited out, two
@@ -67,5 +86,7 @@ pub(crate) const SETTLE_WAIT: Duration = Duration::from_secs(2);
 pub(crate) const CALL_WAIT_MAX: Duration = Duration::from_secs(2 + 2 + 2 * CONNECT_TIMEOUT_S + CALL_TIMEOUT_S + 1);
 /// After which a session that nobody uses ends.
 pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(30);
+/// Beyond which such a session is gone: the hub looks now and then.
+pub(crate) const SESSION_IDLE_MAX: Duration = Duration::from_secs(36);
 /// Within which what has come to rest must have been cleared away: idle sessions and connections, streams to reopen.
 pub(crate) const REST: Duration = Duration::from_secs(180);

@@ -1,15 +1,17 @@
 //! What a simulated server knows and what befalls it: its tools, its sessions, its streams.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::book::Book;
 use crate::chance::Chance;
+use crate::lives::Lives;
 use crate::plan::{Plan, Speaks};
+use crate::question::question_id;
 
 /// Messages that wait for a stream's reader.
 const STREAM_MESSAGES_MAX: usize = 64;
@@ -22,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) plan: Plan,
     pub(crate) chance: Chance,
     pub(crate) book: Book,
-    lives: watch::Sender<u64>,
+    lives: Arc<Lives>,
     state: Mutex<State>,
 }
 
@@ -32,9 +34,13 @@ struct State {
     quiet: bool,
     next: u64,
     tools: u64,
-    sessions: HashSet<String>,
+    sessions: BTreeSet<String>,
     /// Calls by session and id of the request, so that they can be cancelled.
-    at_work: HashMap<(String, String), u64>,
+    at_work: BTreeMap<(String, String), u64>,
+    /// Questions that wait, by session and call.
+    questions: BTreeMap<(String, u64), oneshot::Sender<Value>>,
+    /// Calls whose question was answered.
+    told: BTreeSet<u64>,
     streams: Vec<mpsc::Sender<Bytes>>,
 }
 
@@ -46,7 +52,7 @@ impl Server {
             plan: plan.clone(),
             chance,
             book: book.clone(),
-            lives: watch::Sender::new(0),
+            lives: Arc::default(),
             state: Mutex::default(),
         })
     }
@@ -55,8 +61,8 @@ impl Server {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lives(&self) -> watch::Receiver<u64> {
-        self.lives.subscribe()
+    pub(crate) const fn lives(&self) -> &Arc<Lives> {
+        &self.lives
     }
 
     pub(crate) fn is_down(&self) -> bool {
@@ -75,10 +81,11 @@ impl Server {
             state.streams.clear();
             if forgets {
                 state.sessions.clear();
+                state.questions.clear();
             }
         }
         self.book.note(&format!("{} goes down, forgets: {forgets}", self.name));
-        self.lives.send_modify(|life| *life += 1);
+        self.lives.end_one();
     }
 
     pub(crate) fn comes_back(&self) {
@@ -136,9 +143,41 @@ impl Server {
         let calls: Vec<u64> = {
             let mut state = self.lock();
             state.sessions.remove(session);
+            state.questions.retain(|(of, _), _| of != session);
             state.at_work.iter().filter(|((of, _), _)| of == session).map(|(_, call)| *call).collect()
         };
         calls.into_iter().for_each(|call| self.book.cancelled(call));
+    }
+
+    /// It asks something in a call of `session`: where the answer comes, if one does.
+    pub(crate) fn asks(&self, session: &str, call: u64) -> oneshot::Receiver<Value> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().questions.insert((session.to_owned(), call), sender);
+        receiver
+    }
+
+    /// It is answered in `session`, under this id.
+    pub(crate) fn is_answered(&self, session: &str, id: &Value, result: &Value) {
+        let mut state = self.lock();
+        let of = state.questions.keys().find(|(of, call)| of == session && *id == json!(question_id(*call))).cloned();
+        match of {
+            Some(key) => {
+                state.told.insert(key.1);
+                let _nobody_waits = state.questions.remove(&key).map(|sender| sender.send(result.clone()));
+            }
+            None => {
+                let again = state.told.iter().any(|call| *id == json!(question_id(*call)));
+                drop(state);
+                if again {
+                    self.book.wrong(format!("{}: {id} is answered twice", self.name));
+                }
+            }
+        }
+    }
+
+    /// What it asked in a call that was cancelled is not waited for any more.
+    pub(crate) fn asks_no_more(&self, session: &str, call: u64) {
+        self.lock().questions.remove(&(session.to_owned(), call));
     }
 
     /// The call that a request of `session` was for.

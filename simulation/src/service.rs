@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::call;
 use crate::conversation::{Body, empty, events, one};
 use crate::plan::Speaks;
+use crate::planted::Planted;
 use crate::server::Server;
 use crate::wire::Wire;
 
@@ -24,8 +25,12 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response<Bod
     let session = header("mcp-session-id");
     let known = session.as_ref().is_some_and(|id| server.knows(id));
     match head.method {
-        Method::GET if known => return stream(&server, None),
+        Method::GET if known => {
+            server.book.note(&format!("{} opens a stream in {}", server.name, session.as_deref().unwrap_or_default()));
+            return stream(&server, None);
+        }
         Method::DELETE if known => {
+            server.book.note(&format!("{} closes {}", server.name, session.as_deref().unwrap_or_default()));
             server.closes(session.as_deref().unwrap_or_default());
             return empty(StatusCode::OK);
         }
@@ -38,6 +43,8 @@ async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response<Bod
         return empty(StatusCode::BAD_REQUEST);
     };
     let modern = header("mcp-protocol-version").as_deref() == Some("2026-07-28");
+    let (method, of) = (message["method"].as_str().unwrap_or("an answer"), session.as_deref().unwrap_or_default());
+    server.book.note(&format!("{} hears {method} {of}", server.name));
     if modern {
         answer_modern(server, message).await
     } else {
@@ -90,7 +97,14 @@ async fn answer_legacy(server: Arc<Server>, message: Value, session: Option<Stri
     let result = match method {
         "notifications/cancelled" => {
             let call = server.call_of(&session, &message["params"]["requestId"]);
-            call.into_iter().for_each(|call| server.book.cancelled(call));
+            if let Some(call) = call.filter(|_| !server.plan.has(Planted::CancelUnheard)) {
+                server.book.cancelled(call);
+                server.asks_no_more(&session, call);
+            }
+            return empty(StatusCode::ACCEPTED);
+        }
+        "" => {
+            server.is_answered(&session, &id, &message["result"]);
             return empty(StatusCode::ACCEPTED);
         }
         _ if id.is_null() => return empty(StatusCode::ACCEPTED),

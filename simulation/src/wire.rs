@@ -2,16 +2,13 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::sync::watch;
-
 use crate::book::OpenConnection;
-
-/// After which the system finds a silent connection dead: what egress asks of TCP.
-const FOUND_DEAD: Duration = Duration::from_secs(60);
+use crate::lives::Lives;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 /// What happens to a connection in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +17,12 @@ pub(crate) enum Fate {
     Whole,
     /// It breaks once this many bytes went through it.
     Breaks(usize),
-    /// Nothing goes through it any more after this many bytes; after a while the system finds that the other end is gone.
+    /// Nothing goes through it any more after this many bytes.
     Stalls(usize),
 }
+
+/// After which the system finds a silent connection dead: what egress asks of TCP.
+const NOTICED: Duration = Duration::from_secs(60);
 
 /// The server's end of a connection.
 #[derive(Debug)]
@@ -30,46 +30,26 @@ pub(crate) struct Wire {
     inner: Option<DuplexStream>,
     fate: Fate,
     passed: usize,
-    down: Pin<Box<tokio_down::Down>>,
-    dead: Option<Pin<Box<tokio::time::Sleep>>>,
+    down: Down,
+    /// Once nothing goes wrong any more, what stalled is told at once.
+    calm: Down,
+    noticed: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 /// The wait for the server to go down, which both directions look at.
-mod tokio_down {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
+struct Down(Pin<Box<dyn Future<Output = ()> + Send>>);
 
-    use tokio::sync::watch;
-
-    type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    pub(crate) struct Down(Waiting);
-
-    impl std::fmt::Debug for Down {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Down")
-        }
-    }
-
-    impl Down {
-        pub(crate) fn new(mut lives: watch::Receiver<u64>) -> Self {
-            Self(Box::pin(async move {
-                let now = *lives.borrow_and_update();
-                drop(lives.wait_for(|life| *life != now).await);
-            }))
-        }
-
-        pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-            self.0.as_mut().poll(cx)
-        }
+impl std::fmt::Debug for Down {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Down")
     }
 }
 
 impl Wire {
-    /// `lives` counts up when the server goes down: its connections break then.
-    pub(crate) fn new(inner: DuplexStream, fate: Fate, lives: watch::Receiver<u64>) -> Self {
-        let down = Box::pin(tokio_down::Down::new(lives));
-        Self { inner: Some(inner), fate, passed: 0, down, dead: None }
+    /// It breaks when one of the server's `lives` ends.
+    pub(crate) fn new(inner: DuplexStream, fate: Fate, lives: &Arc<Lives>, calm: &Arc<Lives>) -> Self {
+        let down = |lives: &Arc<Lives>| Down(Box::pin(lives.end()));
+        Self { inner: Some(inner), fate, passed: 0, down: down(lives), calm: down(calm), noticed: None }
     }
 
     /// Whether bytes may pass at this moment, and how many.
@@ -78,14 +58,16 @@ impl Wire {
         if self.inner.is_none() {
             return broken();
         }
-        let down = self.down.poll(cx).is_ready();
+        let down = self.down.0.as_mut().poll(cx).is_ready();
         match self.fate {
             _ if down => {}
             Fate::Breaks(after) if self.passed >= after => {}
-            // The wait for the server's end, just polled, wakes it too.
+            // The wait for the server's end, just polled, wakes it, or TCP, which notices that nobody is there.
             Fate::Stalls(after) if self.passed >= after => {
-                let dead = self.dead.get_or_insert_with(|| Box::pin(tokio::time::sleep(FOUND_DEAD)));
-                std::task::ready!(dead.as_mut().poll(cx));
+                let noticed = self.noticed.get_or_insert_with(|| Box::pin(tokio::time::sleep(NOTICED)));
+                if noticed.as_mut().poll(cx).is_pending() && self.calm.0.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
             }
             Fate::Breaks(after) | Fate::Stalls(after) => return Poll::Ready(Ok(after - self.passed)),
             Fate::Whole => return Poll::Ready(Ok(usize::MAX)),

@@ -1,6 +1,7 @@
 //! One world: the hub, the servers behind it, and the network between them.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use omni_auth::Policy;
@@ -13,11 +14,15 @@ use omni_types::Principal;
 use crate::book::Book;
 use crate::chance::Chance;
 use crate::network::{Dialer, Network};
-use crate::plan::{CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, Plan, SESSION_IDLE, SETTLE_WAIT};
+use crate::plan::{CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, INPUT_WAIT, Plan, SESSION_IDLE, SETTLE_WAIT};
+use crate::planted::Planted;
 use crate::server::Server;
 
 /// Seconds after which an idle connection is closed.
 const CONNECTION_IDLE_S: u64 = 20;
+
+/// For what is never to end.
+const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// Everything there is.
 pub(crate) struct World {
@@ -34,7 +39,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn make(plan: Plan, chance: &Chance, streams: bool) -> Result<Self> {
         let policy = || Policy::build(&PolicySettings::default()).map_err(|faults| anyhow!("{faults:?}"));
-        let limits = Limits { settle_wait: SETTLE_WAIT, session_idle_timeout: SESSION_IDLE, ..Limits::default() };
+        let limits = Limits {
+            settle_wait: SETTLE_WAIT,
+            session_idle_timeout: if plan.has(Planted::SessionKept) { FOREVER } else { SESSION_IDLE },
+            input_wait: if plan.has(Planted::ParkedKept) { FOREVER } else { INPUT_WAIT },
+            sessions_max: plan.sessions_max,
+            ..Limits::default()
+        };
         let hub = Hub::new(Principal::local("simulation"), policy()?, limits)?;
         let book = Book::new();
         let network = Network::new(&plan, chance.fork(), &book);

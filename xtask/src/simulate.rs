@@ -8,12 +8,22 @@ const IN_TEST: &[&str] = &["--seeds", "20000", "--seconds", "20"];
 
 /// Runs the simulation with the arguments given.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|argument| argument == "--planted") {
+        return planted();
+    }
     start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Runs it as a part of all tests.
 pub(crate) fn run_in_test() -> Result<()> {
     start(IN_TEST)
+}
+
+fn planted() -> Result<()> {
+    step::run(
+        &["cargo", "test", "--quiet", "--package", "omni-simulation", "--features", "clock", "--test", "planted"],
+        &[],
+    )
 }
 
 fn start(arguments: &[&str]) -> Result<()> {

@@ -60,7 +60,11 @@ impl Server {
             // What is just being read for the first time may have changed behind the reader.
             let asked = shelf.catalog.borrow().is_asked() || shelf.refreshing.load(Ordering::Acquire);
             if asked {
-                self.refresh_shelf(&shelf, &Profile::new(Version::LATEST, shelf.capabilities.clone()));
+                // What depends on what a client declares is offered in the earlier revisions alone: a server of both eras
+                // that is asked in 2026-07-28 says what is on the other shelf.
+                let is_base = Arc::ptr_eq(&shelf, &self.shelves.base);
+                let version = if is_base { Version::LATEST } else { Version::LATEST_LEGACY };
+                self.refresh_shelf(&shelf, &Profile::new(version, shelf.capabilities.clone()));
             }
         }
     }

@@ -340,9 +340,13 @@ impl Server {
         }
         let limit = self.spec.pool.idle_timeout;
         let mut ended = Vec::new();
-        self.lock().retain(|key, all| {
-            // At an address one shared conversation is kept, to hear what changes there.
-            let kept = self.client.is_some() && key.capabilities.is_empty();
+        let mut links = self.lock();
+        // At an address one shared conversation is kept, to hear what changes there: that of clients that declare nothing,
+        // or another where there is none.
+        let shared = links.keys().filter(|key| key.session.is_none());
+        let listener = shared.min_by_key(|key| (!key.capabilities.is_empty(), key.capabilities.text())).cloned();
+        links.retain(|key, all| {
+            let kept = self.client.is_some() && (key.capabilities.is_empty() || listener.as_ref() == Some(key));
             if key.session.is_none() && !kept {
                 let idle = |c: &Connecting, limit| matches!(&*c.borrow(), Some(Ok(link)) if link.idle_for() > limit);
                 ended.extend(all.extract_if(.., |c| idle(c, limit)));
@@ -351,6 +355,7 @@ impl Server {
             }
             !all.is_empty()
         });
+        drop(links);
         close_all(&ended);
     }
 

@@ -142,7 +142,13 @@ impl HttpWire {
     /// Posts `initialize`; the session it opens is used from then on.
     pub(crate) async fn initialize(&self, initialize: Bytes, initialized: Bytes) -> Result<(Message, u16), LinkError> {
         let opened = self.open(initialize.clone()).await;
-        if let Err(LinkError::Status { status: 400 | 404 | 405, .. }) = &opened {
+        let refused = match &opened {
+            Err(LinkError::Status { status: 400 | 404 | 405, .. }) => true,
+            // Some refuse the method with a JSON-RPC error for a body: another hub, for one.
+            Ok((message, 404 | 405)) => message.result().is_none(),
+            _ => false,
+        };
+        if refused {
             self.refused.store(true, Ordering::Relaxed);
         }
         let done = opened?;
