@@ -31,9 +31,12 @@ cargo xtask COMMAND
                          what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s, small ones 30 s;
                          OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
   simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]
-                         the hub under a simulated network and clock, one world a seed
-  soak [--minutes N]     the program under mixed traffic and random faults for 2 minutes (in CI 1); fails when memory,
-                         descriptors, processes, sessions, calls or links do not return to where they began
+                         the hub under a simulated network and clock, one world a seed; with --planted alone: whether it finds
+                         faults that are put in on purpose
+  soak [--minutes N] [--release] [--control]
+                         the program under mixed traffic and random faults for 2 minutes (in CI 1); fails when memory,
+                         descriptors, processes, tasks, sessions, calls or links do not return to where they began;
+                         with --control connections are kept at the end, and it fails unless that is found
   fixtures [PEER ARGS]   install or refresh the real servers and clients tests talk to, and build omni-fixture
   ratchet                write down what has become shorter, and circles that are gone; with --accept
                          also what has grown, with --accept-circles also new import circles

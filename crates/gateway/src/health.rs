@@ -12,6 +12,8 @@ struct Ready {
     waiting_for_input: usize,
     /// What was seen out of the ordinary since the hub started (SMET-3).
     anomalies: Counted,
+    /// Tasks of the program that have not ended.
+    tasks: usize,
     servers: Vec<ServerStatus>,
 }
 
@@ -21,6 +23,15 @@ pub(crate) fn ready(hub: &Hub) -> String {
     let failing = servers.iter().any(|s| s.state == ServerState::Failing);
     let status = if failing { "degraded" } else { "ready" };
     let (sessions, calls, waiting_for_input) = (hub.sessions().len(), hub.calls_in_flight(), hub.parked());
-    serde_json::to_string(&Ready { status, sessions, calls, waiting_for_input, anomalies: hub.counted(), servers })
-        .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+    serde_json::to_string(&Ready {
+        status,
+        sessions,
+        calls,
+        waiting_for_input,
+        anomalies: hub.counted(),
+        tasks,
+        servers,
+    })
+    .unwrap_or_else(|_| r#"{"status":"ready"}"#.to_owned())
 }

@@ -1,7 +1,10 @@
-//! What befalls the servers during a soak: killed, paused, started anew.
+//! What befalls the servers during a soak: killed, paused, started anew, taken out of the configuration and put back.
 
+use crate::soak::chance::Chance;
 use crate::soak::hub::{Hub, descendants, signal};
-use crate::soak::traffic::{Chance, Sum};
+use crate::soak::servers;
+use crate::soak::sum::Sum;
+use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,28 +18,61 @@ pub(super) fn keep_on(hub: &Arc<Hub>, sum: &Sum, stop: &AtomicBool) {
     let mut chance = Chance::new(0xfa17);
     while !stop.load(Ordering::Relaxed) {
         nap(chance.ms(PAUSE_MS), stop);
-        let away = chance.ms(AWAY_MS);
-        let victim = victim(hub, &mut chance);
-        match (chance.below(5), victim) {
-            (0, _) | (_, None) => {
-                if let Err(error) = hub.restart_port_server(away) {
-                    sum.broke(format!("the server on a port cannot be started again: {error:#}"));
-                }
-            }
+        if let Err(error) = befall(hub, sum, stop, &mut chance) {
+            sum.broke(format!("a fault cannot be made, or not be made good: {error:#}"));
+        }
+    }
+    // It ends as it began.
+    if let Err(error) = servers::reconfigure(hub, true) {
+        sum.broke(format!("the configuration cannot be written: {error:#}"));
+    }
+}
+
+fn befall(hub: &Hub, sum: &Sum, stop: &AtomicBool, chance: &mut Chance) -> Result<()> {
+    let away = chance.ms(AWAY_MS);
+    match chance.below(8) {
+        0 => {
+            sum.count("fault: server on a port ended, started anew");
+            hub.port_server.restart(away)?;
+        }
+        1 => {
+            sum.count("fault: hub behind killed, started anew");
+            let wrong = hub.behind.restart("KILL", away)?;
+            wrong.into_iter().for_each(|what| sum.broke(format!("the hub behind: {what}")));
+        }
+        2 => {
+            sum.count("fault: hub behind stopped, started anew");
+            let wrong = hub.behind.restart("TERM", away)?;
+            wrong.into_iter().for_each(|what| sum.broke(format!("the hub behind: {what}")));
+        }
+        3 => {
+            sum.count("fault: configuration changed");
+            let with_extra = chance.one_in(2);
+            servers::reconfigure(hub, with_extra)?;
+        }
+        kind => {
+            let Some(pid) = victim(hub, chance) else { return Ok(()) };
             // A guard is killed like a server: what it guarded must not stay behind.
-            (1 | 2, Some(pid)) => signal("KILL", pid),
-            (_, Some(pid)) => {
+            if kind < 6 {
+                sum.count("fault: process killed");
+                signal("KILL", pid);
+            } else {
+                sum.count("fault: process paused");
                 signal("STOP", pid);
                 nap(away, stop);
                 signal("CONT", pid);
             }
         }
-        sum.fault();
     }
+    Ok(())
 }
 
+/// A process behind the hub, or the hub behind it with its own.
 fn victim(hub: &Hub, chance: &mut Chance) -> Option<u32> {
-    let all = descendants(hub.pid());
+    let mut all = descendants(hub.pid());
+    if let Some(behind) = hub.behind.pid() {
+        all.extend(descendants(behind));
+    }
     all.get(chance.below(all.len().max(1) as u64) as usize).copied()
 }
 

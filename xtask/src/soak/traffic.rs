@@ -1,11 +1,18 @@
-//! Clients of a soak: they call, listen, hang up in the middle, read slowly, wait for their user, and leave without a word.
+//! Clients of a soak, one after the other: they call, listen, hang up, come back, read slowly, wait for their user, leave.
 
+use crate::soak::chance::Chance;
+use crate::soak::http::{Answer, Client};
 use crate::soak::hub::Hub;
-use serde_json::{Value, json};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::soak::servers::SERVERS;
+use crate::soak::sse::Sse;
+use crate::soak::sum::Sum;
+use crate::soak::websocket::WebSocket;
+use crate::soak::words::{Era, Words};
+use serde_json::json;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a client is like.
@@ -13,264 +20,248 @@ use std::time::Duration;
 pub(super) enum Kind {
     /// Of 2025-11-25, in sessions that it ends or forgets.
     Session,
-    /// Of 2026-07-28, without one.
+    /// Of 2026-07-28, without one; answers what it is asked, or does not.
     Modern,
     /// Opens streams for what servers say of their own accord, and drops them.
     Listener,
     /// Hangs up in the middle of a request, or of an answer.
     Rude,
+    /// Of 2025-11-25; its connection breaks in the middle of an answer, and it comes back for the rest.
+    Returning,
+    /// Of HTTP+SSE, 2024-11-05.
+    Sse,
+    /// On a WebSocket, of either era.
+    WebSocket,
+    /// Asks for much and reads little of it, on a WebSocket or a stream.
+    Slow,
 }
 
-pub(super) const KINDS: &[Kind] = &[Kind::Session, Kind::Modern, Kind::Listener, Kind::Rude];
+pub(super) const KINDS: &[Kind] =
+    &[Kind::Session, Kind::Modern, Kind::Listener, Kind::Rude, Kind::Returning, Kind::Sse, Kind::WebSocket, Kind::Slow];
 
-/// Longer than any call may take, its wait for a server included.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Pause of one who hangs up, or reads slowly.
 const LINGER_MS: u64 = 600;
-const SERVERS: &[&str] = &["shared", "legacy", "session", "many", "http"];
-const TOOLS: &[&str] = &["test_simple_text", "test_tool_with_progress", "test_image_content", "test_error_handling"];
-/// A tool whose server asks the client something in the middle: the call waits, and nobody comes back to it.
-const ASKING: &str = "test_elicitation";
+/// Requests that a slow reader makes ahead of its reading.
+const AHEAD_MAX: u64 = 60;
+/// How long it then reads nothing.
+const SLOW_MS: u64 = 8_000;
 
-/// What all clients came to.
-#[derive(Debug, Default)]
-pub(super) struct Sum {
-    answered: AtomicU64,
-    refused: AtomicU64,
-    faults: AtomicU64,
-    wrong: Mutex<Vec<String>>,
+/// What the clients of one thread share.
+pub(super) struct Road<'a> {
+    pub(super) hub: &'a Hub,
+    pub(super) sum: &'a Sum,
+    pub(super) stop: &'a AtomicBool,
 }
 
-impl Sum {
-    pub(super) fn both(&self) -> (u64, u64) {
-        (self.answered.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
+impl Road<'_> {
+    pub(super) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
-    pub(super) fn fault(&self) {
-        self.faults.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn faults(&self) -> u64 {
-        self.faults.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn broke(&self, what: String) {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
-    }
-
-    pub(super) fn wrong(&self) -> Vec<String> {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Chance from a seed (xorshift).
-pub(super) struct Chance(u64);
-
-impl Chance {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(super) const fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
-    pub(super) const fn ms(&mut self, end: u64) -> Duration {
-        Duration::from_millis(self.below(end))
-    }
-
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len() as u64) as usize]
+    /// Sleeps, but not past the end.
+    fn nap(&self, time: Duration) {
+        let until = std::time::Instant::now() + time;
+        while std::time::Instant::now() < until && !self.is_over() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
 /// One client after the other, until told to stop.
 pub(super) fn keep_on(hub: &Arc<Hub>, kind: Kind, seed: u64, sum: &Sum, stop: &AtomicBool) {
-    let mut chance = Chance::new(seed + 1);
+    let road = Road { hub, sum, stop };
+    let mut chance = Chance::new(seed);
     let mut id = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let path = if chance.below(2) == 0 { "/mcp".to_owned() } else { format!("/mcp/{}", chance.of(SERVERS)) };
-        let mut client = Client { address: &hub.address, path, session: None, modern: true };
-        let done = match kind {
-            Kind::Session => client.session(&mut chance, &mut id, sum, stop),
-            Kind::Modern => client.calls(&mut chance, &mut id, sum, stop),
-            Kind::Listener => client.listens(&mut chance, &mut id),
-            Kind::Rude => client.hangs_up(&mut chance, &mut id),
-        };
+    while !road.is_over() {
+        let server = if chance.one_in(2) { None } else { Some(chance.of(SERVERS)) };
+        let done = lead(&road, kind, Words { server, era: Era::Modern, id: &mut id, chance: &mut chance });
         // A connection that breaks is the hub's fault: what breaks behind it must not reach its clients.
         if let Err(error) = done
             && hub.is_alive()
         {
-            sum.broke(format!("a {kind:?} client: {error}"));
+            sum.broke(format!("a {kind:?} client of {server:?}: {error}"));
         }
-        std::thread::sleep(chance.ms(50));
+        road.nap(chance.ms(50));
     }
 }
 
-struct Client<'a> {
-    address: &'a str,
-    path: String,
-    session: Option<String>,
-    modern: bool,
+fn lead(road: &Road<'_>, kind: Kind, mut words: Words<'_>) -> io::Result<()> {
+    match kind {
+        Kind::Session => session(road, &mut words),
+        Kind::Modern => calls(road, &mut Client::new(road.hub.address(), &words), &mut words),
+        Kind::Listener => listens(road, &mut words),
+        Kind::Rude => hangs_up(road, &mut words),
+        Kind::Returning => comes_back(road, &mut words),
+        Kind::Sse => {
+            words.era = Era::HttpSse;
+            let Some(mut client) = Sse::open(road, &mut words)? else { return Ok(()) };
+            client.calls(road, &mut words)
+        }
+        Kind::WebSocket => {
+            words.era = if words.chance.one_in(2) { Era::Modern } else { Era::Session };
+            let Some(mut client) = WebSocket::open(road, &mut words)? else { return Ok(()) };
+            client.calls(road, &mut words)
+        }
+        Kind::Slow => reads_slowly(road, &mut words),
+    }
 }
 
-impl Client<'_> {
-    fn session(&mut self, chance: &mut Chance, id: &mut u64, sum: &Sum, stop: &AtomicBool) -> io::Result<()> {
-        self.modern = false;
-        let info = json!({"name": "soak", "version": "1"});
-        let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": info});
-        let mut answer = self.send(&self.message(id, "initialize", params))?;
-        let Some(session) = answer.headers.iter().find_map(|line| line.strip_prefix("mcp-session-id: ")) else {
-            sum.refused.fetch_add(1, Ordering::Relaxed);
+/// So many clients that listen in sessions of their own, and stay.
+pub(super) fn listeners(hub: &Hub, count: usize) -> anyhow::Result<Vec<Answer>> {
+    let (mut id, mut chance) = (0, Chance::new(0));
+    let listeners = (0..count).map(|_| {
+        let mut words = Words { server: None, era: Era::Session, id: &mut id, chance: &mut chance };
+        let mut client = Client::new(hub.address(), &words);
+        anyhow::ensure!(client.initialize(&mut words)?, "a session is refused");
+        Ok(client.begin("GET", "", None)?)
+    });
+    listeners.collect()
+}
+
+fn session(road: &Road<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    words.era = Era::Session;
+    let mut client = Client::new(road.hub.address(), words);
+    if !client.initialize(words)? {
+        road.sum.refused();
+        return Ok(());
+    }
+    calls(road, &mut client, words)?;
+    if words.chance.one_in(2) {
+        client.begin("DELETE", "", None)?.read()?;
+    }
+    Ok(())
+}
+
+fn calls(road: &Road<'_>, client: &mut Client<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    for _ in 0..1 + words.chance.below(6) {
+        if road.is_over() {
             return Ok(());
-        };
-        self.session = Some(session.to_owned());
-        answer.read()?;
-        let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        self.send(&initialized)?.read()?;
-        self.calls(chance, id, sum, stop)?;
-        if chance.below(2) == 0 {
-            self.begin("DELETE", "")?.read()?;
         }
-        Ok(())
+        let message = words.call();
+        let mut answer = client.send(&message)?.message()?;
+        // Someone answers what it is asked, or does not: then the call waits until its time is over.
+        while answer.contains("\"input_required\"") && !words.chance.one_in(3) {
+            road.sum.count("questions of servers answered by a retry");
+            let Some(retry) = words.answered(&message, &answer) else { break };
+            answer = client.send(&retry)?.message()?;
+        }
+        road.sum.ended(&message["params"]["name"].to_string(), &answer);
     }
+    if words.chance.one_in(3) {
+        let list = words.message("tools/list", json!({}));
+        client.send(&list)?.read()?;
+    }
+    Ok(())
+}
 
-    fn calls(&mut self, chance: &mut Chance, id: &mut u64, sum: &Sum, stop: &AtomicBool) -> io::Result<()> {
-        for _ in 0..1 + chance.below(6) {
-            if stop.load(Ordering::Relaxed) {
+fn listens(road: &Road<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    let mut stream = if words.chance.one_in(2) {
+        words.era = Era::Session;
+        let mut client = Client::new(road.hub.address(), words);
+        if !client.initialize(words)? {
+            return Ok(());
+        }
+        client.begin("GET", "", None)?
+    } else {
+        let filter = json!({"notifications": {"toolsListChanged": true, "resourcesListChanged": true}});
+        let listen = words.message("subscriptions/listen", filter);
+        Client::new(road.hub.address(), words).send(&listen)?
+    };
+    stream.linger(words.chance.ms(4 * LINGER_MS))
+}
+
+fn hangs_up(road: &Road<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    let message = words.call();
+    let client = Client::new(road.hub.address(), words);
+    let whole = client.head("POST", &message.to_string(), None);
+    let mut stream = client.connect()?;
+    if words.chance.one_in(3) {
+        // Half a request, and silence.
+        stream.write_all(&whole.as_bytes()[..words.chance.below(whole.len() as u64) as usize])?;
+        road.nap(words.chance.ms(LINGER_MS));
+        return Ok(());
+    }
+    stream.write_all(whole.as_bytes())?;
+    road.nap(words.chance.ms(LINGER_MS));
+    // Sometimes it reads a little first; it may have been refused already.
+    if words.chance.one_in(2) {
+        stream.set_read_timeout(Some(Duration::from_millis(LINGER_MS)))?;
+        let _whatever = stream.read(&mut [0; 64]);
+    }
+    let _gone_already = stream.shutdown(Shutdown::Both);
+    Ok(())
+}
+
+fn comes_back(road: &Road<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    words.era = Era::Session;
+    let mut client = Client::new(road.hub.address(), words);
+    if !client.initialize(words)? {
+        return Ok(());
+    }
+    for _ in 0..1 + words.chance.below(3) {
+        let message = words.call_with_progress();
+        let what = message["params"]["name"].to_string();
+        let mut answer = client.send(&message)?;
+        let Some(last) = answer.first_event_id()? else {
+            // It was answered at once, as JSON: there is nothing to come back for.
+            road.sum.ended(&what, &answer.read()?);
+            continue;
+        };
+        drop(answer);
+        road.nap(words.chance.ms(LINGER_MS));
+        road.sum.count("streams taken up again");
+        let rest = client.begin("GET", "", Some(&last))?.until_answer()?;
+        road.sum.ended(&format!("{what}, taken up again after {last},"), &rest);
+    }
+    if words.chance.one_in(2) {
+        client.begin("DELETE", "", None)?.read()?;
+    }
+    Ok(())
+}
+
+fn reads_slowly(road: &Road<'_>, words: &mut Words<'_>) -> io::Result<()> {
+    let ahead = words.chance.below(AHEAD_MAX);
+    let (slow, reads_at_last) = (words.chance.ms(SLOW_MS), words.chance.one_in(2));
+    road.sum.count("slow readers");
+    match words.chance.below(3) {
+        0 => {
+            words.era = Era::HttpSse;
+            let Some(mut client) = Sse::open(road, words)? else { return Ok(()) };
+            for _ in 0..ahead {
+                let list = words.message("tools/list", json!({}));
+                client.post(&list)?;
+            }
+            road.nap(slow);
+            if reads_at_last { client.read_what_is_there() } else { Ok(()) }
+        }
+        1 => {
+            words.era = Era::Modern;
+            let Some(mut client) = WebSocket::open(road, words)? else { return Ok(()) };
+            for _ in 0..ahead {
+                let list = words.message("tools/list", json!({}));
+                // It may have been given up already: it reads too slowly.
+                if client.say(&list.to_string()).is_err() {
+                    road.sum.count("slow readers given up by the hub");
+                    return Ok(());
+                }
+            }
+            road.nap(slow);
+            if reads_at_last { client.read_what_is_there() } else { Ok(()) }
+        }
+        _ => {
+            words.era = Era::Session;
+            let mut client = Client::new(road.hub.address(), words);
+            if !client.initialize(words)? {
                 return Ok(());
             }
-            let message = self.call(chance, id);
-            let body = self.send(&message)?.read()?;
-            let good = body.contains("\"result\"");
-            let counter = if good { &sum.answered } else { &sum.refused };
-            counter.fetch_add(1, Ordering::Relaxed);
-            if !good && !body.contains("\"error\"") {
-                sum.broke(format!("{} is answered {body:?}", message["params"]["name"]));
+            let _stream = client.begin("GET", "", None)?;
+            for _ in 0..ahead.min(10) {
+                let change = words.change();
+                let answer = client.send(&change)?.message()?;
+                road.sum.ended("a change", &answer);
             }
-        }
-        if chance.below(3) == 0 {
-            self.send(&self.message(id, "tools/list", json!({})))?.read()?;
-        }
-        Ok(())
-    }
-
-    /// A call of some tool of some server of this endpoint.
-    fn call(&self, chance: &mut Chance, id: &mut u64) -> Value {
-        // A session is asked in its stream, and one who does not answer waits long: only those of 2026-07-28 ask for it.
-        let (tool, arguments) = match chance.below(8) {
-            0 if self.modern => (ASKING, json!({"message": "who?"})),
-            _ => (chance.of(TOOLS), json!({})),
-        };
-        let name = if self.path == "/mcp" { format!("{}__{tool}", chance.of(SERVERS)) } else { tool.to_owned() };
-        let meta = if chance.below(2) == 0 { json!({"progressToken": *id}) } else { json!({}) };
-        self.message(id, "tools/call", json!({"name": name, "arguments": arguments, "_meta": meta}))
-    }
-
-    fn message(&self, id: &mut u64, method: &str, mut params: Value) -> Value {
-        *id += 1;
-        if self.modern {
-            let meta = &mut params["_meta"];
-            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
-        }
-        json!({"jsonrpc": "2.0", "id": *id, "method": method, "params": params})
-    }
-
-    fn listens(&mut self, chance: &mut Chance, id: &mut u64) -> io::Result<()> {
-        let filter = json!({"notifications": {"toolsListChanged": true, "resourcesListChanged": true}});
-        let mut stream = self.send(&self.message(id, "subscriptions/listen", filter))?;
-        stream.linger(chance.ms(4 * LINGER_MS))
-    }
-
-    fn hangs_up(&mut self, chance: &mut Chance, id: &mut u64) -> io::Result<()> {
-        let message = self.call(chance, id);
-        if chance.below(3) == 0 {
-            // Half a request, and silence.
-            let whole = self.head("POST", &message.to_string());
-            let stream = TcpStream::connect(self.address)?;
-            (&stream).write_all(&whole.as_bytes()[..chance.below(whole.len() as u64) as usize])?;
-            std::thread::sleep(chance.ms(LINGER_MS));
-            return Ok(());
-        }
-        let body = message.to_string();
-        let stream = TcpStream::connect(self.address)?;
-        (&stream).write_all(self.head("POST", &body).as_bytes())?;
-        std::thread::sleep(chance.ms(LINGER_MS));
-        // Sometimes it reads a little first; it may have been refused already.
-        if chance.below(2) == 0 {
-            stream.set_read_timeout(Some(Duration::from_millis(LINGER_MS)))?;
-            let _whatever = (&stream).read(&mut [0; 64]);
-        }
-        let _gone_already = stream.shutdown(Shutdown::Both);
-        Ok(())
-    }
-
-    fn send(&self, message: &Value) -> io::Result<Answer> {
-        let body = message.to_string();
-        self.begin("POST", &body)
-    }
-
-    fn head(&self, method: &str, body: &str) -> String {
-        let mut head = format!("{method} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.path, self.address);
-        head += "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
-        if let Some(session) = &self.session {
-            head += &format!("mcp-session-id: {session}\r\nmcp-protocol-version: 2025-11-25\r\n");
-        }
-        let parsed: Value = serde_json::from_str(body).unwrap_or_default();
-        if self.modern {
-            head += "mcp-protocol-version: 2026-07-28\r\n";
-            head += &format!("mcp-method: {}\r\n", parsed["method"].as_str().unwrap_or_default());
-            if let Some(name) = parsed["params"]["name"].as_str() {
-                head += &format!("mcp-name: {name}\r\n");
-            }
-        }
-        format!("{head}content-length: {}\r\n\r\n{body}", body.len())
-    }
-
-    fn begin(&self, method: &str, body: &str) -> io::Result<Answer> {
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(ANSWER_WAIT))?;
-        (&stream).write_all(self.head(method, body).as_bytes())?;
-        let mut reader = BufReader::new(stream);
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Err(io::Error::other(format!("no answer to {method} {} {body}", self.path)));
-            }
-            if line == "\r\n" {
-                return Ok(Answer { headers, reader });
-            }
-            headers.push(line.trim_end().to_owned());
-        }
-    }
-}
-
-/// An answer whose body is still to come.
-struct Answer {
-    headers: Vec<String>,
-    reader: BufReader<TcpStream>,
-}
-
-impl Answer {
-    /// All of it; the connection ends with it.
-    fn read(&mut self) -> io::Result<String> {
-        let mut body = Vec::new();
-        self.reader.read_to_end(&mut body)?;
-        Ok(String::from_utf8_lossy(&body).into_owned())
-    }
-
-    /// What comes within `time`.
-    fn linger(&mut self, time: Duration) -> io::Result<()> {
-        self.reader.get_ref().set_read_timeout(Some(time.max(Duration::from_millis(1))))?;
-        let mut buffer = [0; 4096];
-        match self.reader.read(&mut buffer) {
-            Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Err(error),
-            _ => Ok(()),
+            road.nap(slow);
+            Ok(())
         }
     }
 }
