@@ -11,17 +11,17 @@ use crate::harness::{Client, Era, Hub, bad, http, in_time, processes, until};
 
 /// For an attacker to be dropped.
 const DROP_LIMIT: Duration = Duration::from_secs(60);
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Frame types and flags of RFC 9113 section 6.
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// Deadlines of a second, and nothing else that is special.
 fn hub() -> Hub {
@@ -29,7 +29,7 @@ fn hub() -> Hub {
     Hub::configured(json!({ "servers": { "echo": bad(&["hang"]) }, "gateway": gateway }))
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut out = vec![length[1], length[2], length[3], kind, flags];
     out.extend_from_slice(&stream.to_be_bytes());
@@ -38,7 +38,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A header that is not kept in the table (RFC 7541 section 6.2.2); its parts are shorter than 127 bytes.
-fn literal(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut out = vec![0, u8::try_from(name.len()).unwrap()];
     out.extend_from_slice(name.as_bytes());
     out.push(u8::try_from(value.len()).unwrap());

@@ -13,7 +13,7 @@ fn hub() -> Hub {
     Hub::with(json!({ "echo": bad(&["hang"]), "s": everything(&[]) }))
 }
 
-fn request(id: u64, method: &str, params: &Value) -> String {
+pub(crate) fn request(id: u64, method: &str, params: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
@@ -22,14 +22,14 @@ fn echo(id: u64, tool: &str, text: &str) -> String {
 }
 
 /// A client of HTTP+SSE, by hand.
-struct Sse {
+pub(crate) struct Sse {
     hub: std::net::SocketAddr,
     events: Events,
-    uri: String,
+    pub(crate) uri: String,
 }
 
 impl Sse {
-    async fn open(hub: &Hub, path: &str) -> Self {
+    pub(crate) async fn open(hub: &Hub, path: &str) -> Self {
         let headers = [("accept", "text/event-stream")];
         let answer = http::begin(hub.address, http::request(Method::GET, hub.address, path, &headers, "")).await;
         let mut events = Events::of(answer);
@@ -38,7 +38,7 @@ impl Sse {
         Self { hub: hub.address, events, uri }
     }
 
-    async fn post_to(&self, uri: &str, body: &str) -> Answer {
+    pub(crate) async fn post_to(&self, uri: &str, body: &str) -> Answer {
         let headers = [("content-type", "application/json")];
         http::send(self.hub, http::request(Method::POST, self.hub, uri, &headers, body.to_owned())).await
     }
@@ -61,14 +61,14 @@ impl Sse {
         }
     }
 
-    async fn initialize(&mut self) {
+    pub(crate) async fn initialize(&mut self) {
         self.post(&request(0, "initialize", &serde_json::from_str(HELLO).unwrap())).await;
         assert_eq!(self.message().await["result"]["protocolVersion"], "2024-11-05");
         self.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
     }
 }
 
-async fn sessions(hub: &Hub, wanted: u64) {
+pub(crate) async fn sessions(hub: &Hub, wanted: u64) {
     until("the sessions", 20, async || match hub.ready().await["sessions"].as_u64() {
         Some(count) if count == wanted => Ok(()),
         other => Err(format!("{other:?} sessions instead of {wanted}")),

@@ -24,7 +24,7 @@ fn request(id: u64, method: &str, params: &Value) -> String {
 }
 
 /// A client of WebSocket, by hand.
-struct Ws(WebSocketStream<TcpStream>);
+pub(crate) struct Ws(WebSocketStream<TcpStream>);
 
 impl Ws {
     async fn open(hub: &Hub, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
@@ -39,7 +39,7 @@ impl Ws {
         Ok(Self(socket))
     }
 
-    async fn begin(hub: &Hub, path: &str, version: &str) -> Self {
+    pub(crate) async fn begin(hub: &Hub, path: &str, version: &str) -> Self {
         let mut client = Self::open(hub, path, &[]).await.unwrap();
         let hello =
             json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "e", "version": "1" } });
@@ -49,7 +49,7 @@ impl Ws {
         client
     }
 
-    async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
 

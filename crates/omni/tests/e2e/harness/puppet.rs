@@ -72,6 +72,11 @@ impl Puppet {
         in_time("a call", self.calls.recv()).await.unwrap()
     }
 
+    /// The next call, whenever it comes.
+    pub(crate) async fn next_call(&mut self) -> PuppetCall {
+        self.calls.recv().await.unwrap()
+    }
+
     /// The calls that were cancelled.
     pub(crate) fn cancelled(&self) -> usize {
         self.cancelled.lock().unwrap().len()
