@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::targets::{
-    batch, cursor, dispatch, envelope, header, line, list, name, policy, scan, schema, screen, sse, translate, uri,
-    websocket,
+    batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, scan, schema, screen, sse, token,
+    translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -21,6 +21,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dispatch", run: dispatch::run },
     Target { name: "envelope", run: envelope::run },
     Target { name: "header", run: header::run },
+    Target { name: "jwks", run: jwks::run },
     Target { name: "line", run: line::run },
     Target { name: "list", run: list::run },
     Target { name: "name", run: name::run },
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: schema::run },
     Target { name: "screen", run: screen::run },
     Target { name: "sse", run: sse::run },
+    Target { name: "token", run: token::run },
     Target { name: "translate", run: translate::run },
     Target { name: "uri", run: uri::run },
     Target { name: "websocket", run: websocket::run },

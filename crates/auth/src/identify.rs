@@ -1,14 +1,19 @@
 //! Who sends a request: from what it presents to somebody who is known, or a refusal.
 
-use omni_types::Principal;
+use std::sync::Arc;
+
+use omni_types::{Principal, PrincipalKind};
 
 use crate::auth_settings::{AuthMode, AuthSettings};
 use crate::cache::{TokenCache, digest_of};
 use crate::clock::now;
 use crate::credentials::{Credentials, Presented};
+use crate::dpop::{Dpop, PROOF_ALGORITHMS};
 use crate::identified::{Audience, Identified, Verified};
 use crate::local_tokens::LocalTokens;
 use crate::methods::Method;
+use crate::methods::introspect::IntrospectMethod;
+use crate::methods::jwt::{self, JwtMethod};
 use crate::methods::local_token::LocalTokenMethod;
 use crate::refusal::Refusal;
 use crate::revocations::Revocations;
@@ -17,6 +22,9 @@ use crate::revocations::Revocations;
 const NO_LOCAL_TOKEN: &str = "this hub wants a token: `omni connect CLIENT` writes one into the client's settings, \
                               `omni connect other` shows one for any other client";
 
+/// What is said to one where others give them out.
+const NO_TOKEN: &str = "this hub wants an access token: log in at the authorization server that its metadata names";
+
 /// Tells who sends a request.
 #[derive(Debug)]
 pub struct Authenticator {
@@ -24,8 +32,13 @@ pub struct Authenticator {
     /// The user that runs the hub.
     local: Identified,
     methods: Vec<Box<dyn Method>>,
+    /// Takes all that no method takes.
+    opaque: Option<IntrospectMethod>,
     cache: TokenCache,
     revocations: Revocations,
+    issuers: Vec<String>,
+    scopes: Vec<String>,
+    dpop: Dpop,
 }
 
 impl Authenticator {
@@ -43,6 +56,19 @@ impl Authenticator {
             let revocations = made.revocations.clone();
             made = made.with(LocalTokenMethod::new(tokens, user, revocations));
         }
+        if settings.mode == AuthMode::Oauth {
+            made.issuers = settings.providers.iter().map(|provider| provider.issuer.clone()).collect();
+            made.scopes.clone_from(&settings.scopes);
+            made.dpop = Dpop::new(settings.dpop);
+            let known: Vec<_> =
+                settings.providers.iter().map(|one| (one.clone(), Arc::new(jwt::provider(one)))).collect();
+            let (scopes, leeway) = (&settings.scopes, settings.clock_skew_s);
+            made = made.with(JwtMethod::new(known.clone(), scopes.clone(), leeway));
+            let asked = known.into_iter().find_map(|(one, provider)| Some((one.introspection.clone()?, one, provider)));
+            if let Some((introspection, one, provider)) = asked {
+                made.opaque = Some(IntrospectMethod::new(one, introspection, provider, scopes.clone(), leeway));
+            }
+        }
         made
     }
 
@@ -52,8 +78,12 @@ impl Authenticator {
             mode,
             local: Identified::new(Verified::new(user), &revocations),
             methods: Vec::new(),
+            opaque: None,
             cache: TokenCache::default(),
             revocations,
+            issuers: Vec::new(),
+            scopes: Vec::new(),
+            dpop: Dpop::default(),
         }
     }
 
@@ -85,25 +115,25 @@ impl Authenticator {
     /// The authorization servers whose tokens are taken.
     #[must_use]
     pub fn issuers(&self) -> &[String] {
-        &[]
+        &self.issuers
     }
 
     /// The scopes that every token of theirs must hold.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
-        &[]
+        &self.scopes
     }
 
     /// The algorithms in which possession of a token's key is proved, where that is taken (RFC 9449).
     #[must_use]
-    pub fn proof_algorithms(&self) -> Option<String> {
-        None
+    pub fn proof_algorithms(&self) -> Option<&'static str> {
+        self.has_providers().then_some(PROOF_ALGORITHMS)
     }
 
     /// Whether every token has to be bound to a key.
     #[must_use]
     pub fn wants_proof(&self) -> bool {
-        false
+        self.dpop.settings.required
     }
 
     /// Looks after what methods keep; to be called about once a second.
@@ -120,7 +150,8 @@ impl Authenticator {
             return Ok(self.local.clone());
         }
         let Some(presented) = Presented::read(credentials.headers)? else {
-            return Err(Refusal::missing(NO_LOCAL_TOKEN));
+            let why = if self.mode == AuthMode::Local { NO_LOCAL_TOKEN } else { NO_TOKEN };
+            return Err(Refusal::missing(why));
         };
         let (key, now) = (digest_of(presented.token()), now());
         let identified = match self.cache.get(&key, now) {
@@ -134,13 +165,34 @@ impl Authenticator {
         };
         identified.stands_at(now)?;
         is_for(identified.verified(), credentials)?;
+        self.is_held(identified.verified(), presented, credentials)?;
         Ok(identified)
     }
 
+    /// A token that is bound to a key goes with a proof of its possession, and no other token does (RFC 9449 section 7.1).
+    fn is_held(&self, token: &Verified, presented: Presented<'_>, at: &Credentials<'_>) -> Result<(), Refusal> {
+        let of_provider = token.principal.kind() == PrincipalKind::Token;
+        match (&token.bound_to, presented) {
+            (Some(thumbprint), Presented::Dpop { token, proof }) => self.dpop.check(at, token, proof, thumbprint),
+            (Some(_), Presented::Bearer(_)) => {
+                Err(Refusal::invalid("the token is bound to a key: present it as `DPoP`, with a proof"))
+            }
+            (None, Presented::Dpop { .. }) => Err(Refusal::invalid("the token is not bound to a key")),
+            (None, Presented::Bearer(_)) if of_provider && self.wants_proof() => {
+                Err(Refusal::invalid("the token must be bound to a key (DPoP)"))
+            }
+            (None, Presented::Bearer(_)) => Ok(()),
+        }
+    }
+
     async fn verify(&self, token: &str) -> Result<Verified, Refusal> {
-        let method = self.methods.iter().find(|method| method.takes(token));
-        let method = method.ok_or_else(|| Refusal::invalid("the token is of no kind that this hub knows"))?;
-        method.verify(token).await
+        if let Some(method) = self.methods.iter().find(|method| method.takes(token)) {
+            return method.verify(token).await;
+        }
+        match &self.opaque {
+            Some(opaque) => opaque.verify(token).await,
+            None => Err(Refusal::invalid("the token is of no kind that this hub knows")),
+        }
     }
 }
 

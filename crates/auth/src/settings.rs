@@ -1,4 +1,6 @@
 //! The `auth` and `policy` sections of `omni.yaml` as they are written.
 
-pub use crate::auth_settings::{AuthMode, AuthSettings};
+pub use crate::auth_settings::{
+    AuthMode, AuthSettings, ClaimSettings, DpopSettings, IntrospectionSettings, ProviderSettings,
+};
 pub use crate::policy::settings::{PolicySettings, PolicySource, RoleSettings};

@@ -3,10 +3,14 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 
+use omni_types::Principal;
+
 use crate::identified::Verified;
 use crate::refusal::Refusal;
 
 pub(crate) mod api_key;
+pub(crate) mod introspect;
+pub(crate) mod jwt;
 pub(crate) mod local_token;
 
 /// A token being checked.
@@ -25,4 +29,10 @@ pub trait Method: Debug + Send + Sync {
 
     /// Called about once a second, for what has to be looked at from time to time.
     fn tick(&self) {}
+}
+
+/// Whether a token holds every scope that is asked of all.
+pub(crate) fn grant(principal: &Principal, scopes: &[String]) -> Result<(), Refusal> {
+    let holds = |scope: &String| principal.permissions().contains(scope);
+    if scopes.iter().all(holds) { Ok(()) } else { Err(Refusal::scope(scopes.to_vec())) }
 }

@@ -91,9 +91,11 @@ impl Challenge<'_> {
         if let Some(error) = self.error {
             let _infallible = write!(told, ", error=\"{error}\", error_description=\"{}\"", quotable(self.why));
         }
-        let schemes = [Some(("Bearer", String::new())), authenticator.proof_algorithms().map(|algs| ("DPoP", algs))];
+        let schemes = [
+            Some(("Bearer", String::new())),
+            authenticator.proof_algorithms().map(|algs| ("DPoP", format!(", algs=\"{algs}\""))),
+        ];
         for (scheme, algs) in schemes.into_iter().flatten() {
-            let algs = if algs.is_empty() { algs } else { format!(", algs=\"{algs}\"") };
             if let Ok(value) = HeaderValue::from_str(&format!("{scheme} {told}{algs}")) {
                 response.headers_mut().append(header::WWW_AUTHENTICATE, value);
             }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use omni_auth::settings::AuthMode;
+
 use crate::config::Settings;
 
 /// The text, ready to print.
@@ -35,7 +37,10 @@ pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Pat
         lines.push("  no servers yet: `omni add NAME -- COMMAND` or `omni import`".to_owned());
     }
     lines.push(String::new());
-    lines.push(format!("Connect Claude Code:  claude mcp add --transport http omni {url}"));
+    if settings.auth.mode == AuthMode::None {
+        lines.push("Anybody who can reach this address may use it (auth.mode: none).".to_owned());
+    }
+    lines.push("Connect Claude Code:  omni connect claude".to_owned());
     lines.push("Other clients:        omni connect --help".to_owned());
     lines.push(format!("Health:               {scheme}://{address}/readyz"));
     lines.join("\n")

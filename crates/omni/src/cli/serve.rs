@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
+use omni_auth::settings::AuthMode;
 use omni_gateway::Gateway;
 use omni_gateway::admin::{AdminListener, AdminService, ReloadRequest};
 use tokio::sync::{mpsc, watch};
@@ -65,6 +66,9 @@ async fn serve(
     let gateway =
         Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping.clone()).await?;
     say!("{}", banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path())));
+    if settings.auth.mode == AuthMode::None {
+        tracing::warn!("auth.mode is none: every program that can reach this address may use the hub");
+    }
     running.wake_unknown();
     let (wish, wishes) = mpsc::channel(WISHES_MAX);
     let mut reload = None;

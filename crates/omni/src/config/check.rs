@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use omni_auth::settings::{AuthMode, AuthSettings};
 use omni_proxy::ServerSpec;
 
 use crate::config::settings::{BuiltinSettings, PoolSettings, ServerSettings, Settings, Sharing};
@@ -40,6 +41,7 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
         found.extend(own.into_iter().map(add));
     }
     found.extend(gateway_problems(settings));
+    found.extend(auth_problems(&settings.auth));
     for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let fault = pattern_fault(pattern);
@@ -256,6 +258,40 @@ fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@".contains(c)) {
             let message = "is a host name, without scheme or path".to_owned();
             found.push(value(&["gateway", "allowed_hosts", &index.to_string()], message));
+        }
+    }
+    found
+}
+
+fn auth_problems(auth: &AuthSettings) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    match (auth.mode, auth.providers.is_empty()) {
+        (AuthMode::Oauth, true) => {
+            let message = "`oauth` needs `providers`: name the issuer of the tokens that are taken";
+            found.push(value(&["auth", "mode"], message.to_owned()));
+        }
+        (AuthMode::Local | AuthMode::None, false) => {
+            let message = "says whose tokens are taken, which is done with `mode: oauth` alone";
+            found.push(key(&["auth", "providers"], message.to_owned()));
+        }
+        _ => {}
+    }
+    let mut introspects = 0;
+    for (index, provider) in auth.providers.iter().enumerate() {
+        let index = index.to_string();
+        let urls = [Some(("issuer", &provider.issuer)), provider.jwks_uri.as_ref().map(|url| ("jwks_uri", url))];
+        for (name, url) in urls.into_iter().flatten() {
+            let fault = url_fault(url).or_else(|| {
+                (!omni_auth::may_be_asked(url, &provider.issuer))
+                    .then_some("is an https:// address (http:// on this machine alone): who changes keys on the way lets himself in")
+            });
+            found.extend(fault.map(|message| value(&["auth", "providers", &index, name], message.to_owned())));
+        }
+        introspects += usize::from(provider.introspection.is_some());
+        if introspects > 1 && provider.introspection.is_some() {
+            let message =
+                "is said of a second provider: an opaque token does not tell whose it is, and is shown to one alone";
+            found.push(key(&["auth", "providers", &index, "introspection"], message.to_owned()));
         }
     }
     found

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use omni_auth::settings::AuthMode;
 use omni_auth::{ApiKeys, Authenticator, LocalTokens, Policy, local_user};
 use omni_hub::{Administration, Hub, Limits, Snapshot};
 use omni_protocol::Version;
@@ -45,8 +46,8 @@ pub(crate) fn start_log(settings: &Settings) {
 }
 
 /// Whether clients from other machines have to say who they are.
-pub(crate) const fn has_logins(_settings: &Settings) -> bool {
-    false
+pub(crate) fn has_logins(settings: &Settings) -> bool {
+    settings.auth.mode == AuthMode::Oauth
 }
 
 /// Bounds of the hub as the settings want them.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::connect::client::{Client, Scope};
+use crate::cli::connect::client::{Client, Scope, entry};
 use crate::cli::places;
 
 pub(crate) const CLIENT: Client = Client {
@@ -13,7 +13,7 @@ pub(crate) const CLIENT: Client = Client {
         Scope::User => places::claude_user(around),
         Scope::Project => Some(places::claude_project(around)),
     },
-    http: Some(|url| json!({ "type": "http", "url": url })),
+    http: Some(|url| entry([("type", "http"), ("url", url)])),
     stdio: |program, args| json!({ "type": "stdio", "command": program, "args": args }),
     afterwards: "start `claude` anew; /mcp shows the connection",
 };

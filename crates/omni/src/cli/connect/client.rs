@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::Surroundings;
 
@@ -16,6 +16,9 @@ pub(crate) enum Scope {
     Project,
 }
 
+/// An entry for the hub at an address.
+type HttpEntry = fn(&str) -> Map<String, Value>;
+
 /// One client. Each is a file beside this one and a line in the table.
 pub(crate) struct Client {
     /// Its name on the command line.
@@ -26,10 +29,15 @@ pub(crate) struct Client {
     pub(crate) container: &'static str,
     /// Its file; `None` where it has none for that scope on this system.
     pub(crate) file: fn(Scope, &Surroundings) -> Option<PathBuf>,
-    /// An entry for the hub over HTTP; `None` where its file cannot name one.
-    pub(crate) http: Option<fn(&str) -> Value>,
+    /// An entry for the hub over HTTP, to which headers can be added under `headers`; `None` where its file cannot name one.
+    pub(crate) http: Option<HttpEntry>,
     /// An entry that starts the hub.
     pub(crate) stdio: fn(&str, &[String]) -> Value,
     /// What to do for the client to see the change.
     pub(crate) afterwards: &'static str,
+}
+
+/// An entry of these members.
+pub(crate) fn entry<const N: usize>(members: [(&str, &str); N]) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
 }

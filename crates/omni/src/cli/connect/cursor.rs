@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::connect::client::{Client, Scope};
+use crate::cli::connect::client::{Client, Scope, entry};
 use crate::cli::places;
 
 pub(crate) const CLIENT: Client = Client {
@@ -13,7 +13,7 @@ pub(crate) const CLIENT: Client = Client {
         Scope::User => places::cursor_user(around),
         Scope::Project => Some(places::cursor_project(around)),
     },
-    http: Some(|url| json!({ "url": url })),
+    http: Some(|url| entry([("url", url)])),
     stdio: |program, args| json!({ "type": "stdio", "command": program, "args": args }),
     afterwards: "Cursor picks it up by itself; switch it on under Settings, MCP if it asks",
 };

@@ -98,11 +98,12 @@ fn args(name: &str) -> ConnectArgs {
         dry_run: false,
         undo: false,
         yes: true,
+        data_dir: None,
     }
 }
 
 fn plan(args: &ConnectArgs, home: &Home) -> Change {
-    args.plan(client(&args.client), &home.context()).unwrap()
+    args.plan(client(&args.client), &home.context(), None).unwrap()
 }
 
 fn entry_in(text: &str, container: &str) -> Value {
@@ -170,7 +171,7 @@ fn project_scope_is_for_those_that_have_one() {
         ("claude-desktop", None),
     ] {
         let args = ConnectArgs { scope: Scope::Project, ..args(name) };
-        match (path, args.plan(client(name), &home.context())) {
+        match (path, args.plan(client(name), &home.context(), None)) {
             (Some(path), Ok(change)) => assert_eq!(change.path, home.cwd().join(path)),
             (None, Err(error)) => assert!(error.to_string().contains("--scope"), "{error}"),
             (_, other) => panic!("{name}: {other:?}"),
@@ -339,4 +340,19 @@ fn a_link_stays_a_link() {
     assert!(fs::read_to_string(&real).unwrap().contains("omni"));
     plan(&ConnectArgs { scope: Scope::Project, undo: true, ..args("claude") }, &home).carry_out(None).unwrap();
     assert_eq!(fs::read_to_string(&real).unwrap(), "{}");
+}
+
+#[test]
+fn auth_1_the_token_stands_among_the_headers_and_a_new_one_takes_its_place() {
+    let home = Home::new();
+    for name in ["claude", "cursor", "vscode", "windsurf"] {
+        let container = client(name).container;
+        let args = args(name);
+        for token in ["one", "two"] {
+            let change = args.plan(client(name), &home.context(), Some(token)).unwrap();
+            change.carry_out(now(0)).unwrap();
+            let entry = entry_in(change.after.as_deref().unwrap(), container);
+            assert_eq!(entry["headers"], json!({"Authorization": format!("Bearer {token}")}), "{name}");
+        }
+    }
 }

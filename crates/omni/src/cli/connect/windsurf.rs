@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::connect::client::{Client, Scope};
+use crate::cli::connect::client::{Client, Scope, entry};
 use crate::cli::places;
 
 pub(crate) const CLIENT: Client = Client {
@@ -13,7 +13,7 @@ pub(crate) const CLIENT: Client = Client {
         Scope::User => places::windsurf(around),
         Scope::Project => None,
     },
-    http: Some(|url| json!({ "serverUrl": url })),
+    http: Some(|url| entry([("serverUrl", url)])),
     stdio: |program, args| json!({ "command": program, "args": args }),
     afterwards: "press refresh in Windsurf's MCP panel",
 };

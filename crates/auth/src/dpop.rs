@@ -1,0 +1,141 @@
+//! Proof of possession (RFC 9449): who presents a token that is bound to a key shows, for this request, to have the key.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::auth_settings::DpopSettings;
+use crate::cache::{Digest, digest_of};
+use crate::chance::random;
+use crate::clock::now;
+use crate::credentials::Credentials;
+use crate::refusal::Refusal;
+use crate::token::{Algorithm, Compact, Key};
+
+/// The type of a proof.
+const PROOF_TYPE: &str = "dpop+jwt";
+/// Seconds for which a proof is good, before and after the moment that it says it was made at.
+const PROOF_S: u64 = 60;
+/// Proofs that are remembered, so that none serves twice.
+const SEEN_MAX: usize = 100_000;
+/// Characters of a proof's id.
+const ID_BYTES_MAX: usize = 256;
+/// Random bytes of a nonce.
+const NONCE_BYTES: usize = 24;
+/// Seconds for which a nonce is given out; it is taken for as long again.
+const NONCE_S: u64 = 120;
+
+/// The algorithms in which proofs are taken, as a challenge names them.
+pub(crate) const PROOF_ALGORITHMS: &str = "ES256 ES384 EdDSA PS256 PS384 PS512 RS256 RS384 RS512";
+
+/// Looks at proofs.
+#[derive(Debug, Default)]
+pub(crate) struct Dpop {
+    pub(crate) settings: DpopSettings,
+    seen: Mutex<Seen>,
+    nonces: Mutex<Nonces>,
+}
+
+/// Proofs that have served, and until when they would be good.
+#[derive(Debug, Default)]
+struct Seen {
+    until: HashMap<Digest, u64>,
+    /// When it was last cleared of those that have ended.
+    cleared_at: u64,
+}
+
+#[derive(Debug, Default)]
+struct Nonces {
+    current: String,
+    before: String,
+    since: u64,
+}
+
+impl Dpop {
+    pub(crate) fn new(settings: DpopSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Checks that `proof` was made for this request and this token, by the key that `thumbprint` names.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn check(
+        &self,
+        credentials: &Credentials<'_>,
+        token: &str,
+        proof: &str,
+        thumbprint: &str,
+    ) -> Result<(), Refusal> {
+        let wrong = |why: &'static str| Refusal::bad_proof(why);
+        let read =
+            Compact::parse(proof).map_err(|error| wrong("the DPoP proof cannot be read").because(error.to_string()))?;
+        if read.kind().as_deref() != Some(PROOF_TYPE) {
+            return Err(wrong("the DPoP proof's type is not dpop+jwt"));
+        }
+        let key = read.header.get("jwk").and_then(|jwk| Key::of_jwk(jwk.as_object()?));
+        let key = key.ok_or_else(|| wrong("the DPoP proof brings no public key of a kind that is taken"))?;
+        let (signed, signature) = read.signature();
+        if !key.verifies(read.algorithm, signed, signature) {
+            return Err(wrong("the DPoP proof is not signed by the key it brings"));
+        }
+        if key.thumbprint() != thumbprint {
+            return Err(wrong("the token is bound to another key than the DPoP proof's"));
+        }
+        if read.text("htm") != Some(credentials.method) {
+            return Err(wrong("the DPoP proof was made for another method (htm)"));
+        }
+        let uri = read.text("htu").unwrap_or_default();
+        let uri = uri.split(['?', '#']).next().unwrap_or_default();
+        if !credentials.bases.is(uri, credentials.path) {
+            return Err(wrong("the DPoP proof was made for another address (htu)"));
+        }
+        if read.text("ath") != Some(&*URL_SAFE_NO_PAD.encode(digest_of(token))) {
+            return Err(wrong("the DPoP proof was made for another token (ath)"));
+        }
+        let now = now();
+        let made_at = read.claims.get("iat").and_then(serde_json::Value::as_u64);
+        let made_at = made_at.filter(|at| at.abs_diff(now) <= PROOF_S);
+        let made_at = made_at.ok_or_else(|| wrong("the DPoP proof was made at another time (iat)"))?;
+        if self.settings.nonce {
+            self.check_nonce(read.text("nonce"), now)?;
+        }
+        let id = read.text("jti").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
+        let id = id.ok_or_else(|| wrong("the DPoP proof has no id (jti)"))?;
+        self.take(digest_of(&format!("{thumbprint} {id}")), made_at + PROOF_S, now)
+    }
+
+    /// A proof serves once. When there is no room to remember more, none is taken.
+    fn take(&self, proof: Digest, until: u64, now: u64) -> Result<(), Refusal> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.until.len() >= SEEN_MAX / 2 && seen.cleared_at != now {
+            seen.until.retain(|_, until| *until >= now);
+            seen.cleared_at = now;
+        }
+        if seen.until.len() >= SEEN_MAX {
+            return Err(Refusal::unavailable("as many DPoP proofs came as are remembered"));
+        }
+        match seen.until.insert(proof, until) {
+            Some(_) => Err(Refusal::bad_proof("the DPoP proof has served before")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_nonce(&self, nonce: Option<&str>, now: u64) -> Result<(), Refusal> {
+        let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_sub(nonces.since) >= NONCE_S {
+            let fresh = random::<NONCE_BYTES>().map_err(|error| Refusal::unavailable(error.to_string()))?;
+            let was = std::mem::replace(&mut nonces.current, URL_SAFE_NO_PAD.encode(fresh));
+            // One that nobody was given for long is none.
+            nonces.before = if now.saturating_sub(nonces.since) < 2 * NONCE_S { was } else { String::new() };
+            nonces.since = now;
+        }
+        let good = nonce.is_some_and(|nonce| !nonce.is_empty() && (nonce == nonces.current || nonce == nonces.before));
+        if good { Ok(()) } else { Err(Refusal::wants_nonce(nonces.current.clone())) }
+    }
+}
+
+/// Every algorithm that is listed is one, and none is missing.
+const _: () = assert!(Algorithm::ALL.len() == 9);

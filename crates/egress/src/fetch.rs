@@ -1,0 +1,89 @@
+//! Small documents fetched whole: metadata, keys, the answers of forms. Bounded in size and time; redirects are not followed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use url::form_urlencoded;
+
+use crate::body::collect;
+use crate::error::EgressError;
+use crate::lease::PoolLimits;
+use crate::pool::Client;
+use crate::target::Target;
+
+/// Connections to one address at a time.
+const CONNECTIONS_MAX: usize = 8;
+/// After which a connection that nobody uses is closed.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Fetches from one address.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    client: Client,
+    bytes_max: usize,
+    timeout: Duration,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Fetcher {
+    /// One for `url`, whose answers have at most `bytes_max` bytes and take at most `timeout` in all.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn new(url: &str, bytes_max: usize, timeout: Duration) -> Result<Self, EgressError> {
+        let limits =
+            PoolLimits { initial: 1, size: 1, max: CONNECTIONS_MAX, connect_timeout: timeout, idle_timeout: IDLE };
+        Ok(Self { client: Client::new(Target::parse(url)?, limits), bytes_max, timeout })
+    }
+
+    /// GET, for JSON.
+    ///
+    /// # Errors
+    /// When no whole answer comes in time.
+    pub async fn get(&self) -> Result<Fetched, EgressError> {
+        self.fetch(Method::GET, accepting(), Bytes::new()).await
+    }
+
+    /// POST of a form, for JSON.
+    ///
+    /// # Errors
+    /// When no whole answer comes in time.
+    pub async fn post_form(
+        &self,
+        authorization: Option<HeaderValue>,
+        form: &[(&str, &str)],
+    ) -> Result<Fetched, EgressError> {
+        let mut headers = accepting();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.fetch(Method::POST, headers, body.into()).await
+    }
+
+    async fn fetch(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Fetched, EgressError> {
+        let whole = async {
+            let (head, body) = self.client.send(method, headers, body).await?.into_parts();
+            Ok(Fetched { status: head.status, body: collect(body, self.bytes_max).await? })
+        };
+        tokio::time::timeout(self.timeout, Box::pin(whole)).await.unwrap_or_else(|_| {
+            let why = format!("no whole answer came within {} s", self.timeout.as_secs());
+            Err(EgressError::Broken { authority: self.client.target().authority(), why })
+        })
+    }
+}
+
+fn accepting() -> HeaderMap {
+    HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))])
+}

@@ -1,0 +1,135 @@
+//! AUTH-1 and SMET-1: who may use a hub on this machine, from an empty home to the first call, and who may not.
+
+use std::process::Output;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::harness::http::{Answer, get, request, send};
+use crate::harness::{Hub, bad, hub, until};
+
+const BOTH: &str = "application/json, text/event-stream";
+
+fn local() -> Hub {
+    Hub::configured(json!({ "servers": { "echo": bad(&["hang"]) }, "auth": { "mode": "local" } }))
+}
+
+/// Runs `omni` at home with the hub's data directory.
+fn omni(hub: &Hub, arguments: &[&str]) -> Output {
+    let mut command = hub::command(&hub.home);
+    let file = hub.config_file();
+    command.args(arguments).arg("--config").arg(file).env("OMNI_DATA_DIR", hub.home.path().join("data"));
+    command.stderr(std::process::Stdio::piped()).output().unwrap()
+}
+
+/// A token for a client of `name`.
+fn token(hub: &Hub, name: &str) -> String {
+    let shown = omni(hub, &["connect", "other", "--name", name]);
+    let entry: Value = serde_json::from_slice(&shown.stdout).unwrap_or_else(|_| panic!("{shown:?}"));
+    entry[name]["headers"]["Authorization"].as_str().unwrap().to_owned()
+}
+
+async fn post(hub: &Hub, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let mut all = vec![("content-type", "application/json"), ("accept", BOTH)];
+    all.extend_from_slice(headers);
+    send(hub.address, request(Method::POST, hub.address, path, &all, body.to_string())).await
+}
+
+fn initialize() -> Value {
+    let info = json!({ "name": "t", "version": "0" });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
+}
+
+#[tokio::test]
+async fn auth_1_without_a_token_nothing_is_told_and_the_way_in_is() {
+    let hub = local();
+    for path in ["/mcp", "/mcp/echo", "/mcp/nothing", "/sse"] {
+        let refused = post(&hub, path, &[], &initialize()).await;
+        assert_eq!(refused.status, 401, "{path}");
+        let challenge = refused.headers["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer ") && !challenge.contains("error="), "{challenge}");
+        let said = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(said.contains("omni connect"), "{said}");
+        // No server's name can be found out by the way a stranger is refused.
+        assert_eq!(said, post(&hub, "/mcp", &[], &initialize()).await.json()["error"]["message"].as_str().unwrap());
+    }
+    for wrong in ["Bearer omni_local_0000000000000000000000000000000000000000000", "Bearer x", "Bearer a.b.c"] {
+        let refused = post(&hub, "/mcp", &[("authorization", wrong)], &initialize()).await;
+        assert_eq!(refused.status, 401, "{wrong}");
+        assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("error=\"invalid_token\""));
+    }
+    let token = token(&hub, "t");
+    let bare = token.strip_prefix("Bearer ").unwrap();
+    // Tokens in queries and bodies are none.
+    let in_query = post(&hub, &format!("/mcp?access_token={bare}"), &[], &initialize()).await;
+    let mut body = initialize();
+    body["access_token"] = json!(bare);
+    let in_body = post(&hub, "/mcp", &[], &body).await;
+    let twice = post(&hub, "/mcp", &[("authorization", &token), ("authorization", &token)], &initialize()).await;
+    assert_eq!((in_query.status, in_body.status, twice.status), (401, 401, 400));
+    // The door stands before it: a foreign page gets nowhere with a token either.
+    let origin = [("authorization", token.as_str()), ("origin", "http://evil.example")];
+    assert_eq!(post(&hub, "/mcp", &origin, &initialize()).await.status, 403);
+    assert_eq!(get(hub.address, "/.well-known/oauth-protected-resource/mcp", &[]).await.status, 404);
+    let let_in = post(&hub, "/mcp", &[("authorization", &token)], &initialize()).await;
+    assert_eq!(let_in.status, 200, "{:?}", let_in.body);
+}
+
+#[tokio::test]
+async fn auth_1_connect_writes_the_token_and_a_new_one_or_undo_ends_it_at_once() {
+    let hub = local();
+    let file = hub.home.path().join(".claude.json");
+    let connected = || -> String {
+        let said = omni(&hub, &["connect", "claude", "-y"]);
+        assert!(said.status.success(), "{said:?}");
+        let shown = String::from_utf8_lossy(&said.stdout).into_owned();
+        let entry: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let token = entry["mcpServers"]["omni"]["headers"]["Authorization"].as_str().unwrap().to_owned();
+        assert!(!shown.contains(&token), "the token is not shown: {shown}");
+        token
+    };
+    let status = async |token: &str| post(&hub, "/mcp", &[("authorization", token)], &initialize()).await.status;
+    let first = connected();
+    assert_eq!(status(&first).await, 200);
+    let second = connected();
+    until("the first token has ended", 10, async || match status(&first).await {
+        401 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+    assert_eq!(status(&second).await, 200);
+    assert!(omni(&hub, &["connect", "claude", "-y", "--undo"]).status.success());
+    until("the second token has ended", 10, async || match status(&second).await {
+        401 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+    let kept = std::fs::read_to_string(hub.home.path().join("data/local-tokens.json")).unwrap();
+    assert!(!kept.contains(first.trim_start_matches("Bearer omni_local_")));
+}
+
+#[tokio::test]
+async fn auth_4_an_open_stream_ends_with_its_token() {
+    let hub = local();
+    let token = token(&hub, "t");
+    let opened = post(&hub, "/mcp", &[("authorization", &token)], &initialize()).await;
+    let session = opened.headers["mcp-session-id"].to_str().unwrap().to_owned();
+    let headers =
+        [("accept", "text/event-stream"), ("authorization", token.as_str()), ("mcp-session-id", session.as_str())];
+    let stream =
+        crate::harness::http::begin(hub.address, request(Method::GET, hub.address, "/mcp", &headers, "")).await;
+    let mut events = crate::harness::http::Events::of(stream);
+    assert!(omni(&hub, &["connect", "other", "--name", "t", "--undo"]).status.success());
+    while events.event().await.is_some() {}
+    // And the session is not found by anybody without one.
+    let refused = get(hub.address, "/mcp", &[("accept", "text/event-stream"), ("mcp-session-id", &session)]).await;
+    assert_eq!(refused.status, 401);
+}
+
+#[tokio::test]
+async fn auth_1_none_lets_everybody_in_and_says_so_at_the_start() {
+    let hub = Hub::with(json!({ "echo": bad(&["hang"]) }));
+    assert_eq!(post(&hub, "/mcp", &[], &initialize()).await.status, 200);
+    assert!(hub.log().contains("auth.mode is none"), "{}", hub.log());
+}
