@@ -32,7 +32,9 @@ impl World {
         provider["issuer"] = json!(idp.issuer());
         auth["mode"] = json!("oauth");
         auth["providers"] = json!([provider]);
-        let hub = Hub::configured(json!({ "servers": servers, "auth": auth }));
+        // Whoever comes with a token may do nothing by default; these tests are about who it is.
+        let policy = json!({ "roles": { "admin": { "members": ["user:*"] } } });
+        let hub = Hub::configured(json!({ "servers": servers, "auth": auth, "policy": policy }));
         Self { idp, key, hub }
     }
 
