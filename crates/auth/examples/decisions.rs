@@ -24,7 +24,7 @@ fn main() {
         let user = Principal::build(Identity { roles: vec!["r1".into()], ..Identity::new(PrincipalKind::Token, "u") });
         let text = rules.to_string();
         row(&mut out, &text, took, "known", &policy, &user, "t1", None, true);
-        row(&mut out, &text, took, "by arguments", &policy, &user, "args", Some(r#"{"path":"/tmp/x","n":7}"#), true);
+        row(&mut out, &text, took, "by arguments", &policy, &user, "args", Some(r#"{"path":"/srv/x","n":7}"#), true);
         row(&mut out, &text, took, "never asked before", &policy, &user, "t1", None, false);
     }
 }
@@ -39,7 +39,7 @@ fn settings(rules: usize) -> PolicySettings {
     }
     let mut text = String::from(
         r#"permit(principal, action == Action::"tools/call", resource == Tool::"s1:args")
-           when { context.arguments.hasTag("path") && context.arguments.getTag("path") like "/tmp/*" };"#,
+           when { context.arguments.hasTag("path") && context.arguments.getTag("path") like "/srv/*" };"#,
     );
     for at in 1..rules / 2 {
         let condition = if at % 10 == 0 { r#"when { principal.id != "x" }"# } else { "" };

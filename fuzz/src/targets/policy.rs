@@ -11,7 +11,7 @@ use crate::pieces::Pieces;
 
 const RULES: &str = r#"
     permit(principal, action == Action::"tools/call", resource)
-    when { context.arguments.hasTag("path") && context.arguments.getTag("path") like "/tmp/*" };
+    when { context.arguments.hasTag("path") && context.arguments.getTag("path") like "/srv/*" };
     forbid(principal, action, resource)
     when { context.numbers.hasTag("n") && context.numbers.getTag("n") * 2 > 10 };
 "#;
@@ -39,7 +39,7 @@ pub(crate) fn run(data: &[u8]) {
         let (listed, called) = (policy.decide(&listed), policy.decide(&called));
         assert!(listed.is_possible() || !called.is_possible(), "{action:?} {server:?} {name:?} {arguments:?}");
     }
-    for spelling in ["file:///etc/", "FILE:///etc/", "file:///tmp/../etc/", "file:///%65tc/"] {
+    for spelling in ["file:///etc/", "FILE:///etc/", "file:///srv/../etc/", "file:///%65tc/"] {
         let uri = format!("{spelling}{name}");
         let read = Access::new(&principal, Action::ReadResource, "pub", &uri);
         assert!(name.contains("..") || name.contains('%') || !policy.decide(&read).is_possible(), "{uri:?}");
