@@ -1,5 +1,6 @@
 //! Somebody whose token was checked: the proof that the stages ask for, and that it still holds.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,7 +60,10 @@ impl Verified {
 
 /// Somebody who is known. Made by the Auth module alone.
 #[derive(Debug, Clone)]
-pub struct Identified(Arc<Known>);
+pub struct Identified {
+    known: Arc<Known>,
+    address: Option<IpAddr>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -76,23 +80,36 @@ const NEVER: u64 = u64::MAX;
 
 impl Identified {
     pub(crate) fn new(verified: Verified, revocations: &Revocations) -> Self {
-        Self(Arc::new(Known { verified, revocations: revocations.clone(), clean_at: AtomicU64::new(NEVER) }))
+        let known = Known { verified, revocations: revocations.clone(), clean_at: AtomicU64::new(NEVER) };
+        Self { known: Arc::new(known), address: None }
     }
 
     /// Whose it is.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        &self.0.verified.principal
+        &self.known.verified.principal
+    }
+
+    /// The same, seen at `address`.
+    #[must_use]
+    pub fn seen_at(self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self }
+    }
+
+    /// The address from which it speaks; `None` where it came over no network.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     pub(crate) fn verified(&self) -> &Verified {
-        &self.0.verified
+        &self.known.verified
     }
 
     /// When it ends, seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
-        self.0.verified.expires_at
+        self.known.verified.expires_at
     }
 
     /// Whether it still holds: what lives longer than a request (streams, channels) asks again with each message.
@@ -105,7 +122,7 @@ impl Identified {
 
     /// Returns when it holds no longer: what is open on its account ends then.
     pub async fn ended(&self) -> Refusal {
-        let Known { verified, revocations, .. } = &*self.0;
+        let Known { verified, revocations, .. } = &*self.known;
         loop {
             let mut changed = std::pin::pin!(revocations.changed());
             changed.as_mut().enable();
@@ -125,7 +142,7 @@ impl Identified {
     }
 
     pub(crate) fn stands_at(&self, now: u64) -> Result<(), Refusal> {
-        let Known { verified, revocations, clean_at } = &*self.0;
+        let Known { verified, revocations, clean_at } = &*self.known;
         if verified.expires_at.is_some_and(|end| now >= end.saturating_add(verified.leeway)) {
             return Err(Refusal::invalid("the token has expired"));
         }

@@ -43,6 +43,7 @@ pub struct Hub {
     seal: Seal,
     parking: Parking,
     consents: Consents,
+    accounts: foldhash::quality::RandomState,
     listenings: Arc<Listenings>,
     approvals: Approvals,
     changes: Arc<AtomicU64>,
@@ -89,6 +90,7 @@ impl Hub {
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             consents: Consents::default(),
+            accounts: foldhash::quality::RandomState::default(),
             parking: Parking::new(limits.parked_max, limits.input_wait),
             approvals: Approvals::default(),
             limits,
@@ -181,6 +183,12 @@ impl Hub {
     pub(crate) fn refused(&self, refusal: &Refusal) -> Fault {
         self.write_down(refusal, "");
         Fault::new(FaultKind::Unauthenticated, refusal.public())
+    }
+
+    /// On whose account a call of `principal` waits where several wait.
+    pub(crate) fn account(&self, principal: &Principal) -> omni_proxy::Account {
+        use std::hash::BuildHasher as _;
+        self.accounts.hash_one(principal)
     }
 
     /// What happens is written down here.

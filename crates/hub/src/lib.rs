@@ -32,6 +32,7 @@ mod subscriptions;
 mod task_id;
 mod template;
 mod tool_schemas;
+pub mod throttle;
 mod view;
 
 pub use administration::{AdminError, Administration, KeyRequest, MadeKey, RevokeRequest};
@@ -53,3 +54,4 @@ pub use scope::Scope;
 pub use seal::{KEY_BYTES, Seal};
 pub use session::{Session, Sessions};
 pub use snapshot::Snapshot;
+pub use throttle::Throttle;

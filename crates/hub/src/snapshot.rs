@@ -8,6 +8,8 @@ use omni_proxy::Server;
 use omni_screen::Screen;
 use omni_types::ServerName;
 
+use crate::throttle::Throttle;
+
 /// Servers and policy in force.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -15,6 +17,7 @@ pub struct Snapshot {
     by_name: HashMap<ServerName, usize, foldhash::fast::RandomState>,
     policy: Policy,
     screen: Arc<Screen>,
+    throttle: Arc<Throttle>,
 }
 
 impl Snapshot {
@@ -22,7 +25,7 @@ impl Snapshot {
     #[must_use]
     pub fn new(servers: Vec<Arc<Server>>, policy: Policy) -> Self {
         let by_name = servers.iter().enumerate().map(|(at, server)| (server.name().clone(), at)).collect();
-        Self { servers, by_name, policy, screen: Arc::default() }
+        Self { servers, by_name, policy, screen: Arc::default(), throttle: Arc::default() }
     }
 
     /// The same with another screen than the built-in one.
@@ -36,6 +39,18 @@ impl Snapshot {
     #[must_use]
     pub const fn screen(&self) -> &Arc<Screen> {
         &self.screen
+    }
+
+    /// The same with limits on how much may be asked for.
+    #[must_use]
+    pub fn throttled(self, throttle: Arc<Throttle>) -> Self {
+        Self { throttle, ..self }
+    }
+
+    /// How much may be asked for.
+    #[must_use]
+    pub const fn throttle(&self) -> &Arc<Throttle> {
+        &self.throttle
     }
 
     /// All servers.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::back_off::BackOff;
 use crate::breaker::{Breaker, BreakerState, millis};
-use crate::bulkhead::{Bulkhead, Place};
+use crate::bulkhead::{Account, Bulkhead, Place};
 use crate::error::LinkError;
 use crate::resilience::Resilience;
 
@@ -36,13 +36,13 @@ impl Health {
         }
     }
 
-    /// A place for one call.
-    pub(crate) async fn enter(&self) -> Result<Place, LinkError> {
+    /// A place for one call; `account` is asked for when it has to wait.
+    pub(crate) async fn enter(&self, account: impl FnOnce() -> Account) -> Result<Place, LinkError> {
         if self.bulkhead.is_free() {
             self.breaker.admit()?;
-            return self.bulkhead.enter().await;
+            return self.bulkhead.enter(account).await;
         }
-        let place = self.bulkhead.enter().await?;
+        let place = self.bulkhead.enter(account).await?;
         // The breaker may have opened meanwhile: who waited in line need not find out one by one.
         self.breaker.admit()?;
         Ok(place)

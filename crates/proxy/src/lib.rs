@@ -47,7 +47,7 @@ mod watch;
 mod wire;
 
 pub use breaker::{BreakerState, BreakerStatus};
-pub use bulkhead::Place;
+pub use bulkhead::{Account, Place};
 pub use capabilities::{Capabilities, can_be_asked};
 pub use catalog::{Catalog, CatalogState, Item};
 pub use error::LinkError;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::back_off::PATIENCE;
 use crate::breaker::millis;
-use crate::bulkhead::Place;
+use crate::bulkhead::{Account, Place};
 use crate::capabilities::Capabilities;
 use crate::catalog::CatalogState;
 use crate::error::LinkError;
@@ -191,12 +191,13 @@ impl Server {
         }
     }
 
-    /// A place for one call, which it keeps until its end: at once, or after a bounded wait.
+    /// A place for one call, which it keeps until its end: at once, or after a bounded wait. `account` is asked for when it
+    /// has to wait: accounts take turns.
     ///
     /// # Errors
     /// When the breaker is open, the places are taken and the queue is full, or the server was stopped.
-    pub async fn enter(&self) -> Result<Place, LinkError> {
-        self.health.enter().await
+    pub async fn enter(&self, account: impl FnOnce() -> Account) -> Result<Place, LinkError> {
+        self.health.enter(account).await
     }
 
     /// The fault of a call that failed with `error`: why, how the server fares, and when it is tried again.

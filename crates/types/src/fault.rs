@@ -1,6 +1,7 @@
 //! What went wrong with a call: whose fault it is, what the client may see, and what only the operator's log may see.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A failure of one call. `gateway` alone maps it to HTTP and JSON-RPC.
 #[derive(Debug, Clone)]
@@ -10,6 +11,7 @@ pub struct Fault {
     data: Option<String>,
     private: Option<String>,
     scopes: Vec<String>,
+    retry_after: Option<Duration>,
 }
 
 /// The kinds of failure that clients can tell apart.
@@ -77,7 +79,7 @@ pub enum Blame {
 impl Fault {
     /// A fault with what the client may see.
     pub fn new(kind: FaultKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into(), data: None, private: None, scopes: Vec::new() }
+        Self { kind, public: public.into(), data: None, private: None, scopes: Vec::new(), retry_after: None }
     }
 
     /// Adds the JSON text of the error's `data` member.
@@ -105,6 +107,19 @@ impl Fault {
     #[must_use]
     pub fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    /// Adds after what time the same may succeed.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// After what time the same may succeed.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// What kind of failure it is.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -58,11 +58,11 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Sh
     give_up_after(&stream, patience);
     let outcome = match shared.tls.clone() {
         // Boxed: what TLS needs is not carried by the many that come without.
-        Some(tls) => Box::pin(serve_tls(&tls, stream, shared)).await,
+        Some(tls) => Box::pin(serve_tls(&tls, stream, address.ip(), shared)).await,
         None => match tokio::time::timeout(patience, is_http2(&stream)).await {
             // hyper's own sniffing has no deadline, so the first bytes are looked at here. Boxed for the same reason.
-            Ok(Ok(true)) => Box::pin(serve_http2(stream, shared)).await.map_err(Into::into),
-            Ok(Ok(false)) => serve_http1(stream, shared).await,
+            Ok(Ok(true)) => Box::pin(serve_http2(stream, address.ip(), shared)).await.map_err(Into::into),
+            Ok(Ok(false)) => serve_http1(stream, address.ip(), shared).await,
             Ok(Err(_)) | Err(_) => return,
         },
     };
@@ -71,11 +71,11 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Sh
     }
 }
 
-async fn serve_tls(tls: &Tls, stream: TcpStream, shared: Arc<Shared>) -> Served {
+async fn serve_tls(tls: &Tls, stream: TcpStream, address: IpAddr, shared: Arc<Shared>) -> Served {
     let Some(Handshake { stream, http2 }) = tls.accept(stream, shared.limits.header_timeout).await else {
         return Ok(());
     };
-    if http2 { Ok(serve_http2(stream, shared).await?) } else { serve_http1(stream, shared).await }
+    if http2 { Ok(serve_http2(stream, address, shared).await?) } else { serve_http1(stream, address, shared).await }
 }
 
 async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
@@ -95,11 +95,11 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_http1<S>(stream: S, shared: Arc<Shared>) -> Served
+async fn serve_http1<S>(stream: S, address: IpAddr, shared: Arc<Shared>) -> Served
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let guest = Arc::new(Guest::new(shared, None));
+    let guest = Arc::new(Guest::new(shared, address, None));
     let (limits, stopping) = (&guest.shared.limits, guest.shared.stopping.clone());
     let stream = Paced::new(stream, limits.header_timeout, ());
     let asked = Arc::clone(&guest);
@@ -133,13 +133,13 @@ where
     Ok(())
 }
 
-async fn serve_http2<S>(stream: S, shared: Arc<Shared>) -> hyper::Result<()>
+async fn serve_http2<S>(stream: S, address: IpAddr, shared: Arc<Shared>) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let patience = shared.limits.header_timeout;
     let (budget, streams) = (Arc::new(Budget::new()), Arc::new(Streams::new()));
-    let guest = Arc::new(Guest::new(shared, Some(Arc::clone(&budget))));
+    let guest = Arc::new(Guest::new(shared, address, Some(Arc::clone(&budget))));
     let turns = Arc::clone(&streams);
     let its = Arc::clone(&guest);
     let service = service_fn(move |request| {

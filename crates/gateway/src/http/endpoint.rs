@@ -52,7 +52,7 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
         (None, None) => return refuse(StatusCode::NOT_FOUND, "nothing is here; the MCP endpoint is /mcp"),
     };
     // Before anything is said of what is there, and before the body is read.
-    let sender = match login::sender(shared, &head.method, &head.headers, path).await {
+    let sender = match login::sender(guest, &head.method, &head.headers, path).await {
         Ok(sender) => sender,
         Err(refusal) => return *refusal,
     };

@@ -1,5 +1,6 @@
 //! One connection, and what its requests have in common.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::upgrade::OnUpgrade;
@@ -11,6 +12,8 @@ use crate::http::shared::Shared;
 /// One connection.
 pub(crate) struct Guest {
     pub(crate) shared: Arc<Shared>,
+    /// Where the connection comes from.
+    pub(crate) address: IpAddr,
     seat: Mutex<Option<Seat>>,
     /// What it may send beside requests; HTTP/2 alone can.
     pub(crate) budget: Option<Arc<Budget>>,
@@ -24,8 +27,8 @@ pub(crate) struct Seat {
 }
 
 impl Guest {
-    pub(crate) fn new(shared: Arc<Shared>, budget: Option<Arc<Budget>>) -> Self {
-        Self { shared, seat: Mutex::default(), budget }
+    pub(crate) fn new(shared: Arc<Shared>, address: IpAddr, budget: Option<Arc<Budget>>) -> Self {
+        Self { shared, address, seat: Mutex::default(), budget }
     }
 
     /// So many bytes were a request's.

@@ -2,6 +2,7 @@
 //! in (RFC 6750, RFC 9728).
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use omni_hub::{Credentials, Identified, Refusal, RefusalKind};
@@ -12,24 +13,41 @@ use serde_json::json;
 use crate::fault;
 use crate::http::body::Body;
 use crate::http::challenged::Challenged;
+use crate::http::guest::Guest;
 use crate::http::reply::{json, refuse};
 use crate::http::shared::Shared;
 
 /// Where the metadata of a protected resource is (RFC 9728 section 3): this, then the path of the resource.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
+/// Where a proxy before the hub writes the client's address.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Seconds for a client to wait before it tries again, when nobody can tell whose a token is.
 const RETRY_AFTER_S: u64 = 5;
 
 /// Who sends a request to the endpoint at `path`.
 pub(crate) async fn sender(
-    shared: &Shared,
+    guest: &Guest,
     method: &Method,
     headers: &HeaderMap,
     path: &str,
 ) -> Result<Identified, Box<Response<Body>>> {
-    let path = resource_path(path);
+    let (shared, path) = (&*guest.shared, resource_path(path));
     let credentials = Credentials { headers, method: method.as_str(), path, bases: &shared.bases };
-    shared.hub.identify(&credentials).await.map_err(|refusal| Box::new(refused(shared, headers, path, &refusal)))
+    match shared.hub.identify(&credentials).await {
+        Ok(identified) => Ok(identified.seen_at(address(guest, headers))),
+        Err(refusal) => Err(Box::new(refused(shared, headers, path, &refusal))),
+    }
+}
+
+/// Where the client is: the other end of the connection, or what the proxy says that the operator put there. What
+/// clients write themselves stands before it and is not believed.
+fn address(guest: &Guest, headers: &HeaderMap) -> IpAddr {
+    if !guest.shared.behind_proxy {
+        return guest.address;
+    }
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
+    let told = last.and_then(|value| value.rsplit(',').next()).and_then(|one| one.trim().parse().ok());
+    told.unwrap_or(guest.address)
 }
 
 /// A slash at the end says nothing.

@@ -52,7 +52,9 @@ pub(crate) fn render(reply: Reply, setting: &Setting) -> Response<Body> {
             let mut response = json(status, fault::body(&fault, id.as_deref(), version).into());
             Challenged::mark(&mut response, &fault);
             if fault.kind() == FaultKind::Busy {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                // In whole seconds (RFC 9110 section 10.2.3), and never too soon.
+                let seconds = fault.retry_after().map_or(1, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             response
         }

@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) bases: Bases,
     pub(crate) limits: GatewayLimits,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Whether a proxy stands before the hub and tells where clients are.
+    pub(crate) behind_proxy: bool,
     pub(crate) stopping: watch::Receiver<bool>,
     /// Open channels of the HTTP+SSE transport.
     pub(crate) channels: Channels,

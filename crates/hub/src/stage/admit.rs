@@ -1,4 +1,4 @@
-//! `Authenticated → Admitted`: within the hub's share of calls at a time.
+//! `Authenticated → Admitted`: within what its caller, and all callers together, may ask for (row EMG-2).
 
 use omni_types::{Fault, FaultKind};
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,8 +28,9 @@ impl Admitted {
 /// Admits the call, or tells its client to come again.
 ///
 /// # Errors
-/// When as many calls are in flight as the hub may have.
-pub fn admit(hub: &Hub, authenticated: Authenticated) -> Result<Admitted, Fault> {
+/// When the caller asks for more than it may, or as many calls are in flight as the hub may have.
+pub fn admit(hub: &Hub, mut authenticated: Authenticated) -> Result<Admitted, Fault> {
+    authenticated.share = hub.snapshot().throttle().admit(&authenticated.principal, authenticated.validated.received.sender.address())?;
     match Arc::clone(hub.slots()).try_acquire_owned() {
         Ok(permit) => {
             let validated = authenticated.validated();

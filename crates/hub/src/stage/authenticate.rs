@@ -4,12 +4,15 @@ use omni_types::{Fault, FaultKind, Principal};
 
 use crate::Hub;
 use crate::stage::validate::{Caller, Validated};
+use crate::throttle::Share;
 
 /// A message whose sender is known.
 #[derive(Debug)]
 pub struct Authenticated {
     pub(super) validated: Validated,
     pub(super) principal: Principal,
+    /// Its place among its principal's calls in flight: given by admission, held to the call's end.
+    pub(super) share: Option<Share>,
 }
 
 impl Authenticated {
@@ -38,5 +41,5 @@ pub fn authenticate(hub: &Hub, validated: Validated) -> Result<Authenticated, Fa
         }
         session.touch();
     }
-    Ok(Authenticated { validated, principal })
+    Ok(Authenticated { validated, principal, share: None })
 }

@@ -220,7 +220,7 @@ pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> 
 
 /// Looks the name up in what all servers offer, and again when some had not said yet.
 async fn find(hub: &Arc<Hub>, admitted: &Admitted, kind: ListKind, name: &str) -> Option<Found> {
-    let Authenticated { validated, principal } = admitted.authenticated();
+    let Authenticated { validated, principal, .. } = admitted.authenticated();
     let scope = &validated.received().scope;
     let look = |view: &View| match kind {
         ListKind::Tools | ListKind::Prompts => view.named(scope, kind, name),

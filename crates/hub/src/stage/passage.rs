@@ -26,6 +26,7 @@ use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
 use crate::task_id::TaskId;
 use crate::view::Found;
+use crate::throttle::Share;
 
 /// Whose call it is, how they speak, and over which link it runs.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub(super) struct Passage {
     hub: Arc<Hub>,
     validated: Validated,
     principal: Principal,
+    _share: Option<Share>,
     link: Arc<Link>,
     name: String,
     /// JSON text of the progress token that the server knows, where the call began under another one.
@@ -52,8 +54,8 @@ pub(super) enum Carried {
 impl Passage {
     /// `name` is what the server calls what is called.
     pub(super) fn new(hub: &Arc<Hub>, authenticated: Authenticated, link: Arc<Link>, name: String) -> Self {
-        let Authenticated { validated, principal } = authenticated;
-        Self { hub: Arc::clone(hub), validated, principal, link, name, began_with: None }
+        let Authenticated { validated, principal, share } = authenticated;
+        Self { hub: Arc::clone(hub), validated, principal, _share: share, link, name, began_with: None }
     }
 
     pub(super) const fn link(&self) -> &Arc<Link> {

@@ -39,7 +39,7 @@ pub(super) enum Going {
 /// Holds the arguments against the tool's schema, finds the link and rewrites what has to be: id, name or URI, progress token, `_meta` across eras.
 ///
 /// # Errors
-/// When the arguments do not fit, or the server cannot be reached.
+/// When the arguments do not fit, more is asked of the server than may be, or it cannot be reached.
 pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed, Fault> {
     let slot = authorized.admitted.permit.take();
     let validated = &authorized.admitted.authenticated.validated;
@@ -50,11 +50,13 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         // A flow that asks nobody does not get past this.
         return Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve it", ask.policy)));
     }
+    let principal = &authorized.admitted.authenticated.principal;
+    hub.snapshot().throttle().call(principal, found.server.name().as_str(), &found.name)?;
     let booked = authorized.admitted.booked.as_ref();
     fits(hub, validated, found).await?;
     // A server that is slow fills its own places and its own queue, both bounded, and nothing of the hub's.
     drop(slot);
-    let entering = async { found.server.enter().await.map_err(|e| found.server.fault(&e)) };
+    let entering = async { found.server.enter(|| hub.account(principal)).await.map_err(|e| found.server.fault(&e)) };
     let place = unless_cancelled(booked, entering).await?;
     if let Some(parked) = parked(hub, &authorized)? {
         let link = Arc::clone(parked.messages.link());

@@ -42,6 +42,9 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
     }
     found.extend(gateway_problems(settings));
     found.extend(auth_problems(&settings.auth));
+    if let Err((key, why)) = omni_hub::Throttle::build(&settings.throttle) {
+        found.push(value(&key.splitn(3, '.').collect::<Vec<_>>(), why));
+    }
     for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let fault = pattern_fault(pattern);

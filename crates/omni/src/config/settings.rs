@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
 use omni_gateway::settings::GatewaySettings;
+use omni_hub::throttle::settings::ThrottleSettings;
 pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
 use omni_screen::settings::{AnswersSettings, ValidationSettings};
 use schemars::JsonSchema;
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) gateway: GatewaySettings,
     /// How the hub tells who calls.
     pub(crate) auth: AuthSettings,
+    /// How much may be asked for, and by whom.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) throttle: ThrottleSettings,
     /// What the local user may call.
     pub(crate) policy: PolicySettings,
     /// What is checked of what clients send.

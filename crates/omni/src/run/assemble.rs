@@ -1,13 +1,14 @@
 //! Putting the hub together: every floor of the house meets here and nowhere else.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use omni_auth::settings::AuthMode;
 use omni_auth::{ApiKeys, Authenticator, LocalTokens, Policy, local_user};
-use omni_hub::{Administration, Hub, Limits, Snapshot};
+use omni_hub::throttle::settings::ThrottleSettings;
+use omni_hub::{Administration, Hub, Limits, Snapshot, Throttle};
 use omni_protocol::Version;
 use omni_proxy::process::Guard;
 use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
@@ -29,7 +30,11 @@ pub(crate) struct Running {
     pub(crate) administration: Arc<Administration>,
     program: PathBuf,
     store: Option<CatalogStore>,
+    throttle: Arc<Mutex<Option<Throttled>>>,
 }
+
+/// Limits, and the settings that they were made of.
+type Throttled = (ThrottleSettings, Arc<Throttle>);
 
 /// The runtime of a command that runs the hub: a thread for each processor it may use. More of them would only take turns.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -72,7 +77,7 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let authenticator = authenticator.with(method);
     let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
-    let running = Running { hub, administration, program, store };
+    let running = Running { hub, administration, program, store, throttle: Arc::default() };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));
@@ -100,6 +105,7 @@ impl Running {
     pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
         let old = self.hub.snapshot();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
+        let throttle = self.throttle(settings)?;
         let drain = Duration::from_secs(settings.gateway.drain_timeout_s);
         let mut servers = Vec::new();
         for (name, entry) in settings.servers.iter().filter(|(_, entry)| !entry.disabled) {
@@ -117,11 +123,25 @@ impl Running {
         self.hub.replace(
             Snapshot::new(servers, policy(settings)?)
                 .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen()))),
+                .throttled(throttle),
         );
         for server in gone {
             tokio::spawn(async move { server.retire(drain).await });
         }
         Ok(())
+    }
+
+    /// Limits that did not change go on counting.
+    fn throttle(&self, settings: &Settings) -> Result<Arc<Throttle>> {
+        let mut last = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, throttle)) = last.as_ref().filter(|(of, _)| *of == settings.throttle) {
+            let _unchanged = of;
+            return Ok(Arc::clone(throttle));
+        }
+        let built = Throttle::build(&settings.throttle).map_err(|(key, why)| anyhow!("{key}: {why}"))?;
+        let built = Arc::new(built);
+        *last = Some((settings.throttle.clone(), Arc::clone(&built)));
+        Ok(built)
     }
 
     /// Starts, side by side, the servers of which nothing is known yet; the others wait for their first call.

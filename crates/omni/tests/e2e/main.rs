@@ -41,6 +41,7 @@ mod resumption;
 mod slow_readers;
 mod subscriptions;
 mod tasks;
+mod throttle;
 mod tls;
 mod transports_down;
 mod transports_up;
