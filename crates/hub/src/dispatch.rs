@@ -89,7 +89,7 @@ async fn run(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> R
         Method::Listen => Box::pin(flow::listen::listen(hub, validated)).await,
         Method::SetLevel => answer(Box::pin(flow::set_level::set_level(hub, validated)).await),
         Method::Ping => answer(flow::ping::ping(hub, validated)),
-        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => {
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel | Method::TasksResult => {
             answer(Box::pin(flow::task::task(hub, validated, record)).await)
         }
         Method::Other(_) => answer(Box::pin(flow::other::other(hub, validated, record)).await),

@@ -33,6 +33,8 @@ pub enum Method {
     TasksUpdate,
     /// `tasks/cancel`
     TasksCancel,
+    /// `tasks/result` (2025-11-25)
+    TasksResult,
     /// `sampling/createMessage`, asked by servers
     CreateMessage,
     /// `elicitation/create`, asked by servers
@@ -163,6 +165,7 @@ impl Method {
             "tasks/get" => Self::TasksGet,
             "tasks/update" => Self::TasksUpdate,
             "tasks/cancel" => Self::TasksCancel,
+            "tasks/result" => Self::TasksResult,
             "sampling/createMessage" => Self::CreateMessage,
             "elicitation/create" => Self::Elicit,
             "roots/list" => Self::RootsList,
@@ -199,6 +202,7 @@ impl Method {
             Self::TasksGet => "tasks/get",
             Self::TasksUpdate => "tasks/update",
             Self::TasksCancel => "tasks/cancel",
+            Self::TasksResult => "tasks/result",
             Self::CreateMessage => "sampling/createMessage",
             Self::Elicit => "elicitation/create",
             Self::RootsList => "roots/list",
@@ -219,7 +223,12 @@ impl Method {
     pub const fn is_legacy_only(&self) -> bool {
         matches!(
             self,
-            Self::Initialize | Self::Ping | Self::SetLevel | Self::ResourcesSubscribe | Self::ResourcesUnsubscribe
+            Self::Initialize
+                | Self::Ping
+                | Self::SetLevel
+                | Self::ResourcesSubscribe
+                | Self::ResourcesUnsubscribe
+                | Self::TasksResult
         )
     }
 
@@ -232,7 +241,7 @@ impl Method {
     /// Whether it is about a task, named by `taskId`.
     #[must_use]
     pub const fn is_of_task(&self) -> bool {
-        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel)
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel | Self::TasksResult)
     }
 
     /// Whether its result carries `ttlMs` and `cacheScope` in 2026-07-28.

@@ -191,7 +191,10 @@ impl Demux {
 
 /// The requests in answering which a server may ask its client something (2025-11-25, "client features").
 pub(crate) const fn may_ask(method: &Method) -> bool {
-    matches!(method, Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete)
+    matches!(
+        method,
+        Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete | Method::TasksResult
+    )
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::Era;
+use omni_protocol::{Era, Version};
 use omni_proxy::{Catalog, Profile, Server};
 use omni_screen::Described;
 use omni_types::{Fault, FaultKind};
@@ -91,6 +91,10 @@ fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
         if has(name) {
             capabilities.push(format!(r#""{name}":{value}"#));
         }
+    }
+    if profile.version == Version::V2025_11_25 && has("tasks") {
+        // A common list of them there is not: each server's belong to each server.
+        capabilities.push(r#""tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}"#.to_owned());
     }
     capabilities.extend(extensions(states.iter().filter_map(|(_, s)| s.catalog.as_deref()), profile));
     let mut text = String::new();

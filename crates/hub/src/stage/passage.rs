@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_protocol::{
-    Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, member, members, response,
-};
+use omni_protocol::{Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, member, response};
 use omni_proxy::{Link, can_be_asked};
 use omni_types::{Fault, Principal};
 
@@ -27,6 +25,12 @@ use crate::stage::validate::{Caller, Validated};
 use crate::task_id::TaskId;
 use crate::view::Found;
 use crate::throttle::Share;
+
+/// Where a message says to which task of 2025-11-25 it belongs.
+const RELATED_TASK: [&str; 3] = ["_meta", "io.modelcontextprotocol/related-task", "taskId"];
+
+/// How a server of 2025-11-25 tells of a task's state, if it does.
+const TASK_STATUS: &str = "notifications/tasks/status";
 
 /// Whose call it is, how they speak, and over which link it runs.
 #[derive(Debug)]
@@ -238,27 +242,44 @@ impl Passage {
 
     /// A result that names a task names it as the client knows it; `None` for any other.
     fn task_id(&self, result: &str) -> Result<Option<String>, Fault> {
-        let (method, is_modern) = (self.method(), self.version().era() == Era::Modern);
-        let may = is_modern && (method.is_of_task() || *method == Method::ToolsCall);
-        if !may || !result.contains("\"taskId\"") {
+        if !self.names_tasks() || !result.contains("\"taskId\"") {
             return Ok(None);
         }
-        let found = members(result).unwrap_or_default();
-        let member = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.get());
-        let Some(raw) = member("taskId") else { return Ok(None) };
-        let shown = if method.is_of_task() {
+        let params = self.validated.message().params().unwrap_or("{}");
+        let path = match (self.method(), self.version().era()) {
+            (Method::ToolsCall, Era::Modern) if inner(result, &["resultType"]) == Some("\"task\"") => &["taskId"][..],
+            (Method::ToolsCall, Era::Legacy) if member(params, "task").is_some() => &["task", "taskId"],
+            (Method::ToolsCall, _) => return Ok(None),
+            (Method::TasksResult, _) => &RELATED_TASK,
+            _ => &["taskId"],
+        };
+        let Some(raw) = inner(result, path) else { return Ok(None) };
+        let shown = if self.method().is_of_task() {
             self.validated.params().task_id.clone().unwrap_or_default()
-        } else if member("resultType") == Some("\"task\"") {
+        } else {
             let Ok(id) = serde_json::from_str(raw) else { return Ok(None) };
             let task = TaskId { server: self.link.server().to_string(), tool: self.name.clone(), id };
             task.seal(self.hub.seal(), &self.principal)?
-        } else {
-            return Ok(None);
         };
-        let start = raw.as_ptr() as usize - result.as_ptr() as usize;
-        let mut splice = Splice::new();
-        splice.replace(start..start + raw.len(), serde_json::Value::from(shown).to_string().into_bytes());
-        Ok(String::from_utf8(splice.apply(result.as_bytes())).ok())
+        Ok(String::from_utf8(replaced(result.as_bytes(), raw, &shown)).ok())
+    }
+
+    /// Whether its client knows tasks by sealed ids: at the endpoint of one server those of 2025-11-25 are that server's.
+    fn names_tasks(&self) -> bool {
+        let is_sealed = self.version().era() == Era::Modern || self.validated.received().scope == Scope::All;
+        is_sealed && (self.method().is_of_task() || *self.method() == Method::ToolsCall)
+    }
+
+    /// A message before the answer to `tasks/result` names the task as the client knows it.
+    fn related(&self, message: Message) -> Message {
+        if *self.method() != Method::TasksResult || !self.names_tasks() {
+            return message;
+        }
+        let renamed = message.params().and_then(|params| inner(params, &RELATED_TASK)).and_then(|raw| {
+            let shown = self.validated.params().task_id.as_deref()?;
+            Message::parse(replaced(message.bytes(), raw, shown).into()).ok()
+        });
+        renamed.unwrap_or(message)
     }
 
     /// URIs that another server has too are shown under names that tell them apart.
@@ -278,6 +299,7 @@ impl Passage {
 
     /// A message before the answer.
     pub(super) fn carry(&self, message: Message) -> Carried {
+        let message = self.related(message);
         if message.kind() == MessageKind::Request {
             return self.ask(message);
         }
@@ -299,6 +321,12 @@ impl Passage {
             // A server takes back what it asked: the client knows the question by another number.
             (Some(Method::Cancelled), Caller::Session(session)) => self.withdrawn(session, &message),
             (Some(Method::Cancelled), _) => Carried::Dropped,
+            // It names a task as the server does, and may be missed: a task's state is asked for.
+            (Some(Method::Other(name)), _)
+                if &**name == TASK_STATUS && self.validated.received().scope == Scope::All =>
+            {
+                Carried::Dropped
+            }
             // What only the other era has, its clients do not know.
             _ if self.crosses() => Carried::Dropped,
             _ => Carried::Ready(message.bytes().clone()),
@@ -377,6 +405,19 @@ pub(super) fn identity<'a>(validated: &'a Validated, principal: &'a Principal) -
         name: params.name.as_deref().or(params.uri.as_deref()).unwrap_or_default(),
         arguments: arguments.and_then(|range| std::str::from_utf8(&message.bytes()[range]).ok()),
     }
+}
+
+/// JSON text of the member at the end of `path`, a piece of `text`.
+fn inner<'a>(text: &'a str, path: &[&str]) -> Option<&'a str> {
+    path.iter().try_fold(text, |text, name| member(text, name).map(serde_json::value::RawValue::get))
+}
+
+/// `whole` with `piece`, which is a piece of it, replaced by the JSON text of `by`.
+fn replaced(whole: &[u8], piece: &str, by: &str) -> Vec<u8> {
+    let start = piece.as_ptr() as usize - whole.as_ptr() as usize;
+    let mut splice = Splice::new();
+    splice.replace(start..start + piece.len(), serde_json::Value::from(by).to_string().into_bytes());
+    splice.apply(whole)
 }
 
 /// The message with one member of its parameters replaced by what `name` makes of it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::{Era, Method, Splice};
+use omni_protocol::{Era, Method, Splice, member};
 use omni_proxy::{Link, Outgoing, Place, Profile, Server};
 use omni_types::{Fault, FaultKind};
 
@@ -10,6 +10,7 @@ use crate::Hub;
 use crate::calls::unless_cancelled;
 use crate::log_level::replay;
 use crate::parking::Parked;
+use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::authorize::Authorized;
 use crate::stage::fit::fits;
@@ -121,6 +122,22 @@ async fn attach(session: &Arc<Session>, server: &Arc<Server>, link: &Arc<Link>) 
     }
 }
 
+/// Tasks of the two eras are different things, and none is carried to the other. Nothing ran yet.
+fn refuse_task(validated: &Validated, link: &Link) -> Result<(), Fault> {
+    let method = validated.method();
+    let asks_for_one = || {
+        method == Some(&Method::ToolsCall)
+            && validated.caller.session().is_some()
+            && validated.message().params().is_some_and(|params| member(params, "task").is_some())
+    };
+    if !method.is_some_and(Method::is_of_task) && !asks_for_one() {
+        return Ok(());
+    }
+    let (server, speaks, wanted) = (link.server(), link.version().as_str(), validated.version().as_str());
+    let why = format!("server `{server}` speaks {speaks} here, to which tasks of {wanted} are not carried");
+    Err(Fault::new(FaultKind::MethodNotFound, why))
+}
+
 fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgoing, Fault> {
     let message = validated.message();
     let params = validated.params();
@@ -134,6 +151,7 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
     let crosses = validated.version().era() != link.version().era();
     let is_known = !matches!(message.method(), Some(Method::Other(_)));
     if crosses {
+        refuse_task(validated, link)?;
         let name = if is_known { Some(name) } else { None };
         let text = request_params(validated, name, own_token.as_ref().map(|_| id), link)?;
         match message.params_range() {
@@ -145,7 +163,8 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
             }
         }
     } else {
-        let is_task = validated.version().era() == Era::Modern && message.method().is_some_and(Method::is_of_task);
+        let is_sealed = validated.version().era() == Era::Modern || validated.received().scope == Scope::All;
+        let is_task = is_sealed && message.method().is_some_and(Method::is_of_task);
         let task = if is_task { (&params.task_id_range, &params.task_id) } else { (&None, &None) };
         let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri), task];
         for (range, current) in renamed {

@@ -122,7 +122,7 @@ impl Running {
             old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
         self.hub.replace(
             Snapshot::new(servers, policy(settings)?)
-                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen()))),
+                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen())))
                 .throttled(throttle),
         );
         for server in gone {

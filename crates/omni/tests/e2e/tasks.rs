@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::peers::Peers;
 use crate::harness::{Client, Era, HttpFixture, Hub, everything, in_time};
+
+/// Where a message says to which task of 2025-11-25 it belongs.
+const RELATED: &str = "io.modelcontextprotocol/related-task";
 
 fn able() -> Value {
     json!({ "elicitation": {}, "extensions": { "io.modelcontextprotocol/tasks": {} } })
@@ -82,4 +86,61 @@ async fn val_5_a_task_is_reached_by_its_sealed_id_alone() {
         if answer["error"]["code"] == 403 { Ok(()) } else { Err(answer.to_string()) }
     })
     .await;
+}
+
+/// Tasks of 2025-11-25, another thing than the extension: the reference server's own, at `/mcp`, where ids are sealed.
+#[tokio::test(flavor = "multi_thread")]
+async fn trb_4_tasks_of_2025_11_25_lead_back_to_their_server() {
+    let Some(peers) = Peers::find() else { return };
+    let program = peers.module("server-everything/dist/index.js");
+    let hub = Hub::with(json!({
+        "ev": { "command": peers.node, "args": [program, "stdio"] }, "new": everything(&["--era", "modern"]),
+    }));
+    hub.awake().await;
+    let client = Client::able(&hub, "/mcp", Era::Legacy, json!({ "elicitation": {} })).await;
+    let research = |ambiguous: bool| {
+        let arguments = json!({ "topic": "python", "ambiguous": ambiguous });
+        json!({ "name": "ev__simulate-research-query", "arguments": arguments, "task": { "ttl": 60_000 } })
+    };
+    let begun = client.result("tools/call", research(false)).await;
+    let id = begun["task"]["taskId"].as_str().unwrap_or_else(|| panic!("no task: {begun}")).to_owned();
+    let state = client.result("tasks/get", json!({ "taskId": id })).await;
+    assert_eq!((&state["taskId"], &state["status"]), (&json!(id), &json!("working")), "{state}");
+    // The answer comes when the task has ended.
+    let done = in_time("the result", client.result("tasks/result", json!({ "taskId": id }))).await;
+    assert!(done["content"][0]["text"].as_str().unwrap().contains("Research Report"), "{done}");
+    assert_eq!(done["_meta"][RELATED]["taskId"], *id, "{done}");
+
+    // Asked in between, on the stream of the result.
+    let begun = client.result("tools/call", research(true)).await;
+    let id = begun["task"]["taskId"].as_str().unwrap().to_owned();
+    let mut stream = client.listen("tasks/result", json!({ "taskId": id })).await;
+    let asked = in_time("the question", stream.message()).await;
+    assert_eq!(asked["method"], "elicitation/create", "{asked}");
+    assert_eq!(asked["params"]["_meta"][RELATED]["taskId"], *id, "{asked}");
+    let content = json!({ "interpretation": "snake" });
+    let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "accept", "content": content } });
+    assert_eq!(client.post(&answer.to_string(), &[]).await.status, 202);
+    let done = in_time("the result", stream.message()).await;
+    assert!(done["result"]["content"][0]["text"].as_str().unwrap().contains("snake"), "{done}");
+
+    let begun = client.result("tools/call", research(false)).await;
+    let id = begun["task"]["taskId"].as_str().unwrap().to_owned();
+    let state = client.result("tasks/cancel", json!({ "taskId": id })).await;
+    assert_eq!((&state["taskId"], &state["status"]), (&json!(id), &json!("cancelled")), "{state}");
+
+    // What does not lead back to a task of this client's is none, and there is no common list.
+    for other in ["1".to_owned(), format!("{id}x")] {
+        assert_eq!(client.error("tasks/get", json!({ "taskId": other })).await["code"], -32602, "{other}");
+    }
+    let error = client.error("tasks/list", json!({})).await;
+    assert_eq!((&error["code"], error["message"].as_str().unwrap().contains("tasks/list")), (&json!(-32601), true));
+    // To a server of the other era no task is carried: the call is refused, and never made as another one.
+    let slow = json!({ "name": "new__slow_compute", "arguments": {}, "task": {} });
+    let error = client.error("tools/call", slow).await;
+    assert_eq!(
+        (&error["code"], error["message"].as_str().unwrap().contains("`new`")),
+        (&json!(-32601), true),
+        "{error}"
+    );
 }
