@@ -31,8 +31,8 @@ mod subscribing;
 mod subscriptions;
 mod task_id;
 mod template;
-mod tool_schemas;
 pub mod throttle;
+mod tool_schemas;
 mod view;
 
 pub use administration::{AdminError, Administration, KeyRequest, MadeKey, RevokeRequest};

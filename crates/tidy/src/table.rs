@@ -115,7 +115,15 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         package: "omni-fuzz",
-        may_use: &["omni-types", "omni-protocol", "omni-screen", "omni-egress", "omni-auth", "omni-hub", "omni-gateway"],
+        may_use: &[
+            "omni-types",
+            "omni-protocol",
+            "omni-screen",
+            "omni-egress",
+            "omni-auth",
+            "omni-hub",
+            "omni-gateway",
+        ],
         wing: false,
         reason: "feeds chance to the public doors of what reads strangers' bytes; ships nothing",
     },

@@ -86,7 +86,16 @@ impl Gateway {
         Ok(Self {
             listener,
             address,
-            shared: Arc::new(Shared { hub, door, bases, limits, tls, behind_proxy: settings.behind_proxy, stopping, channels: Channels::default() }),
+            shared: Arc::new(Shared {
+                hub,
+                door,
+                bases,
+                limits,
+                tls,
+                behind_proxy: settings.behind_proxy,
+                stopping,
+                channels: Channels::default(),
+            }),
         })
     }
 

@@ -30,7 +30,8 @@ impl Admitted {
 /// # Errors
 /// When the caller asks for more than it may, or as many calls are in flight as the hub may have.
 pub fn admit(hub: &Hub, mut authenticated: Authenticated) -> Result<Admitted, Fault> {
-    authenticated.share = hub.snapshot().throttle().admit(&authenticated.principal, authenticated.validated.received.sender.address())?;
+    authenticated.share =
+        hub.snapshot().throttle().admit(&authenticated.principal, authenticated.validated.received.sender.address())?;
     match Arc::clone(hub.slots()).try_acquire_owned() {
         Ok(permit) => {
             let validated = authenticated.validated();

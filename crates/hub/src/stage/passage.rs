@@ -23,8 +23,8 @@ use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
 use crate::task_id::TaskId;
-use crate::view::Found;
 use crate::throttle::Share;
+use crate::view::Found;
 
 /// Where a message says to which task of 2025-11-25 it belongs.
 const RELATED_TASK: [&str; 3] = ["_meta", "io.modelcontextprotocol/related-task", "taskId"];

@@ -126,7 +126,8 @@ async fn on_each_road(row: &Row, sdk: &Sdk, version: &str, mode: Option<&str>) {
         for (member, names) in &listed {
             let mut found: Vec<_> = seen[member].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-            (found.sort_unstable(), names.sort_unstable());
+            found.sort_unstable();
+            names.sort_unstable();
             assert_eq!(found, names, "{what}: {member}");
         }
         sdk.judge(&seen, &what);

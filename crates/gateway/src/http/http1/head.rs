@@ -265,7 +265,7 @@ mod tests {
             GOOD.replace(" HTTP", "  HTTP"),
             format!("\r\n{GOOD}"),
             format!(" {GOOD}"),
-            GOOD.replace("X: y", &"X: y\r\n".repeat(100).trim_end()),
+            GOOD.replace("X: y", "X: y\r\n".repeat(100).trim_end()),
             GOOD.replace("X: y", &format!("X: {}", "y".repeat(9_000))),
             format!("POST /{}", "y".repeat(9_000)),
             "SSH-2.0-x\r\n".to_owned(),
