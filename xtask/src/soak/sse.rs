@@ -35,8 +35,7 @@ impl Sse {
         let uri = next_message(&mut stream)?.ok_or_else(|| io::Error::other("no endpoint is named"))?;
         let mut client = Self { address, stream, uri };
         let hello = words.initialize();
-        client.post(&hello)?;
-        if client.answer()?["result"].is_null() {
+        if !client.post(&hello)? || client.answer()?["result"].is_null() {
             road.sum.refused();
             return Ok(None);
         }
@@ -44,7 +43,8 @@ impl Sse {
         Ok(Some(client))
     }
 
-    pub(super) fn post(&mut self, message: &Value) -> io::Result<()> {
+    /// Posts a message; `false` when it was refused, so that no answer comes.
+    pub(super) fn post(&mut self, message: &Value) -> io::Result<bool> {
         let body = message.to_string();
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(ANSWER_WAIT))?;
@@ -55,12 +55,12 @@ impl Sse {
              content-length: {length}\r\n\r\n{body}"
         )?;
         let mut answer = Answer::of(stream)?;
-        // One that reads too slowly is told to, or has lost its stream.
+        // One that reads too slowly is told to, or has lost its stream; its server may have left the configuration.
         if !["202", "429", "404"].contains(&answer.status()) {
             let why = answer.read()?;
             return Err(io::Error::other(format!("a message is answered {} {why}", answer.status())));
         }
-        Ok(())
+        Ok(answer.status() == "202")
     }
 
     /// The next answer on the stream.
@@ -86,7 +86,10 @@ impl Sse {
             let together = 1 + words.chance.below(4);
             for _ in 0..together {
                 let call = words.call();
-                self.post(&call)?;
+                if !self.post(&call)? {
+                    road.sum.refused();
+                    return Ok(());
+                }
             }
             // Sometimes it leaves in the middle.
             if words.chance.one_in(10) {
