@@ -12,28 +12,12 @@ use crate::conversation::{Body, empty, events, one};
 use crate::planted::Planted;
 use crate::question;
 use crate::server::Server;
+use crate::work::Work;
 
 /// Longer than any deadline of the hub's.
 const NEVER: Duration = Duration::from_secs(3_600);
 /// An answer in time comes before this.
 const ANSWER_MS: u64 = 3_000;
-
-/// A call that a server works on. When it is dropped before its answer was written, nobody waits for it any more.
-pub(crate) struct Work {
-    pub(crate) server: Arc<Server>,
-    pub(crate) call: u64,
-    pub(crate) done: bool,
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if self.done {
-            self.server.book.answered(self.call);
-        } else if !self.server.plan.has(Planted::CancelUnheard) {
-            self.server.book.let_go(self.call);
-        }
-    }
-}
 
 pub(crate) async fn answer(server: Arc<Server>, message: &Value, session: Option<String>) -> Response<Body> {
     let call = message["params"]["arguments"]["call"].as_u64().unwrap_or_default();

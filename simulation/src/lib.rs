@@ -17,6 +17,7 @@ mod question;
 mod server;
 mod service;
 mod wire;
+mod work;
 mod world;
 
 pub use life::{Lived, live};

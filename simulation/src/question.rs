@@ -5,14 +5,10 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::call::Work;
 use crate::conversation::{Body, events, one};
 use crate::planted::Planted;
-
-/// The id under which it asks, in a session.
-pub(crate) fn question_id(call: u64) -> String {
-    format!("question {call}")
-}
+use crate::server::question_id;
+use crate::work::Work;
 
 /// What it asks.
 fn question(work: &Work) -> Value {

@@ -11,7 +11,6 @@ use crate::book::Book;
 use crate::chance::Chance;
 use crate::lives::Lives;
 use crate::plan::{Plan, Speaks};
-use crate::question::question_id;
 
 /// Messages that wait for a stream's reader.
 const STREAM_MESSAGES_MAX: usize = 64;
@@ -42,6 +41,11 @@ struct State {
     /// Calls whose question was answered.
     told: BTreeSet<u64>,
     streams: Vec<mpsc::Sender<Bytes>>,
+}
+
+/// The id under which it asks, in a session.
+pub(crate) fn question_id(call: u64) -> String {
+    format!("question {call}")
 }
 
 impl Server {

@@ -1,6 +1,7 @@
 //! A hub under guard, with its files in a folder, asked for its state and stopped by its process id alone.
 
-use crate::soak::servers::{PROGRAMS, PortServer};
+use crate::soak::port_server::PortServer;
+use crate::soak::programs::program;
 use crate::step;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -37,11 +38,6 @@ pub(super) struct OneHub {
     pid: u32,
     pub(super) address: String,
     folder: PathBuf,
-}
-
-/// A program of the soak's.
-pub(super) fn program(name: &str) -> Result<PathBuf> {
-    fs::canonicalize(Path::new(PROGRAMS).join(name)).with_context(|| format!("{name} is not built"))
 }
 
 impl OneHub {

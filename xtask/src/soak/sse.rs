@@ -1,7 +1,7 @@
 //! A client of HTTP+SSE (2024-11-05): a stream, and messages posted to the address that it names.
 
 use crate::soak::http::{ANSWER_WAIT, Answer, is_timeout, next_message};
-use crate::soak::traffic::Road;
+use crate::soak::road::Road;
 use crate::soak::words::Words;
 use serde_json::{Value, json};
 use std::io::{self, BufReader, Read as _, Write as _};

@@ -3,6 +3,7 @@
 use crate::soak::chance::Chance;
 use crate::soak::http::{Answer, Client};
 use crate::soak::hub::Hub;
+use crate::soak::road::Road;
 use crate::soak::servers::SERVERS;
 use crate::soak::sse::Sse;
 use crate::soak::sum::Sum;
@@ -12,7 +13,7 @@ use serde_json::json;
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What a client is like.
@@ -45,27 +46,6 @@ const LINGER_MS: u64 = 600;
 const AHEAD_MAX: u64 = 60;
 /// How long it then reads nothing.
 const SLOW_MS: u64 = 8_000;
-
-/// What the clients of one thread share.
-pub(super) struct Road<'a> {
-    pub(super) hub: &'a Hub,
-    pub(super) sum: &'a Sum,
-    pub(super) stop: &'a AtomicBool,
-}
-
-impl Road<'_> {
-    pub(super) fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Sleeps, but not past the end.
-    fn nap(&self, time: Duration) {
-        let until = std::time::Instant::now() + time;
-        while std::time::Instant::now() < until && !self.is_over() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
 
 /// One client after the other, until told to stop.
 pub(super) fn keep_on(hub: &Arc<Hub>, kind: Kind, seed: u64, sum: &Sum, stop: &AtomicBool) {

@@ -1,8 +1,8 @@
 //! A client on a WebSocket (RFC 6455, subprotocol `mcp`), of 2025-11-25 or 2026-07-28.
 
 use crate::soak::http::{ANSWER_WAIT, Answer};
+use crate::soak::road::Road;
 use crate::soak::sse::read_what_is_there;
-use crate::soak::traffic::Road;
 use crate::soak::words::{Era, Words};
 use serde_json::{Value, json};
 use std::io::{self, BufReader, Read as _, Write as _};
