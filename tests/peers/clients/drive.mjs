@@ -97,7 +97,10 @@ async function letGo(name, callTool, limit) {
   const controller = new AbortController();
   const call = callTool({ name, arguments: {} }, { ...limit, signal: controller.signal });
   setTimeout(() => controller.abort('not wanted any more'), LET_GO_AFTER_MS);
-  return call.then(() => null, error => String(error?.message ?? error));
+  const ended = await call.then(() => null, error => String(error?.message ?? error));
+  // This SDK does not wait until its word is out, and would take it back when it is closed.
+  await new Promise(done => setTimeout(done, LET_GO_AFTER_MS));
+  return ended;
 }
 
 // The SDK's generations differ in how they tell the version, and in the arguments of a call.
