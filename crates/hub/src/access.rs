@@ -1,5 +1,7 @@
 //! What the hub puts to policy: who, what, and what else is known of a call.
 
+use std::net::IpAddr;
+
 use omni_auth::{Access, Action, Hints, Surroundings, ThingKind};
 use omni_protocol::ListKind;
 use omni_proxy::Catalog;
@@ -13,17 +15,18 @@ const CLIENT_BYTES_MAX: usize = 256;
 pub(crate) struct Around {
     client: Option<String>,
     revision: &'static str,
+    address: Option<IpAddr>,
 }
 
 impl Around {
-    /// Of a client that says `client_info`, a JSON text, of itself.
-    pub(crate) fn new(client_info: Option<&str>, revision: &'static str) -> Self {
-        Self { client: client_info.and_then(client_name), revision }
+    /// Of a client at `address` that says `client_info`, a JSON text, of itself.
+    pub(crate) fn new(client_info: Option<&str>, revision: &'static str, address: Option<IpAddr>) -> Self {
+        Self { client: client_info.and_then(client_name), revision, address }
     }
 
-    /// As policy takes it. The hub listens on this machine alone, so there is no address worth a rule.
+    /// As policy takes it.
     pub(crate) fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings { address: None, client: self.client.as_deref(), revision: self.revision }
+        Surroundings { address: self.address, client: self.client.as_deref(), revision: self.revision }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Session {
     pub scope: Scope,
     /// What the client said of itself.
     pub profile: Arc<SessionProfile>,
+    /// From where it was opened; `None` where it came over no network.
+    pub address: Option<IpAddr>,
     /// What waits for the client's stream.
     pub outbox: Arc<Outbox>,
     /// What was sent on its streams, for a client that comes back.
@@ -101,6 +104,7 @@ impl Session {
             version,
             scope,
             profile: Arc::new(profile),
+            address: None,
             outbox: Arc::default(),
             events: EventStore::default(),
             calls: Arc::default(),
@@ -155,7 +159,7 @@ impl Session {
 
     /// From where it calls, as far as policies look at it.
     pub(crate) fn around(&self) -> Around {
-        Around::new(Some(&self.profile.client_info), self.version.as_str())
+        Around::new(Some(&self.profile.client_info), self.version.as_str(), self.address)
     }
 
     /// Who is told of what it is subscribed to.

@@ -52,7 +52,9 @@ pub(crate) async fn initialize(hub: &Arc<Hub>, validated: Validated) -> Result<R
         capabilities: capabilities.to_owned(),
         client_info: client_info.to_owned(),
     };
-    let session = Arc::new(Session::new(authenticated.principal().clone(), version, scope, profile));
+    let mut session = Session::new(authenticated.principal().clone(), version, scope, profile);
+    session.address = validated.received().sender.address();
+    let session = Arc::new(session);
     if !hub.sessions().add(&session) {
         let why = format!("{} sessions are open, which is all the hub may have", hub.limits().sessions_max);
         return Err(Fault::new(FaultKind::Busy, why));

@@ -16,5 +16,5 @@ pub(crate) fn around_for_long(validated: &Parts) -> Around {
         Caller::Session(session) => Some(session.profile.client_info.as_str()),
         Caller::Handshake => None,
     };
-    Around::new(client_info, validated.version().as_str())
+    Around::new(client_info, validated.version().as_str(), validated.received().sender.address())
 }

@@ -206,3 +206,28 @@ async fn tool_7_a_call_waits_for_the_word_of_the_person_who_calls() {
         assert_eq!((answer.status, taken.status), (status, 202), "{answer:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_2_a_rule_sees_where_a_call_comes_from() {
+    let home = tempfile::tempdir().unwrap();
+    let rule = r#"@id("near") forbid(principal, action, resource in Server::"s") unless { context.loopback };"#;
+    std::fs::write(home.path().join("near.cedar"), rule).unwrap();
+    let hub = Hub::at(
+        home,
+        json!({
+            "gateway": { "behind_proxy": true },
+            "policy": { "files": ["near.cedar"] },
+            "servers": { "s": everything(&[]) },
+        }),
+    );
+    for era in Era::BOTH {
+        let client = Client::open(&hub, "/mcp/s", era).await;
+        let (body, headers) = client.message("tools/call", json!({ "name": "test_simple_text", "arguments": {} }));
+        // The proxy's word is the last one; what stands before it, anybody may have written.
+        for (told, status) in [(None, 200), (Some("127.0.0.1, 192.0.2.1"), 403), (Some("192.0.2.1, 127.0.0.1"), 200)] {
+            let mut all: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            all.extend(told.map(|told| ("x-forwarded-for", told)));
+            assert_eq!(client.post(&body, &all).await.status, status, "{told:?}");
+        }
+    }
+}

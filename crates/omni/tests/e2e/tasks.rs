@@ -138,7 +138,7 @@ async fn trb_4_tasks_of_2025_11_25_lead_back_to_their_server() {
     let error = client.error("tasks/list", json!({})).await;
     assert_eq!((&error["code"], error["message"].as_str().unwrap().contains("tasks/list")), (&json!(-32601), true));
     // To a server of the other era no task is carried: the call is refused, and never made as another one.
-    let slow = json!({ "name": "new__slow_compute", "arguments": {}, "task": {} });
+    let slow = json!({ "name": "new__slow_compute", "arguments": { "seconds": 0 }, "task": {} });
     let error = client.error("tools/call", slow).await;
     assert_eq!(
         (&error["code"], error["message"].as_str().unwrap().contains("`new`")),
