@@ -3,6 +3,7 @@
 //! A word is for one call, named by the digest of its arguments, and is taken once: who waits takes it with them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -86,6 +87,7 @@ pub enum ApprovalError {
 #[derive(Debug, Default)]
 pub struct Approvals {
     store: OnceLock<Store>,
+    attended: AtomicBool,
     waiting: Arc<Mutex<HashMap<Arc<str>, Waiting>>>,
 }
 
@@ -116,6 +118,16 @@ impl Approvals {
     /// From now on what is asked and decided is kept in `store`; the first one named is it.
     pub fn keep_in(&self, store: Store) {
         let _the_first_counts = self.store.set(store);
+    }
+
+    /// From now on an administrator can see what waits, and decide.
+    pub fn attend(&self) {
+        self.attended.store(true, Ordering::Release);
+    }
+
+    /// Whether an administrator can see what waits.
+    pub(crate) fn are_attended(&self) -> bool {
+        self.attended.load(Ordering::Acquire)
     }
 
     /// Puts a call among those that wait.

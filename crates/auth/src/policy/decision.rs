@@ -43,10 +43,10 @@ pub struct Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Approver {
-    /// The person in front of the client that calls. Where the client cannot ask them, the call is refused.
+    /// The person in front of the client that calls. Where the client cannot ask them, an administrator.
     #[default]
     Caller,
-    /// An administrator, who cannot be asked yet: such calls are refused.
+    /// An administrator, by `omni approvals`; without a running admin API such calls are refused.
     Admin,
 }
 

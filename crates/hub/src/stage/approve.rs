@@ -1,11 +1,12 @@
 //! `Authorized → Authorized`: a person's word, where policy demands one (row TOOL-7).
 //!
 //! The person in front of the client is asked through it, in the way of its era; where it cannot ask, or policy wants an
-//! administrator's word, the call is refused. A word is for one call of one caller with these arguments: it is taken by
+//! administrator's word, the call waits for one (`omni approvals`), if there is a way to ask them. A word is for one call of one caller with these arguments: it is taken by
 //! the call that waits for it, and there is no second one.
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use omni_audit::{Event, EventKind, Outcome, Who};
 use omni_auth::{Approver, Ask};
@@ -15,8 +16,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::Hub;
+use crate::approvals::{ApprovalError, Asked, Verdict};
 use crate::calls::unless_cancelled;
 use crate::session::Session;
+use crate::stage::authenticate::Authenticated;
 use crate::stage::authorize::Authorized;
 use crate::stage::input::{InputRequest, fits, input_required, legacy_request, without_round};
 use crate::stage::passage::identity;
@@ -81,8 +84,10 @@ async fn asked(hub: &Arc<Hub>, mut authorized: Authorized, ask: Arc<Ask>) -> Res
             settle(hub, &authorized, &ask, answer)?;
             Ok(Approval::Given(authorized))
         }
-        _ if may_ask => Err(refused(&ask, "this client has no way to ask for it (elicitation)")),
-        _ => Err(refused(&ask, "an administrator's, who cannot be asked yet")),
+        _ => {
+            by_administrator(hub, &authorized, &ask).await?;
+            Ok(Approval::Given(authorized))
+        }
     }
 }
 
@@ -154,6 +159,45 @@ async fn in_session(
         }
     };
     unless_cancelled(authorized.admitted.booked.as_ref(), answered).await
+}
+
+/// Waits for an administrator's word (`omni approvals`).
+async fn by_administrator(hub: &Hub, authorized: &Authorized, ask: &Ask) -> Result<(), Fault> {
+    if !hub.approvals().are_attended() {
+        return Err(refused(
+            ask,
+            "the client has no way to ask for it (elicitation), and no administrator can be asked here",
+        ));
+    }
+    let Authenticated { validated, principal, .. } = authorized.admitted.authenticated();
+    let found = authorized.found().map(|found| (found.server.name().as_str().to_owned(), found.name.clone()));
+    let (server, name) = found.unwrap_or_default();
+    let arguments = arguments(validated);
+    let sha256 = digest::digest(&digest::SHA256, arguments.as_bytes());
+    let asked = Asked {
+        principal: principal.clone(),
+        action: validated.method().map_or("", omni_protocol::Method::as_str).to_owned(),
+        server,
+        name,
+        arguments: plain(arguments, SHOWN_CHARS_MAX),
+        arguments_sha256: sha256.as_ref().try_into().unwrap_or_default(),
+        policy: ask.policy.to_string(),
+        reason: ask.message.clone(),
+        wait: hub.limits().input_wait,
+    };
+    let pending = hub.approvals().ask(asked).await.map_err(|error| match error {
+        ApprovalError::Full(_) => Fault::new(FaultKind::Busy, error.to_string()),
+        other => refused(ask, "it cannot be asked for now").with_private(other.to_string()),
+    })?;
+    let booked = authorized.admitted.booked.as_ref();
+    match unless_cancelled(booked, async { Ok(pending.verdict().await) }).await? {
+        Verdict::Approved { .. } => Ok(()),
+        Verdict::Denied { note, .. } => {
+            let note = note.map(|note| format!(": {note}")).unwrap_or_default();
+            Err(refused(ask, &format!("an administrator did not approve it{note}")))
+        }
+        Verdict::Expired => Err(refused(ask, "no administrator decided in time")),
+    }
 }
 
 /// Writes down what the person said who calls; a no ends the call.

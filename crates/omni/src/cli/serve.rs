@@ -114,6 +114,7 @@ fn administer(
             return None;
         }
     };
+    running.hub.approvals().attend();
     let service = AdminService::new(Arc::clone(&running.administration), reload);
     Some(tokio::spawn(listener.serve(service, stopping)))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::http::{self, Answer};
-use crate::harness::{Hub, bad, hub};
+use crate::harness::{Client, Era, Hub, bad, everything, hub, until};
 
 /// Runs `omni` with these arguments at `home`; the hub's own data directory is meant.
 fn omni(home: &TempDir, arguments: &[&str]) -> Output {
@@ -237,4 +237,32 @@ async fn auth_4_a_revocation_is_kept_listed_and_taken_back() {
     assert!(omni(&hub.home, &["token", "restore", id]).status.success());
     assert!(!omni(&hub.home, &["token", "restore", id]).status.success());
     assert_eq!(json_of(&hub.home, &["token", "list"]), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_7_a_call_waits_for_an_administrators_word_and_runs_once_for_a_yes() {
+    let hub = Hub::configured(json!({
+        "servers": { "s": everything(&[]) },
+        "policy": { "approve": ["s:test_simple_text"] },
+    }));
+    hub.awake().await;
+    // A client that has no way to ask the person in front of it.
+    let client = Client::open(&hub, "/mcp", Era::Modern).await;
+    let call = || client.ask("tools/call", json!({ "name": "s__test_simple_text", "arguments": {} }));
+    for (word, status) in [("approve", 200), ("deny", 403)] {
+        let deciding = async {
+            let waiting = until("the call waits", 20, async || {
+                let list = json_of(&hub.home, &["approvals", "list"]);
+                if list[0]["id"].is_string() { Ok(list) } else { Err(list.to_string()) }
+            })
+            .await;
+            assert_eq!((&waiting[0]["server"], &waiting[0]["name"]), (&json!("s"), &json!("test_simple_text")));
+            let id = waiting[0]["id"].as_str().unwrap().to_owned();
+            let decided = omni(&hub.home, &["approvals", word, &id]);
+            assert!(decided.status.success(), "{}", told(&decided));
+            assert!(!omni(&hub.home, &["approvals", word, &id]).status.success(), "no word counts twice");
+        };
+        let (answer, ()) = tokio::join!(call(), deciding);
+        assert_eq!(answer.status, status, "{word}: {answer:?}");
+    }
 }

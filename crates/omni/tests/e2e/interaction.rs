@@ -162,7 +162,7 @@ async fn val_5_a_state_serves_its_own_call_once() {
         assert_eq!(error["code"], -32602, "{error}");
         assert!(error["message"].as_str().unwrap().contains("requestState"), "{error}");
     }
-    for changed in [with("name", json!("test_sampling")), with("arguments", json!({ "x": 1 }))] {
+    for changed in [with("name", json!("test_simple_text")), with("arguments", json!({ "x": 1 }))] {
         assert_eq!(client.error("tools/call", changed).await["code"], -32602);
     }
     let everywhere = Client::able(&hub, "/mcp", Era::Modern, able()).await;
