@@ -247,7 +247,7 @@ fn headers_mirror_body(received: &Received, message: &Message, params: &Params) 
     let named = match message.method() {
         Some(Method::ToolsCall | Method::PromptsGet) => params.name.as_deref(),
         Some(Method::ResourcesRead) => params.uri.as_deref(),
-        Some(method) if method.is_of_task() => params.task_id.as_deref(),
+        Some(method) if method.is_of_task() && !method.is_legacy_only() => params.task_id.as_deref(),
         _ => return Ok(()),
     };
     match (&received.headers.name, named) {

@@ -76,6 +76,20 @@ impl Schema {
         found
     }
 
+    /// The same for the arguments of a call. A member that is null counts as left out: so clients write what they do not
+    /// give, and it reaches the server as it was written. What is required has to be there all the same.
+    #[must_use]
+    pub fn misfits(&self, arguments: &Value) -> Vec<Violation> {
+        let found = self.violations(arguments);
+        let Some(members) = arguments.as_object().filter(|all| !found.is_empty() && all.values().any(Value::is_null))
+        else {
+            return found;
+        };
+        let given = members.iter().filter(|(_, value)| !value.is_null());
+        let given = Value::Object(given.map(|(name, value)| (name.clone(), value.clone())).collect());
+        if self.validator.is_valid(&given) { Vec::new() } else { found }
+    }
+
     /// What would make `value` fit, if it were written as another type: see [`crate::coerce`].
     pub(crate) fn wrong_types(&self, value: &Value) -> Vec<violation::WrongType> {
         if !self.detailed {
