@@ -66,9 +66,8 @@ fn val_1_a_pattern_that_is_not_linear_is_left_out_and_the_rest_is_checked() {
 
 #[test]
 fn val_1_a_null_argument_is_one_that_is_left_out() {
-    let schema =
-        compiled(r#"{"type":"object","properties":{"a":{"type":"boolean"},"b":{"type":"string"}},"required":["b"]}"#);
-    let schema = schema.unwrap();
+    let members = json!({ "a": { "type": "boolean" }, "b": { "type": "string" } });
+    let schema = compiled(&json!({ "type": "object", "properties": members, "required": ["b"] })).unwrap();
     assert!(schema.misfits(&json!({ "a": null, "b": "x" })).is_empty());
     assert!(!schema.misfits(&json!({ "b": null })).is_empty(), "it is required");
     assert!(!schema.misfits(&json!({ "a": null, "b": 1 })).is_empty(), "the other is wrong all the same");
