@@ -25,7 +25,6 @@ pub struct Throttle {
     principal: Option<Limit>,
     server: Option<Limit>,
     tools: Vec<(Pattern, Limit)>,
-    failed_logins: Option<Limit>,
     shares: Option<Arc<Shares>>,
 }
 
@@ -100,7 +99,6 @@ impl Throttle {
             principal: limit("principal", &settings.principal)?,
             server: limit("server", &settings.server)?,
             tools: settings.tools.iter().map(tool).collect::<Result<_, _>>()?,
-            failed_logins: Some(Limit::build("failed_logins", &settings.failed_logins)?),
             shares: settings.principal_calls_max.map(|max| Arc::new(Shares { max, held: Mutex::default() })),
         })
     }
@@ -127,14 +125,6 @@ impl Throttle {
             limit.take(principal)?;
         }
         self.server.as_ref().map_or(Ok(()), |limit| limit.take(&server))
-    }
-
-    /// Counts a login that failed from `address`.
-    ///
-    /// # Errors
-    /// When too many have: further ones from there are not looked at for the time that the fault names.
-    pub fn login_failed(&self, address: IpAddr) -> Result<(), Fault> {
-        self.failed_logins.as_ref().map_or(Ok(()), |limit| limit.take(&network(address)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// How much may be asked for, and by whom (GCRA, the generic cell rate algorithm). What is not said is not limited, but
 /// `gateway.connections_max`, the calls in flight and each server's `bulkhead` always hold. Who asks for more is
 /// answered 429 with `Retry-After`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThrottleSettings {
     /// Requests to the hub, all together.
@@ -32,8 +32,6 @@ pub struct ThrottleSettings {
     #[schemars(with = "BTreeMap<String, Rate>")]
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub tools: IndexMap<String, Rate>,
-    /// Logins that fail, from one address.
-    pub failed_logins: Rate,
 }
 
 /// So many in so long, and how many at once.
@@ -47,18 +45,4 @@ pub struct Rate {
     #[schemars(range(min = 1, max = 1_000_000_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
-}
-
-impl Default for ThrottleSettings {
-    fn default() -> Self {
-        Self {
-            overall: None,
-            address: None,
-            principal: None,
-            principal_calls_max: None,
-            server: None,
-            tools: IndexMap::new(),
-            failed_logins: Rate { rate: "10/min".to_owned(), burst: Some(20) },
-        }
-    }
 }
