@@ -32,9 +32,9 @@ impl SchemaBounds {
             return Err(SchemaError::Bounds(why));
         }
         let bounds = Bounds { depth_max: self.depth_max, string_bytes_max: self.bytes_max, elements_max: 65_536 };
-        // What stands twice means one thing to the server and perhaps another to the hub.
-        scan(text, &bounds).map_err(|error| SchemaError::Bounds(error.to_string()))?;
         let schema: Value = serde_json::from_str(text).map_err(|error| SchemaError::Invalid(error.to_string()))?;
+        // What stands twice means one thing to the server and perhaps another to the hub. Only JSON can be scanned.
+        scan(text, &bounds).map_err(|error| SchemaError::Bounds(error.to_string()))?;
         if !schema.is_object() {
             return Err(SchemaError::Invalid("a schema is an object".to_owned()));
         }
