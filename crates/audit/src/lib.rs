@@ -5,7 +5,9 @@
 
 mod audit;
 mod event;
+pub mod index;
 mod log;
+pub mod query;
 mod sink;
 mod who;
 
