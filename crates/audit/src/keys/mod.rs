@@ -1,0 +1,12 @@
+//! Keys: the one that wraps, those that seal (one a segment, one a person), and where they lie.
+
+mod kek;
+mod key_file;
+mod place;
+mod ring;
+
+pub use kek::{FileKek, KeyEncryption};
+pub use place::{Identity, KeyPlaces};
+pub(crate) use place::{replace, secret_folder, sync_folder, write_secret};
+pub use ring::Keys;
+pub(crate) use ring::rewrap;

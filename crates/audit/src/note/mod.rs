@@ -1,0 +1,9 @@
+//! Signed checkpoints: what the log says it holds, in the form of C2SP signed-note and tlog-checkpoint.
+
+mod checkpoint;
+mod key;
+mod signed;
+
+pub use checkpoint::Checkpoint;
+pub use key::{SigningKey, VerifierKey};
+pub use signed::{Note, Signature, parse_notes};

@@ -1,0 +1,10 @@
+//! A record: the bytes that are stored, and that are the leaf of the tree.
+
+mod cbor;
+mod field;
+mod layout;
+mod seal;
+
+pub use field::{Field, Value};
+pub use layout::{KeyId, RECORD_BYTES_MAX, Record, RecordHeader};
+pub use seal::{KeySource, Opened, Personal, PlainRecord, Seal, open};
