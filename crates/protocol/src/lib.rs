@@ -37,7 +37,7 @@ pub use meta::{ModernMeta, RequestMeta, keys as meta_keys};
 pub use method::{ListKind, Method};
 pub use mirrored::MirroredParams;
 pub use name::{NAME_LENGTH_MAX, qualified_name, split_qualified};
-pub use object::{Splice, member, members, object_with, without_members};
+pub use object::{Splice, member, members, might_have, object_with, without_members};
 pub use params::Params;
 pub use params_error::ParamsError;
 pub use scan::{Bounds, ScanError, scan, scan_params};

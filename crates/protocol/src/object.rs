@@ -75,6 +75,17 @@ pub fn member<'a>(text: &'a str, name: &str) -> Option<&'a RawValue> {
     members(text).ok()?.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
+/// Whether an object in the JSON text could have a member `name`, whose letters need no escapes: `false` is sure. Names may be
+/// written with escapes (`\u0074askId`), so that a plain search would miss what a reader then finds.
+#[must_use]
+pub fn might_have(text: &str, name: &str) -> bool {
+    let bytes = text.as_bytes();
+    let quoted =
+        |at: usize| bytes.get(at + name.len()) == Some(&b'"') && at.checked_sub(1).map(|q| bytes[q]) == Some(b'"');
+    memchr::memmem::find_iter(bytes, name).any(quoted)
+        || memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1) == Some(&b'u'))
+}
+
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Visitor<'de> for Members<'de> {
@@ -143,7 +154,13 @@ pub fn without_members(text: &str, unwanted: impl Fn(&str) -> bool) -> Result<St
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{Splice, members, object_with, without_members};
+    use super::{Splice, members, might_have, object_with, without_members};
+
+    #[test]
+    fn val_5_a_name_is_not_hidden_by_escapes() {
+        assert!(might_have(r#"{"a":[{"taskId":1}]}"#, "taskId") && might_have(r#"{"\u0074askId":1}"#, "taskId"));
+        assert!(!might_have(r#"{"a":"my taskId\n","taskIds":1}"#, "taskId") && !might_have("taskId", "taskId"));
+    }
 
     #[test]
     fn splices_and_members() {

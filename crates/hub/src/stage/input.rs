@@ -100,7 +100,7 @@ pub(super) fn legacy_request(number: u64, request: &InputRequest) -> String {
     };
     let params = match mode(Some(params)).as_deref() {
         // Required before 2026-07-28, and gone since (client/elicitation).
-        Some("url") if !params.contains("\"elicitationId\"") => {
+        Some("url") if member(params, "elicitationId").is_none() => {
             object_with(params, &format!(r#""elicitationId":"omni-{number}""#))
         }
         _ => params.clone(),

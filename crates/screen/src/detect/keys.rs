@@ -1,6 +1,8 @@
 //! Keys and tokens: by the shapes that their makers gave them so that they are found, and, where something is called a secret,
 //! by whether it looks like chance.
 
+mod prefix;
+
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -99,9 +101,13 @@ const NAMES: &[&str] = &[
     "bearer",
 ];
 
+/// What keys begin with, and where other searches begin.
+fn words() -> impl Iterator<Item = &'static str> {
+    SHAPES.iter().map(|shape| shape.0).chain([JWT, PEM, URL])
+}
+
 fn prefixes() -> Option<&'static AhoCorasick> {
     static ALL: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let words = || SHAPES.iter().map(|shape| shape.0).chain([JWT, PEM, URL]);
     ALL.get_or_init(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(words()).ok()).as_ref()
 }
 
@@ -112,8 +118,7 @@ fn names() -> Option<&'static AhoCorasick> {
 
 /// Whether bytes could hold a key: `false` is sure.
 pub(super) fn might_hold(bytes: &[u8], named: bool) -> bool {
-    let holds = |all: Option<&AhoCorasick>| all.is_some_and(|all| all.is_match(bytes));
-    holds(prefixes()) || named && holds(names())
+    prefix::is_in(bytes) || named && names().is_some_and(|all| all.is_match(bytes))
 }
 
 /// Adds the keys in `text`.

@@ -5,13 +5,15 @@ use crate::detect::kind::Kind;
 
 /// Digits from which on a number could be a card's.
 const DIGITS_MIN: usize = 13;
-/// Of that many neighbours at most one is no digit: groups of digits have three and more.
-const STRIDE: usize = 3;
+/// Such a number takes up to 25 bytes, with a sign between any two digits, and so lies within two pieces of this length.
+const PIECE: usize = 32;
+/// Digits that the fuller of the two pieces has at least.
+const PIECE_DIGITS_MIN: u8 = 7;
 
 /// Whether `json` could hold what is wanted: `false` is sure.
 #[must_use]
 pub(crate) fn might_hold(json: &[u8], wanted: &dyn Fn(Kind) -> bool) -> bool {
-    let escaped = memchr::memmem::find(json, b"\\u").is_some();
+    let escaped = memchr::memchr_iter(b'\\', json).any(|at| json.get(at + 1) == Some(&b'u'));
     escaped
         || wanted(Kind::Iban)
         || wanted(Kind::Card) && digits(json)
@@ -21,32 +23,60 @@ pub(crate) fn might_hold(json: &[u8], wanted: &dyn Fn(Kind) -> bool) -> bool {
 
 /// Whether at least [`DIGITS_MIN`] digits follow each other, with single spaces or hyphens between.
 fn digits(bytes: &[u8]) -> bool {
-    let mut at = STRIDE - 1;
-    while at < bytes.len() {
+    let (pieces, left) = bytes.as_chunks();
+    let mut last = [b' '; PIECE];
+    last[..left.len()].copy_from_slice(left);
+    pieces.iter().chain([&last]).enumerate().any(|(number, piece)| {
+        let start = number * PIECE;
+        count(piece) >= PIECE_DIGITS_MIN && run(bytes, start.saturating_sub(PIECE)..bytes.len().min(start + 2 * PIECE))
+    })
+}
+
+/// Written for a length that is known, so that the compiler counts many bytes in one instruction.
+fn count(piece: &[u8; PIECE]) -> u8 {
+    piece.iter().fold(0, |count, byte| count + u8::from(byte.is_ascii_digit()))
+}
+
+/// Whether such digits lie within `range`.
+fn run(bytes: &[u8], range: std::ops::Range<usize>) -> bool {
+    let mut count = 0;
+    range.into_iter().any(|at| {
         if bytes[at].is_ascii_digit() {
-            let mut count = 1;
-            let mut start = at;
-            while start > 0 && (bytes[start - 1].is_ascii_digit() || parts(bytes, start - 1)) {
-                start -= 1;
-                count += usize::from(bytes[start].is_ascii_digit());
-            }
-            let mut end = at + 1;
-            while end < bytes.len() && (bytes[end].is_ascii_digit() || parts(bytes, end)) {
-                count += usize::from(bytes[end].is_ascii_digit());
-                end += 1;
-            }
-            if count >= DIGITS_MIN {
-                return true;
-            }
-            at = end;
+            count += 1;
+        } else if !parts(bytes, at) {
+            count = 0;
         }
-        at += STRIDE;
-    }
-    false
+        count >= DIGITS_MIN
+    })
 }
 
 /// Whether a space or a hyphen stands alone between digits.
 fn parts(bytes: &[u8], at: usize) -> bool {
     let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
     matches!(bytes[at], b' ' | b'-') && digit(at.checked_sub(1)) && digit(Some(at + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DIGITS_MIN, digits, parts};
+    use proptest::prelude::*;
+
+    /// The same, looked for from each byte on.
+    fn naive(bytes: &[u8]) -> bool {
+        (0..bytes.len()).any(|from| {
+            let run = (from..bytes.len()).take_while(|at| bytes[*at].is_ascii_digit() || parts(bytes, *at));
+            bytes[from].is_ascii_digit() && run.filter(|at| bytes[*at].is_ascii_digit()).count() >= DIGITS_MIN
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn comp_4_digits_are_found_wherever_they_stand(
+            before in "[ a1-]{0,70}", number in "([0-9][ -]?){10,16}", after in "[ a1-]{0,70}",
+        ) {
+            let text = format!("{before}{number}{after}");
+            prop_assert_eq!(digits(text.as_bytes()), naive(text.as_bytes()), "{:?}", text);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use omni_protocol::{Bounds, scan};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::schema::error::SchemaError;
 
@@ -32,9 +33,12 @@ impl SchemaBounds {
             return Err(SchemaError::Bounds(why));
         }
         let bounds = Bounds { depth_max: self.depth_max, string_bytes_max: self.bytes_max, elements_max: 65_536 };
-        let schema: Value = serde_json::from_str(text).map_err(|error| SchemaError::Invalid(error.to_string()))?;
-        // What stands twice means one thing to the server and perhaps another to the hub. Only JSON can be scanned.
+        let invalid = |error: serde_json::Error| SchemaError::Invalid(error.to_string());
+        // Only JSON can be scanned, and only what has been scanned is nested no deeper than it may be.
+        let _json: &RawValue = serde_json::from_str(text).map_err(invalid)?;
+        // What stands twice means one thing to the server and perhaps another to the hub.
         scan(text, &bounds).map_err(|error| SchemaError::Bounds(error.to_string()))?;
+        let schema: Value = serde_json::from_str(text).map_err(invalid)?;
         if !schema.is_object() {
             return Err(SchemaError::Invalid("a schema is an object".to_owned()));
         }
