@@ -103,10 +103,14 @@ fn walk(
     Ok(())
 }
 
-/// Adds `.name`. What would read as a path itself is escaped: `{"a.b": 1}` is not `{"a": {"b": 1}}`.
+/// Adds `.name`. What would read as a path itself is escaped: `{"a.b": 1}` is not `{"a": {"b": 1}}`, and the name that is
+/// empty is `\e`, so that `{"": {"b": 1}}` is not `{"b": 1}`.
 fn push_key(path: &mut String, name: &str) {
     if !path.is_empty() {
         path.push('.');
+    }
+    if name.is_empty() {
+        path.push_str("\\e");
     }
     for c in name.chars() {
         if matches!(c, '.' | '[' | '\\') {
@@ -176,6 +180,17 @@ mod tests {
         assert_eq!(tags(&numbers), ["n=5", "rows[0].id=7"]);
         assert_eq!(lists.tags().count(), 1);
         assert_eq!(arguments(None, ALL).unwrap().iter().flat_map(Entity::tags).count(), 0);
+    }
+
+    /// A member without a name would otherwise lend its own members to the object that it stands in.
+    #[test]
+    fn tool_2_no_two_things_have_one_path() {
+        let seen = |text| tags(&arguments(Some(text), ALL).unwrap()[0]);
+        assert_eq!(seen(r#"{"":{"path":"/tmp/ok"}}"#), [r#"\e.path="/tmp/ok""#]);
+        let expected = [r#"\e.path="/tmp/ok""#, r#"path="/etc/passwd""#];
+        assert_eq!(seen(r#"{"path":"/etc/passwd","":{"path":"/tmp/ok"}}"#), expected);
+        assert_eq!(seen(r#"{"":{"path":"/tmp/ok"},"path":"/etc/passwd"}"#), expected);
+        assert_eq!(seen(r#"{"a":{"":1},"a.":2,"\\e":3}"#), [r#"\\e="3""#, r#"a.\e="1""#, r#"a\.="2""#]);
     }
 
     /// A limit is no limit when 100.5 is not seen where 101 is.

@@ -16,6 +16,12 @@ pub(super) fn plain(uri: &str) -> String {
         None => (String::new(), rest),
     };
     let (path, tail) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+    // A file is one of this machine's (RFC 8089), and whoever opens it leaves out what stands behind its path.
+    let is_file = scheme == "file:";
+    let (authority, tail) = match authority.as_str() {
+        "" | "//localhost" if is_file => ("//".to_owned(), ""),
+        _ => (authority, if is_file { "" } else { tail }),
+    };
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -26,7 +32,7 @@ pub(super) fn plain(uri: &str) -> String {
             other => segments.push(other),
         }
     }
-    let root = if path.starts_with('/') { "/" } else { "" };
+    let root = if is_file || path.starts_with('/') { "/" } else { "" };
     // RFC 3986, 5.2.4: what ends in a dot segment ends in a slash.
     let ends_open = matches!(path.rsplit('/').next(), Some("" | "." | "..")) && path.contains('/');
     let end = if ends_open && !segments.is_empty() { "/" } else { "" };
@@ -74,6 +80,15 @@ mod tests {
             "file:///tmp%2F..%2Fetc%2fpasswd",
             "file:///tmp/..\\etc\\passwd",
             "file:///../../etc/passwd",
+            // RFC 8089 and the URL parsers of browsers and Node take these for the same file.
+            "file://localhost/etc/passwd",
+            "file://LOCALHOST/tmp/../etc/passwd",
+            "file:/etc/passwd",
+            "file:etc/passwd",
+            "file:////etc/passwd",
+            "file:///etc/passwd?",
+            "file:///etc/passwd?x=/../y",
+            "file:///etc/passwd#x",
         ] {
             assert_eq!(plain(spelling), "file:///etc/passwd", "{spelling}");
         }
