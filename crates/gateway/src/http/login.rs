@@ -2,7 +2,7 @@
 //! in (RFC 6750, RFC 9728).
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use omni_hub::{Credentials, Identified, Refusal, RefusalKind};
@@ -39,15 +39,21 @@ pub(crate) async fn sender(
     }
 }
 
-/// Where the client is: the other end of the connection, or what the proxy says that the operator put there. What
-/// clients write themselves stands before it and is not believed.
+/// Where the client is: the other end of the connection, or what the proxy says that the operator put there. Where that
+/// proxy does not say, nobody knows: its own address, which is often this machine's, must not pass for a client's.
 fn address(guest: &Guest, headers: &HeaderMap) -> IpAddr {
     if !guest.shared.behind_proxy {
         return guest.address;
     }
-    let last = headers.get_all(FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
-    let told = last.and_then(|value| value.rsplit(',').next()).and_then(|one| one.trim().parse().ok());
-    told.unwrap_or(guest.address)
+    forwarded_for(headers).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+}
+
+/// Whom the nearest proxy names. What clients write themselves stands before it and is not believed.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
+    let node = last.rsplit(',').next()?.trim();
+    // Some proxies add the port.
+    node.parse().ok().or_else(|| node.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
 }
 
 /// A slash at the end says nothing.
@@ -167,4 +173,37 @@ fn is_resource(path: &str) -> bool {
         let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
         rest.is_empty() || (rest.starts_with('/') && named)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use http::{HeaderMap, HeaderValue};
+
+    use super::forwarded_for;
+
+    /// TOOL-2: a policy for this machine's clients must not hold for everybody behind a proxy that says nothing.
+    #[test]
+    fn tool_2_the_nearest_proxy_is_believed_and_nobody_else() {
+        let told = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("x-forwarded-for", HeaderValue::from_static(value));
+            }
+            forwarded_for(&headers).map(|address| address.to_string())
+        };
+        for (values, address) in [
+            (&["192.0.2.7"][..], "192.0.2.7"),
+            (&["127.0.0.1, 192.0.2.7"], "192.0.2.7"),
+            (&["127.0.0.1", "10.0.0.1,192.0.2.7 "], "192.0.2.7"),
+            (&["192.0.2.7:50123"], "192.0.2.7"),
+            (&["2001:db8::7"], "2001:db8::7"),
+            (&["[2001:db8::7]:50123"], "2001:db8::7"),
+        ] {
+            assert_eq!(told(values).unwrap(), address, "{values:?}");
+        }
+        for values in [&[][..], &[""], &["127.0.0.1,"], &["127.0.0.1", ""], &["127.0.0.1, unknown"], &["_hidden"]] {
+            assert_eq!(told(values), None, "{values:?}");
+        }
+    }
 }
