@@ -18,7 +18,7 @@ use crate::clock::now;
 use crate::identified::Verified;
 use crate::jwks::{Provider, may_be_asked};
 use crate::methods::jwt::audience;
-use crate::methods::{Method, Verifying, grant};
+use crate::methods::{Method, Verifying, bound_to, grant};
 use crate::refusal::Refusal;
 use crate::token::Times;
 use crate::unique;
@@ -107,7 +107,7 @@ impl IntrospectMethod {
             _ => return Err(Refusal::invalid("the token does not say what it is for")),
         };
         let id = claims.get("jti").and_then(Value::as_str).map(str::to_owned);
-        let bound_to = claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(Value::as_str).map(str::to_owned);
+        let bound_to = bound_to(&claims)?;
         let principal = claims::principal(&self.settings.claims, &self.settings.issuer, claims)?;
         grant(&principal, &self.scopes)?;
         Ok(Verified {

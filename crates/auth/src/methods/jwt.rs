@@ -8,7 +8,7 @@ use crate::claims;
 use crate::clock::now;
 use crate::identified::{Audience, Verified};
 use crate::jwks::{Keeping, Provider};
-use crate::methods::{Method, Verifying, grant};
+use crate::methods::{Method, Verifying, bound_to, grant};
 use crate::refusal::Refusal;
 use crate::token::{Compact, Times};
 
@@ -64,11 +64,7 @@ impl JwtMethod {
         let audiences = read.texts("aud").ok_or_else(|| Refusal::invalid("the token does not say what it is for"))?;
         let audience = audience(settings, audiences);
         let id = read.text("jti").map(str::to_owned);
-        let bound_to = read.claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(|jkt| jkt.as_str());
-        let bound_to = bound_to.map(str::to_owned);
-        if bound_to.is_none() && read.claims.contains_key("cnf") {
-            return Err(Refusal::invalid("the token is bound in a way that is not known here"));
-        }
+        let bound_to = bound_to(&read.claims)?;
         let principal = claims::principal(&settings.claims, issuer, read.claims.clone())?;
         grant(&principal, &self.scopes)?;
         Ok(Verified {
@@ -78,6 +74,8 @@ impl JwtMethod {
             leeway: self.leeway,
             audience,
             bound_to,
+            // A key that its issuer withdraws must not live on in the tokens that it signed, whatever end they name.
+            keep_s: Some(settings.keys_refresh_s),
             ..Verified::new(principal)
         })
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 
 use omni_types::Principal;
+use serde_json::{Map, Value};
 
 use crate::identified::Verified;
 use crate::refusal::Refusal;
@@ -35,4 +36,14 @@ pub trait Method: Debug + Send + Sync {
 pub(crate) fn grant(principal: &Principal, scopes: &[String]) -> Result<(), Refusal> {
     let holds = |scope: &String| principal.permissions().contains(scope);
     if scopes.iter().all(holds) { Ok(()) } else { Err(Refusal::scope(scopes.to_vec())) }
+}
+
+/// Thumbprint of the key that a token with these claims is bound to (RFC 9449 section 6), if it is bound.
+///
+/// # Errors
+/// When it is bound in a way that nobody here can check, e.g. to a certificate: it is no token for any bearer.
+pub(crate) fn bound_to(claims: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let Some(confirmation) = claims.get("cnf") else { return Ok(None) };
+    let thumbprint = confirmation.get("jkt").and_then(Value::as_str).map(str::to_owned);
+    thumbprint.map(Some).ok_or_else(|| Refusal::invalid("the token is bound in a way that is not known here"))
 }

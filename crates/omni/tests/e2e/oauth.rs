@@ -293,9 +293,15 @@ async fn auth_2_opaque_tokens_are_looked_up_where_they_were_issued() {
     let asked = world.idp.introspected.lock().unwrap().clone();
     assert_eq!(asked.len(), 1, "the answer is kept: {asked:?}");
     assert!(asked[0].0.starts_with("Basic ") && asked[0].1.contains("token=opaque-one"), "{asked:?}");
-    for (name, value) in
-        [("active", json!(false)), ("active", json!("true")), ("aud", json!("other")), ("exp", json!(now() - 60))]
-    {
+    for (name, value) in [
+        ("active", json!(false)),
+        ("active", json!("true")),
+        ("aud", json!("other")),
+        ("exp", json!(now() - 60)),
+        // Bound to a certificate (RFC 8705), which nobody looked at.
+        ("cnf", json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" })),
+        ("cnf", json!({ "jkt": 1 })),
+    ] {
         let mut wrong = answer.clone();
         wrong[name] = value;
         world.idp.says_of_tokens(wrong.clone());

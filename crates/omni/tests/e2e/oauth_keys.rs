@@ -32,6 +32,22 @@ async fn auth_3_a_new_key_is_found_and_unknown_ones_cost_the_provider_nothing() 
     assert_eq!(world.try_token(&world.token("ann")).await.status, 200, "known keys go on meanwhile");
 }
 
+/// Who stole a key gives tokens an end of his own: none of them may outlive the key, also one that was taken before.
+#[tokio::test]
+async fn auth_3_a_key_that_is_withdrawn_ends_the_tokens_that_it_signed() {
+    let world = World::new(json!({}), json!({ "keys_floor_s": 1, "keys_refresh_s": 1 })).await;
+    let mut claims = world.idp.claims("ann", &world.resource("/mcp"));
+    claims["exp"] = json!(crate::harness::idp::now() + 10 * 365 * 24 * 3600);
+    let token = world.signed(&claims);
+    assert_eq!(world.try_token(&token).await.status, 200);
+    world.idp.publishes(&[&SigningKey::new("k2")]);
+    until("the token is refused", 30, async || match world.try_token(&token).await.status {
+        401 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn auth_3_many_that_come_at_once_are_one_fetch() {
     let world = World::new(json!({}), json!({})).await;
