@@ -97,7 +97,7 @@ async fn count(subject: &Subject, args: &CountsArgs) -> anyhow::Result<u64> {
         tool,
         warmup: 0,
         payload: subject.payload,
-        stdio: None,
+        stdio: Vec::new(),
         over: Default::default(),
         watch: Vec::new(),
     };

@@ -72,8 +72,8 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         }
         Command::Load(args) => {
             let measured = one_thread()?.block_on(async {
-                match &args.stdio {
-                    Some(program) => load::pipe::run(args, program).await,
+                match args.stdio.split_first() {
+                    Some((program, rest)) => load::pipe::run(args, program, rest).await,
                     None if args.over == load::Over::Http1 => load::run(args).await,
                     None => load::over::run(args).await,
                 }

@@ -16,7 +16,6 @@ use crate::process::{CpuTime, Memory, machine_busy_ns};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -54,8 +53,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub(crate) payload: usize,
     /// Call this program over its standard streams instead of an endpoint; sessions are calls in flight
-    #[arg(long, value_name = "PROGRAM")]
-    pub(crate) stdio: Option<PathBuf>,
+    #[arg(long, value_name = "PROGRAM ARG... ;", num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
+    pub(crate) stdio: Vec<String>,
     /// What carries the calls
     #[arg(long, value_enum, default_value = "http1")]
     pub(crate) over: Over,

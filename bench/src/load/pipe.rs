@@ -4,7 +4,6 @@ use crate::load::check::{Expected, check};
 use crate::load::session::{ECHO_BYTES, FIRST_ID};
 use crate::load::{LoadArgs, Measured, Meter, PATIENCE, Tally};
 use anyhow::{Context, ensure};
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -49,11 +48,11 @@ struct Flying {
     since: Instant,
 }
 
-/// Starts the program and keeps `sessions` calls in flight; it answers in order.
-pub(crate) async fn run(args: &LoadArgs, program: &Path) -> anyhow::Result<Measured> {
+/// Starts the program and keeps `sessions` calls in flight.
+pub(crate) async fn run(args: &LoadArgs, program: &str, rest: &[String]) -> anyhow::Result<Measured> {
     let mut command = Command::new(program);
-    command.args(["upstream", "--stdio"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+    command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
     let (input, output) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
     let mut pipe = Pipe { input, output: BufReader::new(output).lines(), calls: 0 };
     pipe.say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"omni-bench\",\"version\":\"0\"}}}\n").await?;
@@ -73,20 +72,31 @@ pub(crate) async fn run(args: &LoadArgs, program: &Path) -> anyhow::Result<Measu
 }
 
 async fn drive(pipe: &mut Pipe, sessions: u32, until: Instant, total: &mut Tally) -> anyhow::Result<()> {
-    let mut flying = std::collections::VecDeque::new();
+    let mut flying = std::collections::HashMap::new();
     for _ in 0..sessions {
-        flying.push_back(pipe.call().await?);
+        let call = pipe.call().await?;
+        flying.insert(call.id, call);
     }
-    while let Some(Flying { id, text, since }) = flying.pop_front() {
+    while !flying.is_empty() {
         let line = pipe.hear().await?;
+        let answered = answered(&line).and_then(|id| flying.remove(&id));
+        let Flying { id, text, since } = answered.with_context(|| format!("an answer to nothing: {line}"))?;
         let expected = Expected { id, text: text.as_bytes(), length: ECHO_BYTES, result_type: false };
         match check(line.as_bytes(), false, &expected) {
             Ok(()) => total.latencies.record(u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)),
             Err(error) => total.fail(&error),
         }
         if Instant::now() < until {
-            flying.push_back(pipe.call().await?);
+            let call = pipe.call().await?;
+            flying.insert(call.id, call);
         }
     }
     Ok(())
+}
+
+/// The id of an answer; it is checked with the rest of it.
+fn answered(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once("\"id\":")?;
+    let rest = rest.trim_start();
+    rest[..rest.find(|c: char| !c.is_ascii_digit())?].parse().ok()
 }

@@ -87,7 +87,8 @@ impl Orchestra<'_> {
     async fn load_case(&self, case: &Case, stand: &Stand, pid: Option<u32>) -> anyhow::Result<crate::load::Measured> {
         let mut more = vec!["--over".to_owned(), case.over.name().to_owned()];
         if stand.name == "direct" {
-            more.extend(["--stdio".to_owned(), std::env::current_exe()?.display().to_string()]);
+            let command = case.shape.stdio.context("nothing to call straight")?.command()?;
+            more.extend(["--stdio".to_owned()].into_iter().chain(command).chain([";".to_owned()]));
         }
         let stand = Stand { pid, ..stand.clone() };
         self.load_with(&stand, (case.era, case.sessions), case.payload, &more).await
@@ -102,7 +103,7 @@ impl Orchestra<'_> {
             for gateway in gateways.iter().filter(|gateway| ["rawproxy", "nginx", "omni"].contains(&gateway.name)) {
                 let (upstream, process) = self.upstream_with(&[], Era::Legacy).await?;
                 let dir = self.dir.join(format!("idle-{}-{sessions}", gateway.name));
-                let shape = Shape { servers: 1, stdio: false };
+                let shape = Shape { servers: 1, stdio: None };
                 let site = Site { listen: start::free_address()?, upstream, era: Era::Legacy, dir, shape };
                 let running = start::start_for_good(&self.launcher, gateway, &site).await?;
                 let url = gateway.routes.first().map(|route| start::url(site.listen, route)).unwrap_or_default();

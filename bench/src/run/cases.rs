@@ -2,7 +2,7 @@
 
 use crate::load::{Era, LIST, Over};
 use crate::run::args::Part;
-use crate::run::gateway::Shape;
+use crate::run::gateway::{Piped, Shape};
 
 /// One kind of traffic.
 pub(crate) struct Case {
@@ -49,8 +49,13 @@ pub(crate) fn cases() -> Vec<Case> {
         list("list-10000", "`tools/list`, 100 servers of 100 tools, all pages", 100, 100, &["--tools", "100"]),
         Case {
             contenders: &["direct", "omni"],
-            shape: Shape { stdio: true, ..one },
-            ..base("stdio", "a server over stdio, 16 calls in flight", Part::Stdio, legacy)
+            shape: Shape { stdio: Some(Piped::Upstream), ..one },
+            ..base("stdio", "a server over stdio that costs nothing, 16 calls in flight", Part::Stdio, legacy)
+        },
+        Case {
+            contenders: &["direct", "omni"],
+            shape: Shape { stdio: Some(Piped::Sdk), ..one },
+            ..base("stdio-sdk", "a server over stdio by the Python SDK, 16 calls in flight", Part::Stdio, legacy)
         },
     ];
     cases.extend(channels());

@@ -2,7 +2,7 @@
 
 use crate::load::Era;
 use crate::run::contenders::omni;
-use crate::run::gateway::{Shape, Site};
+use crate::run::gateway::{Piped, Shape, Site};
 use crate::run::launch::Launch;
 use crate::run::start::free_address;
 use anyhow::Context;
@@ -47,7 +47,10 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject { path: "/mcp", prefixed: true, ..hub("all-2025", "hub, all servers, 2025-11-25", Era::Legacy) },
         Subject { upstream: &["--sse"], ..hub("sse-2025", "hub, answered as a stream of events", Era::Legacy) },
         Subject { tool: "blob", payload: 65_536, ..hub("blob-2025", "hub, an answer of 64 KB", Era::Legacy) },
-        Subject { shape: Shape { stdio: true, ..one }, ..hub("stdio-2025", "hub, server over stdio", Era::Legacy) },
+        Subject {
+            shape: Shape { stdio: Some(Piped::Upstream), ..one },
+            ..hub("stdio-2025", "hub, server over stdio", Era::Legacy)
+        },
         Subject { upstream: &["--era", "legacy"], ..hub("cross-2026", "hub, 2026-07-28 to 2025-11-25", Era::Modern) },
         Subject {
             tool: "list",

@@ -2,6 +2,7 @@
 
 use crate::load::Era;
 use crate::run::launch::Launch;
+use anyhow::ensure;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,12 +53,42 @@ pub(crate) struct Shape {
     /// So many servers, all of them the one upstream.
     pub(crate) servers: usize,
     /// The server is a process of the hub's own.
-    pub(crate) stdio: bool,
+    pub(crate) stdio: Option<Piped>,
 }
+
+/// A server over stdio.
+#[derive(Clone, Copy)]
+pub(crate) enum Piped {
+    /// This program's: it costs next to nothing.
+    Upstream,
+    /// The Python SDK's, as most servers are written.
+    Sdk,
+}
+
+impl Piped {
+    /// Its program and arguments.
+    pub(crate) fn command(self) -> anyhow::Result<Vec<String>> {
+        let own = || anyhow::Ok(std::env::current_exe()?.display().to_string());
+        Ok(match self {
+            Self::Upstream => vec![own()?, "upstream".to_owned(), "--stdio".to_owned()],
+            Self::Sdk => {
+                ensure!(Path::new(PYTHON).exists(), "{PYTHON} is not there: cargo xtask fixtures");
+                vec![
+                    std::path::absolute(PYTHON)?.display().to_string(),
+                    std::path::absolute(SERVER)?.display().to_string(),
+                ]
+            }
+        })
+    }
+}
+
+/// Where `cargo xtask fixtures` puts the Python SDK, and the server written with it.
+const PYTHON: &str = "target/peers/venv/bin/python";
+const SERVER: &str = "bench/stdio_echo.py";
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { servers: 1, stdio: false }
+        Self { servers: 1, stdio: None }
     }
 }
 

@@ -33,9 +33,10 @@ fn configuration(site: &Site) -> anyhow::Result<String> {
         String::from("auth: { mode: none }\ngateway:\n  connections_max: 20000\n  sessions_max: 20000\nservers:\n");
     for number in 0..site.shape.servers {
         let name = if site.shape.servers == 1 { "bench".to_owned() } else { format!("bench{number:03}") };
-        if site.shape.stdio {
-            let own = std::env::current_exe()?;
-            text.push_str(&format!("  {name}:\n    command: {}\n    args: [upstream, --stdio]\n", own.display()));
+        if let Some(piped) = site.shape.stdio {
+            let command = piped.command()?;
+            let (program, args) = command.split_first().context("no program")?;
+            text.push_str(&format!("  {name}:\n    command: {program}\n    args: {args:?}\n"));
         } else {
             text.push_str(&format!("  {name}:\n    url: http://{}/mcp\n", site.upstream));
         }

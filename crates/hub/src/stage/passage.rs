@@ -234,7 +234,7 @@ impl Passage {
     }
 
     fn output_fits(&self, result: &str) -> Result<(), Fault> {
-        if *self.method() != Method::ToolsCall || !might_have(result, "structuredContent") {
+        if *self.method() != Method::ToolsCall || !might_have(result, "\"structuredContent\"") {
             return Ok(());
         }
         let server = self.hub.snapshot().server(self.link.server().as_str()).cloned();
@@ -244,7 +244,7 @@ impl Passage {
 
     /// A result that names a task names it as the client knows it; `None` for any other.
     fn task_id(&self, result: &str) -> Result<Option<String>, Fault> {
-        if !self.names_tasks() || !might_have(result, "taskId") {
+        if !self.names_tasks() || !might_have(result, "\"taskId\"") {
             return Ok(None);
         }
         let params = self.validated.message().params().unwrap_or("{}");
@@ -287,7 +287,7 @@ impl Passage {
     /// URIs that another server has too are shown under names that tell them apart.
     fn rewrite(&self, result: &str) -> Option<String> {
         let scope = &self.validated.received().scope;
-        if *scope != Scope::All || !might_have(result, "uri") {
+        if *scope != Scope::All || !might_have(result, "\"uri\"") {
             return None;
         }
         let view = self.hub.view(scope, &self.principal, &around(&self.hub, &self.validated), self.validated.profile());
