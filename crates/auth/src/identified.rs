@@ -73,6 +73,9 @@ struct Known {
     clean_at: AtomicU64,
 }
 
+/// The holder of a connection's certificate, or why it names nobody here.
+pub type Certified = Result<Identified, Refusal>;
+
 /// Seconds between two looks at the system's clock.
 const LOOK_S: u64 = 60;
 /// For a generation that never comes.

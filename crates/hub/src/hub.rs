@@ -1,6 +1,7 @@
 //! The hub as it runs: its configuration of the moment, its sessions, and what is made of the servers' catalogs.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -158,18 +159,26 @@ impl Hub {
         &self.authenticator
     }
 
-    /// Tells who sends a request, and writes down whom it cannot tell.
+    /// Tells who sends a request from `address`, and writes down whom it cannot tell.
     ///
     /// # Errors
     /// Why nobody is let in.
-    pub async fn identify(&self, credentials: &Credentials<'_>) -> Result<Identified, Refusal> {
-        let identified = self.authenticator.identify(credentials).await;
-        match &identified {
-            // A client that shows nothing at first is how every login begins.
-            Err(refusal) if refusal.kind() != RefusalKind::Missing => self.write_down(refusal, credentials.path),
-            _ => {}
+    pub async fn identify(&self, credentials: &Credentials<'_>, address: IpAddr) -> Result<Identified, Refusal> {
+        let refusal = match self.authenticator.identify(credentials).await {
+            Ok(identified) => return Ok(identified.seen_at(address)),
+            Err(refusal) => refusal,
+        };
+        if refusal.is_failure()
+            && let Err(fault) = self.snapshot.load().throttle().login_failed(address)
+        {
+            // Nor is it written down: who fails without end fills no log.
+            return Err(Refusal::too_many(fault.public().to_owned(), fault.retry_after().unwrap_or_default()));
         }
-        identified
+        // A client that shows nothing at first is how every login begins.
+        if refusal.kind() != RefusalKind::Missing {
+            self.write_down(&refusal, credentials.path);
+        }
+        Err(refusal)
     }
 
     fn write_down(&self, refusal: &Refusal, path: &str) {
