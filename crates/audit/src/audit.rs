@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::{Event, EventKind, Outcome};
+use crate::event::Event;
+use crate::kind::{EventKind, Outcome};
 use crate::log::HubLog;
-use crate::sink::Sink;
+use crate::sink::{Recording, Sink};
 use crate::who::Who;
 
 /// The handle that everybody writes with; a clone costs one counter.
@@ -29,6 +30,24 @@ impl Audit {
         self.0.record(who, event);
     }
 
+    /// Writes `event` down on the account of `who`; what it returns is ready when that is durable.
+    #[must_use]
+    pub fn record_durably(&self, who: Who, event: Event) -> Recording {
+        self.0.record_durably(who, event)
+    }
+
+    /// Whether nothing may be done before its record is durable.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.0.is_strict()
+    }
+
+    /// Whether the operator wants arguments in clear.
+    #[must_use]
+    pub fn keeps_arguments(&self) -> bool {
+        self.0.keeps_arguments()
+    }
+
     /// Whether such events are kept. Ask before making a costly one.
     #[must_use]
     pub fn keeps(&self, kind: EventKind, outcome: Outcome) -> bool {
@@ -47,10 +66,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::{Arc, Mutex};
 
-    use omni_types::Principal;
+    use omni_types::{Principal, ServerName};
 
     use super::Audit;
-    use crate::{Event, EventKind, Outcome, Sink, Who};
+    use crate::{Event, EventKind, FieldName, Outcome, Sink, Who};
 
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<(Who, Event)>>>);
@@ -67,9 +86,9 @@ mod tests {
         let audit = Audit::to(kept.clone());
         let who = Who::from(&Principal::local("ann"));
         let event = Event::new(EventKind::Call, "tools/call", Outcome::Denied)
-            .on(Some("git"), "git_commit")
+            .on(ServerName::parse("git").ok().as_ref(), "git_commit")
             .because("policy.deny")
-            .fact("policy", "p1");
+            .fact(FieldName::Policies, vec!["p1".to_owned()]);
         audit.record(who.clone(), event.clone());
         assert_eq!(*kept.0.lock().unwrap(), vec![(who, event)]);
     }

@@ -1,9 +1,29 @@
 //! Where events go.
 
-use crate::event::{Event, EventKind, Outcome};
+use std::pin::Pin;
+
+use crate::event::Event;
+use crate::kind::{EventKind, Outcome};
 use crate::who::Who;
 
-/// Where events go. Recording never waits and never fails towards who records.
+/// Ready when a record is durable, or will not be.
+pub type Recording = Pin<Box<dyn Future<Output = Result<(), NotRecorded>> + Send>>;
+
+/// Why a record was not made durable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRecorded {
+    /// Its queue is full: more happens than the disk takes.
+    #[error("the audit log's queue is full: the disk does not keep up")]
+    Full,
+    /// The disk, or what stands before it, failed.
+    #[error("the audit log cannot be written: {0}")]
+    Failed(String),
+    /// It was closed: the hub stops.
+    #[error("the audit log is closed")]
+    Closed,
+}
+
+/// Where events go. [`Sink::record`] never waits and never fails towards who records.
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn record(&self, who: Who, event: Event);
@@ -12,5 +32,21 @@ pub trait Sink: Send + Sync {
     fn keeps(&self, kind: EventKind, outcome: Outcome) -> bool {
         let _every_one = (kind, outcome);
         true
+    }
+
+    /// Whether nothing may be done before its record is durable.
+    fn is_strict(&self) -> bool {
+        false
+    }
+
+    /// Whether the operator wants arguments in clear.
+    fn keeps_arguments(&self) -> bool {
+        false
+    }
+
+    /// Takes one event; what it returns is ready when that is durable. A sink that keeps nothing durably is ready at once.
+    fn record_durably(&self, who: Who, event: Event) -> Recording {
+        self.record(who, event);
+        Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -71,10 +71,12 @@ struct Known {
     revocations: Revocations,
     /// The generation of the revocations at which it was not among them.
     clean_at: AtomicU64,
+    /// Digests of the addresses from which it was seen; 0 is none.
+    seen_at: [AtomicU64; ADDRESSES_MAX],
 }
 
-/// The holder of a connection's certificate, or why it names nobody here.
-pub type Certified = Result<Identified, Refusal>;
+/// Addresses of one token that are told apart; it is new at none of any further ones.
+const ADDRESSES_MAX: usize = 8;
 
 /// Seconds between two looks at the system's clock.
 const LOOK_S: u64 = 60;
@@ -83,7 +85,12 @@ const NEVER: u64 = u64::MAX;
 
 impl Identified {
     pub(crate) fn new(verified: Verified, revocations: &Revocations) -> Self {
-        let known = Known { verified, revocations: revocations.clone(), clean_at: AtomicU64::new(NEVER) };
+        let known = Known {
+            verified,
+            revocations: revocations.clone(),
+            clean_at: AtomicU64::new(NEVER),
+            seen_at: Default::default(),
+        };
         Self { known: Arc::new(known), address: None }
     }
 
@@ -103,6 +110,21 @@ impl Identified {
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// `true` the first time it is asked at this address: then its login is written down. A token that is checked anew is
+    /// new everywhere.
+    #[must_use]
+    pub fn is_new_here(&self) -> bool {
+        let here = self.address.map_or(1, digest);
+        for slot in &self.known.seen_at {
+            match slot.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(seen) if seen == here => return false,
+                Err(_) => {}
+            }
+        }
+        false
     }
 
     pub(crate) fn verified(&self) -> &Verified {
@@ -145,7 +167,7 @@ impl Identified {
     }
 
     pub(crate) fn stands_at(&self, now: u64) -> Result<(), Refusal> {
-        let Known { verified, revocations, clean_at } = &*self.known;
+        let Known { verified, revocations, clean_at, .. } = &*self.known;
         if verified.expires_at.is_some_and(|end| now >= end.saturating_add(verified.leeway)) {
             return Err(Refusal::invalid("the token has expired"));
         }
@@ -161,5 +183,39 @@ impl Identified {
             clean_at.store(generation, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// Not 0.
+fn digest(address: IpAddr) -> u64 {
+    let bits = match address.to_canonical() {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let high = u64::try_from(bits >> 64).unwrap_or_default();
+    let low = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    (low ^ high.rotate_left(31)) | 1 << 63
+}
+
+#[cfg(test)]
+mod tests {
+    use omni_types::Principal;
+
+    use super::{ADDRESSES_MAX, Identified, Verified};
+    use crate::revocations::Revocations;
+
+    #[test]
+    fn auth_6_a_token_is_new_once_at_each_address() {
+        let known = Identified::new(Verified::new(Principal::local("ann")), &Revocations::default());
+        assert!(known.is_new_here());
+        assert!(!known.clone().is_new_here(), "whoever holds a copy");
+        for last in 1..ADDRESSES_MAX {
+            let address = format!("10.0.0.{last}").parse();
+            let here = address.map(|address| known.clone().seen_at(address));
+            assert_eq!(here.as_ref().map(Identified::is_new_here), Ok(true), "{last}");
+            assert_eq!(here.as_ref().map(Identified::is_new_here), Ok(false), "{last}");
+        }
+        let further = "10.0.1.1".parse().map(|address| known.seen_at(address).is_new_here());
+        assert_eq!(further, Ok(false), "the table is full, and nothing is said of it with each call");
     }
 }

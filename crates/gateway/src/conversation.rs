@@ -36,6 +36,7 @@ pub(crate) struct Conversation {
 struct Line {
     hub: Arc<Hub>,
     scope: Scope,
+    channel: Channel,
     /// Who is at the other end.
     sender: Mutex<Identified>,
     calls: Arc<Calls>,
@@ -47,11 +48,17 @@ struct Line {
 
 impl Conversation {
     /// Begins one with `sender`; what is to be said to the client comes out of the queue.
-    pub(crate) fn begin(hub: Arc<Hub>, scope: Scope, sender: Identified) -> (Self, mpsc::Receiver<Bytes>) {
+    pub(crate) fn begin(
+        hub: Arc<Hub>,
+        scope: Scope,
+        channel: Channel,
+        sender: Identified,
+    ) -> (Self, mpsc::Receiver<Bytes>) {
         let (out, queue) = mpsc::channel(OUTBOX_MAX);
         let line = Arc::new(Line {
             hub,
             scope,
+            channel,
             sender: Mutex::new(sender),
             calls: Arc::default(),
             session: Mutex::default(),
@@ -176,7 +183,7 @@ impl Line {
         Origin {
             hub: Arc::clone(&self.hub),
             scope: self.scope.clone(),
-            channel: Channel::Stdio,
+            channel: self.channel,
             sender: self.sender(),
             session,
             calls: Arc::clone(&self.calls),
@@ -198,7 +205,7 @@ impl Line {
         let received = Received {
             body: text,
             scope: self.scope.clone(),
-            channel: Channel::Stdio,
+            channel: self.channel,
             sender: self.sender(),
             session: self.session(),
             calls: Some(Arc::clone(&self.calls)),

@@ -24,7 +24,7 @@ fn code(kind: FaultKind, version: Version) -> ErrorCode {
         FaultKind::Denied | FaultKind::InsufficientScope => ErrorCode::DENIED,
         FaultKind::Busy => ErrorCode::BUSY,
         FaultKind::TooLarge => ErrorCode::TOO_LARGE,
-        FaultKind::ServerUnavailable => ErrorCode::SERVER_UNAVAILABLE,
+        FaultKind::ServerUnavailable | FaultKind::NotRecorded => ErrorCode::SERVER_UNAVAILABLE,
         FaultKind::ServerTimeout => ErrorCode::SERVER_TIMEOUT,
         FaultKind::ServerBroken => ErrorCode::SERVER_BROKEN,
         FaultKind::NotBridged => ErrorCode::NOT_BRIDGED,
@@ -50,6 +50,7 @@ pub(crate) fn status(kind: FaultKind, version: Version) -> u16 {
         FaultKind::Denied | FaultKind::InsufficientScope => 403,
         FaultKind::TooLarge => 413,
         FaultKind::Busy => 429,
+        FaultKind::NotRecorded => 503,
         _ => 200,
     }
 }

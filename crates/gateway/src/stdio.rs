@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use omni_hub::stage::Channel;
 use omni_hub::{Hub, Scope};
 use omni_protocol::{LineBuffer, to_single_line};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -27,7 +28,8 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     // Whoever started this process with its ends in hand is its user.
     let sender = hub.local().clone();
-    let (mut conversation, queue) = Conversation::begin(Arc::clone(&hub), scope, sender);
+    hub.let_in(&sender, Channel::Stdio);
+    let (mut conversation, queue) = Conversation::begin(Arc::clone(&hub), scope, Channel::Stdio, sender);
     let writer = tokio::spawn(write_lines(output, queue));
     let mut lines = LineBuffer::new(line_bytes_max);
     let mut stop = std::pin::pin!(stop);

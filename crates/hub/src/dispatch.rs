@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use omni_protocol::{Era, Message, MessageKind, Method, Version};
+use omni_telemetry::{in_trace, within_trace};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
 use crate::flow;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, End};
 use crate::reply::Reply;
 use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, told, validate};
 
@@ -15,14 +16,13 @@ use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, told, validate}
 ///
 /// The first stage runs here, because the method decides on the flow; every flow takes it from there.
 pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
-    let mut record = CallRecord::open(hub.audit());
+    let mut record = CallRecord::open(hub.audit(), &received);
     let body = received.body.clone();
     let says = received.headers.version.as_deref().and_then(Version::parse);
     let known = received.session.as_ref().map(|session| session.version);
     let validated = match validate(hub, received) {
         Ok(validated) => validated,
         Err(fault) => {
-            record.close(Some(&fault));
             let version = match fault.kind() {
                 FaultKind::MissingMeta
                 | FaultKind::MissingCapability
@@ -31,29 +31,50 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
                 FaultKind::MethodNotFound => known.unwrap_or(Version::LATEST),
                 _ => known.or(says).unwrap_or(Version::LATEST_LEGACY),
             };
+            let fault = record.close(End::Fault(&fault, None)).await.err().unwrap_or(fault);
             return Reply::Failed { fault, id: readable_id(&body), version };
         }
     };
     let version = validated.version();
     let id = validated.message().id().map(str::to_owned);
-    if let Some(method) = validated.method() {
-        record.method(method);
-    }
-    let done = run(hub, validated, &mut record).await;
-    match done {
-        Ok(reply) => {
-            record.close(None);
-            reply
-        }
+    record.read(&validated);
+    let trace = record.trace();
+    let done = within_trace(trace, run(hub, validated, &mut record)).await;
+    let fault = match done {
+        Ok(reply) => match answered(reply, record).await {
+            Ok(reply) => return reply,
+            Err(fault) => fault,
+        },
         Err(fault) => {
-            record.close(Some(&fault));
-            if let Some(answer) = tool_error(&fault, id.as_deref(), version) {
-                return Reply::Answer(Box::new(answer));
-            }
             let asked = std::str::from_utf8(&body).unwrap_or_default();
-            Reply::Failed { fault: told(hub, fault, asked), id, version }
+            let (told, error_id) = in_trace(trace, || told(hub, &fault, asked));
+            match record.close(End::Fault(&fault, error_id.as_deref())).await {
+                Ok(()) => told.unwrap_or(fault),
+                Err(fault) => fault,
+            }
         }
+    };
+    match tool_error(&fault, id.as_deref(), version) {
+        Some(answer) => Reply::Answer(Box::new(answer)),
+        None => Reply::Failed { fault, id, version },
     }
+}
+
+/// Closes the record of a call that was answered, or leaves that to what is still to come.
+///
+/// # Errors
+/// When nothing may be answered without a record, and there cannot be one.
+async fn answered(mut reply: Reply, mut record: CallRecord) -> Result<Reply, Fault> {
+    let mut is_error = false;
+    if let Reply::Answer(sanitized) = &mut reply {
+        if let Some(rest) = sanitized.rest_mut() {
+            rest.keep(record);
+            return Ok(reply);
+        }
+        is_error = sanitized.is_error();
+    }
+    record.close(End::Answered { is_error }).await?;
+    Ok(reply)
 }
 
 /// Arguments that do not fit are told to the model, which can mend them (2025-11-25 and later, server/tools, "Error

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use omni_audit::{Audit, Event as Audited, EventKind, Outcome, Who};
+use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who};
 use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::access::Around;
 use crate::approvals::Approvals;
 use crate::chance::random;
+use crate::channel::Channel;
 use crate::consents::Consents;
 use crate::limits::Limits;
 use crate::listening::Listenings;
@@ -102,6 +103,15 @@ impl Hub {
         }))
     }
 
+    /// The same hub, which writes down what happens with `audit`.
+    ///
+    /// # Errors
+    /// When others hold it already.
+    pub fn audited(mut self: Arc<Self>, audit: Audit) -> Result<Arc<Self>, HubError> {
+        Arc::get_mut(&mut self).ok_or(HubError)?.audit = audit;
+        Ok(self)
+    }
+
     /// The open `subscriptions/listen` streams.
     pub(crate) const fn listenings(&self) -> &Arc<Listenings> {
         &self.listenings
@@ -159,38 +169,52 @@ impl Hub {
         &self.authenticator
     }
 
-    /// Tells who sends a request from `address`, and writes down whom it cannot tell.
+    /// Tells who sends a request from `address`, and writes down whom it cannot tell, and whom it sees there first (row
+    /// AUTH-6).
     ///
     /// # Errors
     /// Why nobody is let in.
     pub async fn identify(&self, credentials: &Credentials<'_>, address: IpAddr) -> Result<Identified, Refusal> {
-        let refusal = match self.authenticator.identify(credentials).await {
-            Ok(identified) => return Ok(identified.seen_at(address)),
-            Err(refusal) => refusal,
-        };
-        if refusal.is_failure()
-            && let Err(fault) = self.snapshot.load().throttle().login_failed(address)
-        {
-            // Nor is it written down: who fails without end fills no log.
-            return Err(Refusal::too_many(fault.public().to_owned(), fault.retry_after().unwrap_or_default()));
+        match self.authenticator.identify(credentials).await {
+            Ok(identified) => {
+                let identified = identified.seen_at(address);
+                self.let_in(&identified, Channel::Http);
+                Ok(identified)
+            }
+            Err(refusal) => {
+                // A client that shows nothing at first is how every login begins.
+                if refusal.kind() != RefusalKind::Missing {
+                    let origin =
+                        Origin { address: Some(address), transport: Some(Transport::Http), ..Origin::default() };
+                    self.write_down(Who::Anonymous, &refusal, credentials.path, origin);
+                }
+                Err(refusal)
+            }
         }
-        // A client that shows nothing at first is how every login begins.
-        if refusal.kind() != RefusalKind::Missing {
-            self.write_down(&refusal, credentials.path);
-        }
-        Err(refusal)
     }
 
-    fn write_down(&self, refusal: &Refusal, path: &str) {
+    /// Writes down that `identified` was let in, where that is new.
+    pub fn let_in(&self, identified: &Identified, channel: Channel) {
+        if identified.is_new_here() {
+            let origin =
+                Origin { address: identified.address(), transport: Some(channel.transport()), ..Origin::default() };
+            let event = Audited::new(EventKind::Authentication, "login", Outcome::Success).from(origin);
+            self.audit.record(Who::from(identified.principal()), event);
+        }
+    }
+
+    fn write_down(&self, who: Who, refusal: &Refusal, path: &str, origin: Origin) {
         if self.audit.keeps(EventKind::Authentication, Outcome::Denied) {
-            let event = Audited::new(EventKind::Authentication, "login", Outcome::Denied);
-            self.audit.record(Who::Anonymous, event.on(None, path).because(refusal.to_string()));
+            let event = Audited::new(EventKind::Authentication, "login", Outcome::Denied).from(origin);
+            let event = if path.is_empty() { event } else { event.on(None, path) };
+            self.audit.record(who, event.because(refusal.to_string()));
         }
     }
 
-    /// The fault of a message whose sender is not known any more.
-    pub(crate) fn refused(&self, refusal: &Refusal) -> Fault {
-        self.write_down(refusal, "");
+    /// The fault of a message whose `sender` is not let in any more.
+    pub(crate) fn refused(&self, sender: &Identified, refusal: &Refusal) -> Fault {
+        let origin = Origin { address: sender.address(), ..Origin::default() };
+        self.write_down(Who::from(sender.principal()), refusal, "", origin);
         Fault::new(FaultKind::Unauthenticated, refusal.public())
     }
 

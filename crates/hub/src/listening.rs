@@ -166,7 +166,7 @@ impl ListenStream {
     /// also wants a cancellation (its section "Cancellation"), which [`ListenStream::next`] gives then.
     pub fn close(&mut self) -> Bytes {
         self.ended = true;
-        if self.channel == Channel::Stdio {
+        if self.channel != Channel::Http {
             let params = format!(r#"{{"requestId":{},"_meta":{}}}"#, self.id, self.meta());
             self.ready.push_back(notification("notifications/cancelled", Some(&params)).into());
         }

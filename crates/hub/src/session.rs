@@ -24,6 +24,8 @@ use crate::subscriptions::{Reader, Subscriptions};
 
 /// Requests of one server that wait for one client's answers.
 const QUESTIONS_MAX: usize = 32;
+/// Bytes of what a client says of itself that the audit log takes along.
+pub(crate) const CLIENT_INFO_BYTES_MAX: usize = 1_024;
 /// Random bytes of a session id.
 const ID_BYTES: usize = 24;
 
@@ -38,6 +40,8 @@ pub struct Session {
     pub scope: Scope,
     /// What the client said of itself.
     pub profile: Arc<SessionProfile>,
+    /// What it said of the program that it is, for the audit log.
+    pub client_info: Arc<str>,
     /// From where it was opened; `None` where it came over no network.
     pub address: Option<IpAddr>,
     /// What waits for the client's stream.
@@ -100,6 +104,9 @@ impl Session {
     pub fn new(principal: Principal, version: Version, scope: Scope, profile: SessionProfile) -> Self {
         Self {
             capabilities: Capabilities::of(&profile.capabilities),
+            client_info: Some(&profile.client_info)
+                .filter(|info| info.len() <= CLIENT_INFO_BYTES_MAX)
+                .map_or_else(Arc::default, |info| info.as_str().into()),
             principal,
             version,
             scope,

@@ -23,6 +23,8 @@ pub mod keys {
     pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
     /// Which `subscriptions/listen` a notification belongs to (2026-07-28).
     pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+    /// The trace that the request is a part of (W3C Trace Context).
+    pub const TRACEPARENT: &str = "traceparent";
     /// Token of progress notifications.
     pub const PROGRESS_TOKEN: &str = "progressToken";
     /// The hub's own: servers that are missing from a list, and why.
@@ -42,6 +44,8 @@ pub struct RequestMeta {
     pub client_capabilities: Option<String>,
     /// Wanted log level.
     pub log_level: Option<String>,
+    /// The trace that the request is a part of (W3C Trace Context).
+    pub traceparent: Option<String>,
     /// JSON text of the progress token.
     pub progress_token: Option<String>,
     /// Where the progress token lies in the message.
@@ -83,6 +87,7 @@ impl RequestMeta {
             keys::CLIENT_INFO => self.client_info = Some(value.to_owned()),
             keys::CLIENT_CAPABILITIES => self.client_capabilities = Some(value.to_owned()),
             keys::LOG_LEVEL => self.log_level = text(),
+            keys::TRACEPARENT => self.traceparent = text(),
             keys::PROGRESS_TOKEN => {
                 self.progress_token = Some(value.to_owned());
                 self.progress_token_range = Some(place.clone());

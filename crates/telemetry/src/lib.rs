@@ -1,5 +1,8 @@
-//! What is measured and written down for the operator; today the log.
+//! What is measured and written down for the operator; today the log, and the trace that its lines belong to.
 
 mod log;
+mod trace;
+mod traced;
 
 pub use log::{LogFormat, start_log};
+pub use trace::{TraceId, current as current_trace, in_trace, within as within_trace};

@@ -3,6 +3,9 @@
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Compact, Format};
+
+use crate::traced::Traced;
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +26,15 @@ pub fn start_log(level: &str, format: LogFormat) {
     .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).compact().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::stderr().is_terminal();
+            let traced = |format: Format<Compact>| Traced { format: format.with_ansi(ansi), is_json: false };
+            builder.with_ansi(ansi).compact().map_event_format(traced).try_init()
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true);
+            builder.map_event_format(|format| Traced { format, is_json: true }).try_init()
+        }
     };
     // A second start in one process is a test's; the first one's log serves both.
     let _already_started = started;

@@ -59,10 +59,45 @@ pub enum FaultKind {
     ServerBroken,
     /// What the server asks for cannot be carried to this client (501).
     NotBridged,
+    /// Its record cannot be made, and nothing may be done without one (503).
+    NotRecorded,
     /// The client cancelled the call: nothing more is said about it.
     Cancelled,
     /// The hub's own mistake (JSON-RPC -32603).
     Internal,
+}
+
+impl FaultKind {
+    /// The word for it in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unparsable => "unparsable",
+            Self::InvalidRequest => "invalid_request",
+            Self::MethodNotFound => "method_not_found",
+            Self::InvalidParams => "invalid_params",
+            Self::UnfitArguments => "unfit_arguments",
+            Self::MissingMeta => "missing_meta",
+            Self::HeaderMismatch => "header_mismatch",
+            Self::MissingCapability => "missing_capability",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::ResourceNotFound => "resource_not_found",
+            Self::SessionNotFound => "session_not_found",
+            Self::SessionRequired => "session_required",
+            Self::Unauthenticated => "unauthenticated",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Denied => "denied",
+            Self::Busy => "busy",
+            Self::TooLarge => "too_large",
+            Self::ServerUnavailable => "server_unavailable",
+            Self::ServerTimeout => "server_timeout",
+            Self::ServerBroken => "server_broken",
+            Self::NotBridged => "not_bridged",
+            Self::NotRecorded => "not_recorded",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// Whose fault it is.
@@ -151,7 +186,7 @@ impl Fault {
     pub const fn blame(&self) -> Blame {
         match self.kind {
             FaultKind::ServerUnavailable | FaultKind::ServerTimeout | FaultKind::ServerBroken => Blame::Server,
-            FaultKind::Internal | FaultKind::NotBridged => Blame::Hub,
+            FaultKind::Internal | FaultKind::NotBridged | FaultKind::NotRecorded => Blame::Hub,
             _ => Blame::Client,
         }
     }

@@ -128,11 +128,18 @@ impl Policy {
     }
 
     fn find(&self, access: &Access<'_>, name: &str) -> Verdict {
-        let subject = Subject::of(access.principal, &self.roles);
-        let thing = Thing::of(access, name, &self.index.patterns);
+        let made = Subject::of(access.principal, &self.roles)
+            .and_then(|subject| Ok((subject, Thing::of(access, name, &self.index.patterns)?)));
+        let (subject, thing) = match made {
+            Ok(made) => made,
+            Err(why) => return Verdict::failed(&why),
+        };
+        let refusal = self.refusal(access, name, &thing);
         let candidates = self.index.candidates(&subject, access.action, &thing);
-        let question = || Question::of(access, name, &subject, &thing);
-        verdict::find(access, &candidates, question, || self.refusal(access, name, &thing))
+        match Question::of(subject, thing, access.action) {
+            Ok(question) => verdict::find(access, question, &candidates, refusal),
+            Err(why) => Verdict::failed(&why),
+        }
     }
 
     /// What is said where nothing permits `access`.
@@ -178,12 +185,15 @@ impl Policy {
             policies: self.index.rules.len(),
             roles: Vec::new(),
         };
-        let subject = Subject::of(access.principal, &self.roles);
-        let thing = Thing::of(access, access.name, &self.index.patterns);
+        let Ok(subject) = Subject::of(access.principal, &self.roles) else { return explanation };
+        let Ok(thing) = Thing::of(access, access.name, &self.index.patterns) else { return explanation };
         explanation.roles.clone_from(&subject.roles);
         let candidates = self.index.candidates(&subject, access.action, &thing);
         explanation.considered = candidates.len();
-        let Ok(question) = Question::of(access, access.name, &subject, &thing) else { return explanation };
+        let question = match Question::of(subject, thing, access.action) {
+            Ok(question) => question,
+            Err(_) => return explanation,
+        };
         for rule in candidates {
             let id = Arc::clone(&rule.id);
             match question.holds(access, rule) {

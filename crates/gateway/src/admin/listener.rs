@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_audit::{Event, EventKind, FieldName, Outcome, Who};
 use omni_types::Principal;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
@@ -116,7 +116,7 @@ async fn serve(stream: UnixStream, service: Arc<AdminService>, mut stopping: wat
     let Some(by) = who(&service, uid) else {
         let event = Event::new(EventKind::Administration, "admin/connect", Outcome::Denied)
             .because("only the user that runs the hub, and root, may use the admin API")
-            .fact("uid", uid.to_string());
+            .fact(FieldName::Uid, u64::from(uid));
         service.administration.hub().audit().record(Who::Anonymous, event);
         return;
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
+use omni_hub::stage::Channel;
 use omni_hub::{Identified, Scope, Sessions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -37,7 +38,8 @@ pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, sender: Identified, heade
     };
     let endpoint = format!("event: endpoint\ndata: {path}?{SESSION_MEMBER}{id}\n\n");
     let (messages, inbox) = mpsc::channel(INBOX_MAX);
-    let (conversation, queue) = Conversation::begin(Arc::clone(&shared.hub), scope.clone(), sender.clone());
+    let (conversation, queue) =
+        Conversation::begin(Arc::clone(&shared.hub), scope.clone(), Channel::Sse, sender.clone());
     let place = shared.channels.add(id, scope, sender.principal().clone(), messages);
     let mut running = JoinSet::new();
     running.spawn(converse(conversation, sender, inbox, shared.limits.header_timeout, shared.stopping.clone()));

@@ -9,6 +9,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use hyper_util::rt::TokioIo;
+use omni_hub::stage::Channel;
 use omni_hub::{Hub, Identified, Scope};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
@@ -116,7 +117,7 @@ pub async fn converse<I: AsyncRead + AsyncWrite + Unpin>(
     config.max_message_size = Some(limits.body_bytes_max);
     config.max_frame_size = Some(limits.body_bytes_max);
     let (sink, stream) = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await.split();
-    let (conversation, queue) = Conversation::begin(hub, scope, sender.clone());
+    let (conversation, queue) = Conversation::begin(hub, scope, Channel::WebSocket, sender.clone());
     let mut writing = Box::pin(write(sink, queue));
     let mut reading = Box::pin(read(stream, conversation, sender, limits.header_timeout, stopping));
     let (code, reason) = tokio::select! {

@@ -14,13 +14,14 @@ pub(crate) async fn call_tool(
     validated: Validated,
     record: &mut CallRecord,
 ) -> Result<Sanitized, Fault> {
-    let authenticated = record.who(authenticate(hub, validated)?); // whose call it is
+    let authenticated = authenticate(hub, validated)?; // whose call it is
     let admitted = admit(hub, authenticated)?; // within their share
     let authorized = record.what(authorize(hub, admitted).await?); // policy said yes
     let approved = match approve(hub, authorized).await? {
         Approval::Given(approved) => approved, // so did a person, where policy wants one
         Approval::Asked(question) => return Ok(question),
     };
+    record.begin().await?; // where nothing may be done without its record, it is durable now
     let routed = route(hub, approved).await?; // one link to one server
     let answered = forward(hub, routed).await?; // still untrusted
     sanitize(hub, answered).await // renamed, translated, fit to leave

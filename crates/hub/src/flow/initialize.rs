@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use omni_audit::{Event, EventKind, Origin, Outcome, Who};
 use omni_protocol::{Version, response};
 use omni_proxy::{Capabilities, Profile, SessionProfile};
 use omni_types::{Fault, FaultKind};
@@ -60,6 +61,14 @@ pub(crate) async fn initialize(hub: &Arc<Hub>, validated: Validated) -> Result<R
         return Err(Fault::new(FaultKind::Busy, why));
     }
     let instructions = about.instructions.map(|text| format!(r#","instructions":{text}"#)).unwrap_or_default();
+    let origin = Origin {
+        address: session.address,
+        transport: Some(validated.received().channel.transport()),
+        revision: Some(version.as_str()),
+        client_info: Some(Arc::clone(&session.client_info)),
+    };
+    let event = Event::new(EventKind::Authentication, "session/open", Outcome::Success).from(origin);
+    hub.audit().record(Who::from(&session.principal), event);
     let result = format!(
         r#"{{"protocolVersion":"{}","capabilities":{},"serverInfo":{}{instructions}}}"#,
         version.as_str(),

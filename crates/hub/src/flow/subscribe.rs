@@ -20,7 +20,7 @@ pub(crate) async fn subscribe(
     validated: Validated,
     record: &mut CallRecord,
 ) -> Result<Sanitized, Fault> {
-    let authenticated = record.who(authenticate(hub, validated)?);
+    let authenticated = authenticate(hub, validated)?;
     let admitted = admit(hub, authenticated)?;
     let validated = admitted.authenticated().validated();
     let id = validated.message().id().unwrap_or("null").to_owned();
@@ -55,6 +55,7 @@ pub(crate) async fn subscribe(
     if !session.subscriptions.has_room() {
         return Err(Fault::new(FaultKind::Busy, "this session has as many subscriptions as it may have"));
     }
+    record.begin().await?;
     // What is waited for from here on is the server's to say, and takes no place of the hub's.
     drop(authorized);
     let booked = calls.as_ref().map(|calls| calls.book(&id));

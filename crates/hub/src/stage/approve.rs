@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_audit::{Event, EventKind, FieldName, Outcome, Who};
 use omni_auth::{Approver, Ask};
 use omni_protocol::{Splice, member};
+use omni_telemetry::current_trace;
 use omni_types::{Fault, FaultKind};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -204,12 +205,13 @@ async fn by_administrator(hub: &Hub, authorized: &Authorized, ask: &Ask) -> Resu
 fn settle(hub: &Hub, authorized: &Authorized, ask: &Ask, yes: bool) -> Result<(), Fault> {
     let outcome = if yes { Outcome::Success } else { Outcome::Denied };
     let authenticated = authorized.admitted.authenticated();
-    if hub.audit().keeps(EventKind::Administration, outcome) {
-        let mut event = Event::new(EventKind::Administration, "approvals/decide", outcome)
+    if hub.audit().keeps(EventKind::Approval, outcome) {
+        let mut event = Event::new(EventKind::Approval, "approvals/decide", outcome)
             .because("the person in front of the client decided")
-            .fact("policy", &*ask.policy);
+            .fact(FieldName::Policies, vec![ask.policy.to_string()]);
+        event.trace_id = current_trace();
         if let Some(found) = authorized.found() {
-            event = event.on(Some(found.server.name().as_str()), &found.name);
+            event = event.on(Some(found.server.name()), &*found.name);
         }
         hub.audit().record(Who::from(&authenticated.principal), event);
     }

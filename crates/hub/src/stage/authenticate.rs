@@ -33,7 +33,7 @@ impl Authenticated {
 /// of that name.
 pub fn authenticate(hub: &Hub, validated: Validated) -> Result<Authenticated, Fault> {
     let sender = &validated.received.sender;
-    sender.stands().map_err(|refusal| hub.refused(&refusal))?;
+    sender.stands().map_err(|refusal| hub.refused(sender, &refusal))?;
     let principal = sender.principal().clone();
     if let Caller::Session(session) = &validated.caller {
         if session.has_ended() || session.principal != principal || session.scope != validated.received.scope {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_audit::{Event, EventKind, FieldName, Outcome, Who};
 use omni_auth::{Access, Action, Arguments, Ask, Decision, Denial, Hints};
 use omni_protocol::{ListKind, Method};
-use omni_types::{Fault, FaultKind};
+use omni_telemetry::current_trace;
+use omni_types::{Fault, FaultKind, ServerName};
 
 use crate::Hub;
 use crate::access::{access, hints};
@@ -30,6 +31,11 @@ pub struct Authorized {
 }
 
 impl Authorized {
+    /// Whether a person's word is wanted.
+    pub(crate) const fn asks(&self) -> bool {
+        self.ask.is_some()
+    }
+
     pub(crate) const fn found(&self) -> Option<&Found> {
         self.access.as_ref()
     }
@@ -170,9 +176,11 @@ async fn said(hub: &Hub, validated: &Validated, found: &Found) -> Hints {
 fn refused(hub: &Hub, about: &Access<'_>, denial: &Denial) -> Fault {
     if hub.audit().keeps(EventKind::Decision, Outcome::Denied) {
         let event = Event::new(EventKind::Decision, about.action.as_str(), Outcome::Denied)
-            .on(Some(about.server), about.name)
+            .on(ServerName::parse(about.server).ok().as_ref(), about.name)
             .because(&denial.reason)
-            .fact("policy", denial.policy.as_deref().unwrap_or("none"));
+            .fact(FieldName::Decision, "deny")
+            .fact(FieldName::Policies, vec![denial.policy.as_deref().unwrap_or("none").to_owned()]);
+        let event = Event { trace_id: current_trace(), ..event };
         hub.audit().record(Who::from(about.principal), event);
     }
     let fault = Fault::new(FaultKind::Denied, denial.to_string());

@@ -76,22 +76,23 @@ pub(super) fn error_without_leaks(hub: &Hub, server: &str, error: &str, asked: &
     String::from_utf8(splice.apply(error.as_bytes())).ok()
 }
 
-/// A fault as its client may see it: the hub's own words and those of servers that failed.
-pub(crate) fn told(hub: &Hub, fault: Fault, asked: &str) -> Fault {
+/// A fault as its client may see it, and the id under which the operator finds the whole: the hub's own words and those of
+/// servers that failed. `None` where it may be seen as it is.
+pub(crate) fn told(hub: &Hub, fault: &Fault, asked: &str) -> (Option<Fault>, Option<String>) {
     let screen = hub.screen();
     if fault.blame() == Blame::Client {
-        return fault;
+        return (None, None);
     }
     let reason = screen.reason(fault.public(), asked);
     if reason.is_none() && fault.private().is_none() {
-        return fault;
+        return (None, None);
     }
     let id = error_id();
     let whole = fault.to_string();
     tracing::warn!(target: "error", error_id = id, whole = &whole[..floor(&whole, LOGGED_BYTES_MAX)], "an error was filtered");
     let reason = reason.as_deref().unwrap_or_else(|| fault.public());
     let data = fault.data().map_or_else(|| format!(r#"{{"errorId":"{id}"}}"#), str::to_owned);
-    Fault::new(fault.kind(), format!("{reason} (error id {id})")).with_data(data)
+    (Some(Fault::new(fault.kind(), format!("{reason} (error id {id})")).with_data(data)), Some(id))
 }
 
 /// Under which the operator finds the whole.

@@ -5,17 +5,41 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use omni_protocol::{Era, ErrorCode, Method, header_names};
 use omni_proxy::{Exchange, Link, Server};
+use omni_telemetry::current_trace;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
-use crate::stage::received::Channel;
+use crate::channel::Channel;
 use crate::stage::validate::Validated;
 
-/// The headers of the client's that the server has to see, with those that mirror the arguments of `tool`.
+/// The trace that a request is a part of (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The headers of the client's that the server has to see, with those that mirror the arguments of `tool`, and the trace
+/// (row DIAG-3).
 ///
 /// # Errors
 /// When the server sees no headers, and those of the client contradict the body: the header is what others judged.
 pub(super) async fn mirror(
+    hub: &Hub,
+    validated: &Validated,
+    tool: &str,
+    server: &Arc<Server>,
+    link: &Link,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Fault> {
+    let mut headers = headers(hub, validated, tool, server, link).await?;
+    // A server behind a channel sees what its client wrote into `_meta`, and nothing is written in there.
+    if !link.shares_channel()
+        && !headers.iter().any(|(name, _)| *name == TRACEPARENT)
+        && let Some(trace) = current_trace()
+        && let Ok(value) = HeaderValue::try_from(trace.traceparent())
+    {
+        headers.push((TRACEPARENT, value));
+    }
+    Ok(headers)
+}
+
+async fn headers(
     hub: &Hub,
     validated: &Validated,
     tool: &str,

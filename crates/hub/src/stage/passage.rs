@@ -230,7 +230,8 @@ impl Passage {
 
     /// A fault in the middle of an answer, as the client may see it.
     pub(super) fn told(&self, fault: Fault) -> Fault {
-        told(&self.hub, fault, self.validated.message().params().unwrap_or_default())
+        let asked = self.validated.message().params().unwrap_or_default();
+        told(&self.hub, &fault, asked).0.unwrap_or(fault)
     }
 
     fn output_fits(&self, result: &str) -> Result<(), Fault> {

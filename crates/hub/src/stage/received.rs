@@ -7,17 +7,9 @@ use http::{HeaderName, HeaderValue};
 use omni_auth::Identified;
 
 use crate::calls::Calls;
+use crate::channel::Channel;
 use crate::scope::Scope;
 use crate::session::Session;
-
-/// How a message came in: what the transport requires of it differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// Streamable HTTP: headers mirror the body.
-    Http,
-    /// stdio: one client, one channel, no headers.
-    Stdio,
-}
 
 /// Headers that mirror the body, or that a server has to see.
 #[derive(Debug, Clone, Default)]

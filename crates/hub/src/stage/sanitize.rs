@@ -8,6 +8,7 @@ use omni_protocol::response;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::stage::failure::says_failure;
 use crate::stage::forward::{Answered, Arrived};
 use crate::stage::passage::Passage;
 use crate::stage::stream::SanitizedStream;
@@ -18,17 +19,29 @@ pub struct Sanitized {
     first: Bytes,
     rest: Option<Box<SanitizedStream>>,
     status: u16,
+    is_error: bool,
 }
 
 impl Sanitized {
     /// An answer that the hub made itself: `result` is its own JSON text.
     pub(crate) fn own(id: &str, result: &str) -> Self {
-        Self { first: response(id, result).into(), rest: None, status: 200 }
+        Self { first: response(id, result).into(), rest: None, status: 200, is_error: false }
     }
 
     /// An error of a server's that is the answer as it is: `error` is its JSON text.
     pub(crate) fn own_error(id: &str, error: &str) -> Self {
-        Self { first: format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into(), rest: None, status: 200 }
+        let first = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into();
+        Self { first, rest: None, status: 200, is_error: true }
+    }
+
+    /// Whether it says that what was asked for failed; not known while there is more to come.
+    pub(crate) const fn is_error(&self) -> bool {
+        self.is_error
+    }
+
+    /// What follows, if anything does.
+    pub(crate) const fn rest_mut(&mut self) -> Option<&mut Box<SanitizedStream>> {
+        self.rest.as_mut()
     }
 
     /// The first message, what follows, and the HTTP status that a server of 2026-07-28 chose.
@@ -52,14 +65,17 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
         // By far the most frequent: one message, which is the answer.
         Arrived::Answer { exchange, .. } if plain(&exchange) => {
             let status = passage.status(exchange.status, exchange.first.error_code());
-            return Ok(Sanitized { first: passage.leave(passage.answer(&exchange.first)?)?, rest: None, status });
+            let first = passage.leave(passage.answer(&exchange.first)?)?;
+            return Ok(Sanitized { first, rest: None, status, is_error: says_failure(&exchange.first) });
         }
         arrived => SanitizedStream::new(passage, arrived, booked, place),
     };
     let mut stream = Box::new(stream);
     match Box::pin(stream.next()).await? {
-        Some((first, true)) => Ok(Sanitized { first, rest: None, status: stream.status() }),
-        Some((first, false)) => Ok(Sanitized { first, rest: Some(stream), status: 200 }),
+        Some((first, true)) => {
+            Ok(Sanitized { first, rest: None, status: stream.status(), is_error: stream.is_error() })
+        }
+        Some((first, false)) => Ok(Sanitized { first, rest: Some(stream), status: 200, is_error: false }),
         None => Err(Fault::new(FaultKind::ServerBroken, "the server's stream held no answer")),
     }
 }

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use omni_audit::Recording;
 use omni_protocol::{Message, MessageKind, Version, response};
 use omni_proxy::{Exchange, Messages, Outgoing, Place};
+use omni_telemetry::within_trace;
 use omni_types::{Fault, FaultKind};
 
 use crate::calls::{Booked, unless_cancelled};
 use crate::parking::{Asked, Parked};
+use crate::record::{self, CallRecord, withheld};
+use crate::stage::failure::says_failure;
 use crate::stage::forward::Arrived;
 use crate::stage::input::{REQUESTS_MAX, modern_request};
 use crate::stage::passage::{Carried, Passage};
@@ -41,9 +45,17 @@ pub struct SanitizedStream {
     /// What a server of an earlier revision asked of a client of 2026-07-28.
     asked: Vec<Asked>,
     status: u16,
+    is_error: bool,
     booked: Option<Arc<Booked>>,
+    /// What is to be written down at the end.
+    record: Option<Box<CallRecord>>,
+    /// The end, which waits for its record to be durable.
+    closing: Option<(Recording, End)>,
     _place: Place,
 }
+
+/// What [`SanitizedStream::next`] returns.
+type End = Result<Option<(Bytes, bool)>, Fault>;
 
 impl std::fmt::Debug for SanitizedStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -63,7 +75,27 @@ impl SanitizedStream {
             }
         };
         let (ready, booked) = (VecDeque::new(), booked.map(Arc::new));
-        Self { passage, source, first, ready, again, round: None, rounds: 0, asked, status, booked, _place: place }
+        Self {
+            passage,
+            source,
+            first,
+            ready,
+            again,
+            round: None,
+            rounds: 0,
+            asked,
+            status,
+            is_error: false,
+            booked,
+            record: None,
+            closing: None,
+            _place: place,
+        }
+    }
+
+    /// From now on the call's end is written down here.
+    pub(crate) fn keep(&mut self, record: CallRecord) {
+        self.record = Some(Box::new(record));
     }
 
     /// The next message, and whether it is the answer; `None` after that. It may be dropped and called again.
@@ -71,10 +103,34 @@ impl SanitizedStream {
     /// # Errors
     /// When the server fails, or the client cancels the call.
     pub async fn next(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
+        if self.closing.is_none() {
+            let next = self.next_unrecorded().await;
+            if matches!(next, Ok(Some((_, false)))) {
+                return next;
+            }
+            let recording = self.record.take().and_then(|mut record| record.finish(ended(&next, self.is_error)));
+            let next = next.map_err(|fault| self.passage.told(fault));
+            match recording {
+                Some(recording) => self.closing = Some((recording, next)),
+                None => return next,
+            }
+        }
+        let Some((recording, _)) = &mut self.closing else { return Ok(None) };
+        let recorded = recording.await;
+        let end = self.closing.take().map_or(Ok(None), |(_, end)| end);
+        recorded.map_err(|error| self.passage.told(withheld(&error)))?;
+        end
+    }
+
+    async fn next_unrecorded(&mut self) -> End {
         // A handle of its own, so that the rest can be borrowed beside it and the call stays booked when this is dropped.
         let booked = self.booked.clone();
-        let next = unless_cancelled(booked.as_deref(), self.advance()).await;
-        next.map_err(|fault| self.passage.told(fault))
+        let trace = self.record.as_ref().map(|record| record.trace());
+        let advance = unless_cancelled(booked.as_deref(), self.advance());
+        match trace {
+            Some(trace) => within_trace(trace, advance).await,
+            None => advance.await,
+        }
     }
 
     async fn advance(&mut self) -> Result<Option<(Bytes, bool)>, Fault> {
@@ -132,6 +188,7 @@ impl SanitizedStream {
             self.round = Some(round);
             return Ok(());
         }
+        self.is_error = says_failure(message);
         let (bytes, changed) = match self.passage.urls_wanted(message) {
             Some((bytes, status)) => (bytes, Some(status)),
             None => (self.passage.answer(message)?, None),
@@ -188,6 +245,10 @@ impl SanitizedStream {
         self.status
     }
 
+    pub(super) const fn is_error(&self) -> bool {
+        self.is_error
+    }
+
     /// JSON text of the id of the call that is answered.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -198,5 +259,13 @@ impl SanitizedStream {
     #[must_use]
     pub fn version(&self) -> Version {
         self.passage.version()
+    }
+}
+
+/// How the call ended, for its record.
+fn ended(end: &End, is_error: bool) -> record::End<'_> {
+    match end {
+        Ok(_) => record::End::Answered { is_error },
+        Err(fault) => record::End::Fault(fault, None),
     }
 }

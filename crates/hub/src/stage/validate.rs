@@ -9,8 +9,9 @@ use omni_proxy::{Capabilities, Profile};
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::channel::Channel;
 use crate::session::Session;
-use crate::stage::received::{Channel, Received};
+use crate::stage::received::Received;
 
 /// Bytes of a request's id.
 pub(crate) const ID_BYTES_MAX: usize = 256;

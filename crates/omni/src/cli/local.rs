@@ -84,12 +84,13 @@ pub(crate) async fn settle(hub: &Arc<Hub>, only: Option<&str>) -> Result<()> {
 
 /// Asks the hub as a client of 2026-07-28; the JSON text of the result.
 pub(crate) async fn ask(hub: &Arc<Hub>, method: &str, params: &str) -> Result<String> {
+    hub.let_in(hub.local(), Channel::Command);
     let info = concat!(r#"{"name":"omni-cli","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
     let params = modern_request(Some(params), info, "{}", None).context("the arguments are no JSON object")?;
     let received = Received {
         body: Bytes::from(request(1, method, &params)),
         scope: Scope::All,
-        channel: Channel::Stdio,
+        channel: Channel::Command,
         sender: hub.local().clone(),
         session: None,
         calls: None,

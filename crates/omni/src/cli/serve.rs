@@ -65,7 +65,8 @@ async fn serve(
     running.administration.load().await;
     let gateway =
         Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping.clone()).await?;
-    say!("{}", banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path())));
+    let banner = banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path()));
+    run::recorded::started(&running.hub, &settings);
     if settings.auth.mode == AuthMode::None {
         tracing::warn!("auth.mode is none: every program that can reach this address may use the hub");
     }
@@ -79,6 +80,8 @@ async fn serve(
     }
     tokio::spawn(Arc::clone(&running.administration).follow());
     let administering = administer(&running, data_dir.as_deref(), reload, stopping);
+    // Whoever reads it may ask the admin API, too.
+    say!("{banner}");
     let mut serving = tokio::spawn(gateway.serve());
     tokio::select! {
         _ = &mut serving => {}
@@ -97,6 +100,7 @@ async fn serve(
         let _it_ends_by_itself = administering.await;
     }
     running.administration.note_uses(0).await;
+    run::recorded::stopped(&running.hub);
     Ok(ExitCode::SUCCESS)
 }
 

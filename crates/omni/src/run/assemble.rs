@@ -52,7 +52,7 @@ pub(crate) fn start_log(settings: &Settings) {
 
 /// Whether clients from other machines have to say who they are.
 pub(crate) fn has_logins(settings: &Settings) -> bool {
-    matches!(settings.auth.mode, AuthMode::Oauth | AuthMode::Certificate)
+    settings.auth.mode == AuthMode::Oauth
 }
 
 /// Bounds of the hub as the settings want them.

@@ -3,6 +3,7 @@
 mod assemble;
 mod default;
 mod key;
+pub(crate) mod recorded;
 mod reload;
 mod signals;
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::config::{self, Settings, Surroundings};
 use crate::run::assemble::Running;
 use crate::run::default::run_beside;
+use crate::run::recorded;
 
 /// Between two looks at the file. It is looked at rather than watched: that also sees what a mounted folder's swapped
 /// link or a network file system changes, and costs one system call.
@@ -56,6 +57,7 @@ pub(crate) async fn follow(
         };
         let taken = take(&running, &path, &around, &current);
         if let Err(why) = &taken {
+            recorded::refused(&running.hub, why);
             tracing::error!("the changed configuration is not taken over, the old one stays in force: {why}");
         }
         let told = taken.as_ref().map(Option::is_some).map_err(Clone::clone);
@@ -94,6 +96,7 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
     {
         tracing::warn!("changes of `gateway`, `auth`, `data_dir` and `log` take effect when the hub is started again");
     }
+    recorded::reloaded(&running.hub, current, &settings);
     running.wake_unknown();
     tracing::info!(file = %path.display(), servers = settings.servers.len(), "configuration taken over");
     Ok(Some(settings))
