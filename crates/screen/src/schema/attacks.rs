@@ -34,6 +34,72 @@ fn references_that_double_are_refused_before_they_are_followed() {
     assert!(matches!(found, Err(SchemaError::Bounds(_))), "{found:?}");
 }
 
+/// The same, by every other way in which a reference can name a part of its schema.
+#[test]
+fn references_by_other_names_weigh_as_much() {
+    type Named = (&'static str, fn(usize) -> (Value, String));
+    let ways: &[Named] = &[
+        ("an anchor", |at| (json!({ "$anchor": format!("d{at}") }), format!("#d{at}"))),
+        ("a dynamic anchor", |at| (json!({ "$dynamicAnchor": format!("d{at}") }), format!("#d{at}"))),
+        ("an id", |at| (json!({ "$id": format!("d{at}") }), format!("d{at}"))),
+        ("an absolute id", |at| (json!({ "$id": format!("urn:x:d{at}") }), format!("urn:x:d{at}"))),
+        ("an escape", |at| (json!({}), format!("#/$defs/%64{at}"))),
+        ("the document", |at| (json!({}), format!("omni:own#/$defs/d{at}"))),
+    ];
+    for (what, way) in ways {
+        for by in ["$ref", "$dynamicRef"] {
+            let mut definitions = Map::new();
+            for at in 0..40 {
+                let (mut node, to) = (way(at).0, way(at + 1).1);
+                node["anyOf"] = json!([{ by: to.clone() }, { by: to }]);
+                definitions.insert(format!("d{at}"), node);
+            }
+            let mut last = way(40).0;
+            last["minLength"] = json!(3);
+            definitions.insert("d40".to_owned(), last);
+            let found = compiled(&json!({ "$id": "omni:own", "$defs": definitions, by: way(0).1 }));
+            assert!(found.is_err(), "{what} by {by}");
+        }
+    }
+}
+
+/// A property may be called like a keyword whose value is no schema.
+#[test]
+fn what_stands_under_a_property_weighs_whatever_its_name() {
+    let mut definitions = Map::new();
+    for at in 0..40 {
+        let to = format!("#/$defs/d{}", at + 1);
+        definitions.insert(format!("d{at}"), json!({ "anyOf": [{ "$ref": to.clone() }, { "$ref": to }] }));
+    }
+    definitions.insert("d40".to_owned(), json!({ "minLength": 3 }));
+    for name in ["default", "const", "enum", "examples", "$defs", "definitions"] {
+        let inner = json!({ name: { "$ref": "#/$defs/d0" } });
+        for named in ["properties", "patternProperties", "dependentSchemas"] {
+            let found = compiled(&json!({ "$defs": definitions, named: inner }));
+            assert!(matches!(found, Err(SchemaError::Bounds(_))), "{named}/{name}: {found:?}");
+        }
+    }
+    let ids: Vec<Value> = (0..500).map(|at| json!({ "id": format!("item-{at}") })).collect();
+    assert!(compiled(&json!({ "properties": { "a": { "default": ids } } })).is_ok(), "ids in data are none");
+}
+
+#[test]
+fn references_by_other_names_still_work() {
+    for schema in [
+        json!({ "$defs": { "a": { "$anchor": "x", "type": "string" } }, "properties": { "p": { "$ref": "#x" } } }),
+        json!({ "$defs": { "a b": { "type": "string" } }, "properties": { "p": { "$ref": "#/$defs/a%20b" } } }),
+        json!({ "$defs": { "a": { "$id": "x", "type": "string" } }, "properties": { "p": { "$ref": "x" } } }),
+        json!({ "$id": "omni:own", "$defs": { "a": { "type": "string" } }, "properties": { "p": { "$ref": "omni:own#/$defs/a" } } }),
+    ] {
+        let schema = compiled(&schema).unwrap();
+        assert!(schema.fits(&json!({ "p": "a" })) && !schema.fits(&json!({ "p": 1 })));
+    }
+    let deep = json!({ "definitions": { "a": { "$id": "#x", "type": "string" } }, "properties": { "p": { "$ref": "#x" } },
+        "$schema": "http://json-schema.org/draft-07/schema#" });
+    let schema = compiled(&deep).unwrap();
+    assert!(schema.fits(&json!({ "p": "a" })) && !schema.fits(&json!({ "p": 1 })));
+}
+
 #[test]
 fn circles_end() {
     for schema in [

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::schema::bounds::SchemaBounds;
 use crate::schema::error::SchemaError;
+use crate::schema::places::{Places, within};
 use crate::schema::violation::cut;
 
 /// The weight of `schema`.
@@ -14,7 +15,8 @@ use crate::schema::violation::cut;
 /// # Errors
 /// When it has too many parts, weighs too much, or refers to something outside of itself.
 pub(super) fn weigh(schema: &Value, bounds: &SchemaBounds) -> Result<Weight, SchemaError> {
-    let mut scale = Scale { root: schema, known: HashMap::new(), parts: 0, recursive: false, bounds };
+    let places = Places::of(schema)?;
+    let mut scale = Scale { places, known: HashMap::new(), parts: 0, recursive: false, bounds };
     scale.count(schema)?;
     let weight = scale.of(schema, 0)?;
     if weight > bounds.weight_max {
@@ -37,7 +39,7 @@ pub(super) struct Weight {
 const CHAIN_MAX: usize = 256;
 
 struct Scale<'a> {
-    root: &'a Value,
+    places: Places<'a>,
     /// By the place of the node in memory: the tree does not move while it is weighed. `None` is being weighed: a circle,
     /// which consumes a level of the value or is broken by the validator.
     known: HashMap<*const Value, Option<u64>>,
@@ -59,9 +61,7 @@ impl Scale<'_> {
                 {
                     return Err(SchemaError::Remote(format!("$ref to {}", cut(to))));
                 }
-                // What these hold is a value, and a reference in it is none.
-                let data = |name: &str| matches!(name, "enum" | "const" | "default" | "examples");
-                members.iter().filter(|(name, _)| !data(name)).try_for_each(|(_, value)| self.count(value))
+                within(members).try_for_each(|(_, value)| self.count(value))
             }
             Value::Array(items) => items.iter().try_for_each(|value| self.count(value)),
             _ => Ok(()),
@@ -81,14 +81,12 @@ impl Scale<'_> {
         let mut weight: u64 = 1;
         match node {
             Value::Object(members) => {
-                for (name, value) in members {
-                    match (name.as_str(), value) {
+                for (name, value) in within(members) {
+                    match (name, value) {
                         // Definitions cost where they are referred to.
-                        ("$defs" | "definitions" | "enum" | "const" | "default" | "examples", _) => {}
+                        ("$defs" | "definitions", _) => {}
                         ("$ref" | "$dynamicRef" | "$recursiveRef", Value::String(to)) => {
-                            if let Some(target) = to.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
-                                weight = weight.saturating_add(self.of(target, chain + 1)?);
-                            }
+                            weight = weight.saturating_add(self.referred(to, chain + 1)?);
                         }
                         _ => weight = weight.saturating_add(self.of(value, chain + 1)?),
                     }
@@ -103,6 +101,16 @@ impl Scale<'_> {
         }
         self.known.insert(key, Some(weight));
         Ok(weight)
+    }
+
+    /// The heaviest part that `to` may mean.
+    fn referred(&mut self, to: &str, chain: usize) -> Result<u64, SchemaError> {
+        let mut heaviest = None;
+        for target in self.places.named(to) {
+            heaviest = heaviest.max(Some(self.of(target, chain)?));
+        }
+        // What cannot be weighed is not compiled: the validator might find what was not found here.
+        heaviest.ok_or_else(|| SchemaError::Remote(format!("a reference to {}, which is no part of it", cut(to))))
     }
 }
 
