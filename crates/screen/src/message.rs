@@ -58,7 +58,7 @@ pub(crate) fn outward(json: &str, reach: Reach, rules: &Outward<'_>) -> Result<O
         return Ok(None);
     }
     rewrite(json, reach, &mut |part, text, member| match part {
-        Part::Name => Ok(None),
+        Part::Name => name_out(text, rules).map(|()| None),
         Part::Number => {
             if !(wanted(Kind::Card) && detect::is_card_number(text, member)) {
                 return Ok(None);
@@ -73,6 +73,20 @@ pub(crate) fn outward(json: &str, reach: Reach, rules: &Outward<'_>) -> Result<O
         }
         Part::Text => text_out(text, member, rules),
     })
+}
+
+/// The name of a member is never changed, since two could become one; what must not leave holds the message back.
+fn name_out(name: &str, rules: &Outward<'_>) -> Result<(), Withheld> {
+    if let Neutral::Rejected(class) = neutralise(name, rules.characters, &mut |_| rules.counts.count(Odd::Character)) {
+        return Err(Withheld::Character(class));
+    }
+    match detect::find(name, "", &|kind| rules.detect.of(kind) == DetectAction::Block).first() {
+        Some(finding) => {
+            rules.counts.count(Odd::Detected);
+            Err(Withheld::Data(finding.kind))
+        }
+        None => Ok(()),
+    }
 }
 
 fn last_digits(number: &str) -> String {

@@ -42,6 +42,45 @@ fn tool_5_what_is_found_is_masked_within_the_json() {
     assert!(screen.counts().now().data_detected >= 4);
 }
 
+/// A half of a pair has no meaning, but JavaScript and others read on: what stands beside it is not hidden by it.
+#[test]
+fn val_5_a_lone_surrogate_hides_nothing() {
+    let screen = screen(|_| ());
+    let token = "\\u0067hp_16C7e42F292c6912E7710c838347Ae178B4a";
+    for half in ["\\ud800", "\\uDFFF", "\\ud800\\ud800", "\\ud83d x", "\\ud800\\n", "\\udc00\\ud83d\\ude00"] {
+        let json = format!(r#"{{"content":[{{"text":"{half} {token}"}}]}}"#);
+        let left = screen.outward(&json).unwrap().unwrap_or_default();
+        assert!(left.contains("[GitHub token masked]") && left.contains('\u{fffd}'), "{json}: {left}");
+        let json = format!(r#"{{"content":[{{"text":"{half} a\u202eb \udb40\udc41\udb40\udc42"}}]}}"#);
+        let left = screen.outward(&json).unwrap().unwrap_or_default();
+        assert!(left.contains("⟦U+202E⟧") && left.contains("⟦2 hidden characters⟧"), "{json}: {left}");
+        assert!(screen.inward("s", "t", &format!(r#"{{"a":"{half} \u202e"}}"#)).is_err(), "{half}");
+        assert!(screen.inward("s", "t", &format!(r#"{{"{half}\u0000":1}}"#)).is_err(), "{half}");
+    }
+    // Nothing else in it: it passes to the byte.
+    for clean in [r#"{"content":[{"text":"\ud800"}]}"#, r#"{"content":[{"text":"\udbff\u0041"}]}"#] {
+        assert_eq!(screen.outward(clean).unwrap(), None, "{clean}");
+    }
+}
+
+/// A stroke may be escaped, and PHP does: what needs one is found all the same.
+#[test]
+fn tool_5_an_escaped_stroke_hides_nothing() {
+    let left = screen(|_| ()).outward(r#"{"content":[{"text":"postgres:\/\/app:Tr0ub4dor@db\/x"}]}"#).unwrap();
+    assert_eq!(left.as_deref(), Some(r#"{"content":[{"text":"postgres://app:[password in a URL masked]@db/x"}]}"#));
+}
+
+/// The name of a member cannot be masked, but a message can be withheld for it.
+#[test]
+fn tool_5_what_must_not_leave_does_not_leave_as_a_name() {
+    let json = r#"{"structuredContent":{"4111 1111 1111 1111":1}}"#;
+    assert!(screen(|answers| answers.detect.cards = DetectAction::Block).outward(json).is_err());
+    assert_eq!(screen(|_| ()).outward(json).unwrap(), None);
+    let json = r#"{"structuredContent":{"a\u202eb":1}}"#;
+    assert!(screen(|answers| answers.characters.bidi = Action::Reject).outward(json).is_err());
+    assert_eq!(screen(|_| ()).outward(json).unwrap(), None);
+}
+
 #[test]
 fn tool_5_what_the_protocol_needs_is_no_text() {
     let screen = screen(|answers| answers.characters.control = Action::Strip);

@@ -86,11 +86,41 @@ pub(crate) fn rewrite<E>(json: &str, reach: Reach, change: Change<'_, E>) -> Res
 
 fn decoded<'a>(raw: &'a str, inner: &'a str) -> Cow<'a, str> {
     if inner.contains('\\') {
-        // A lone surrogate has no meaning: it is looked at as it is written.
-        serde_json::from_str(raw).map_or(Cow::Borrowed(inner), Cow::Owned)
+        // Only half of a pair of surrogates is not read by serde. Others read on behind it, so it is looked behind here.
+        Cow::Owned(serde_json::from_str(raw).unwrap_or_else(|_| lossy(inner)))
     } else {
         Cow::Borrowed(inner)
     }
+}
+
+/// What the inside of a JSON string means, with U+FFFD for halves of pairs.
+fn lossy(inner: &str) -> String {
+    let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let (meant, length) = match unit(escape) {
+            Some(first) => {
+                let units = [Some(first), escape.get(6..).and_then(unit)].into_iter().flatten();
+                let c = char::decode_utf16(units).next().and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER);
+                (c, if c.len_utf16() == 2 { 12 } else { 6 })
+            }
+            None => match escape.chars().nth(1) {
+                Some('b') => ('\u{8}', 2),
+                Some('f') => ('\u{c}', 2),
+                Some('n') => ('\n', 2),
+                Some('r') => ('\r', 2),
+                Some('t') => ('\t', 2),
+                Some(other) => (other, 1 + other.len_utf8()),
+                None => ('\\', 1),
+            },
+        };
+        out.push(meant);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out + rest
 }
 
 struct Frame<'a> {

@@ -13,12 +13,15 @@ const PIECE_DIGITS_MIN: u8 = 7;
 /// Whether `json` could hold what is wanted: `false` is sure.
 #[must_use]
 pub(crate) fn might_hold(json: &[u8], wanted: &dyn Fn(Kind) -> bool) -> bool {
-    let escaped = memchr::memchr_iter(b'\\', json).any(|at| json.get(at + 1) == Some(&b'u'));
+    let for_keys = wanted(Kind::Key) || wanted(Kind::Unknown);
+    // Of what is looked for, only the `://` of an address has a character with an escape of its own: `\/`.
+    let hides = |next: u8| next == b'u' || next == b'/' && for_keys;
+    let escaped = memchr::memchr_iter(b'\\', json).any(|at| json.get(at + 1).copied().is_some_and(hides));
     escaped
         || wanted(Kind::Iban)
         || wanted(Kind::Card) && digits(json)
         || wanted(Kind::Email) && memchr::memchr(b'@', json).is_some()
-        || (wanted(Kind::Key) || wanted(Kind::Unknown)) && keys::might_hold(json, wanted(Kind::Unknown))
+        || for_keys && keys::might_hold(json, wanted(Kind::Unknown))
 }
 
 /// Whether at least [`DIGITS_MIN`] digits follow each other, with single spaces or hyphens between.
