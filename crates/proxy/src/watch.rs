@@ -39,15 +39,20 @@ impl Server {
             return None;
         }
         let (opening, opened) = oneshot::channel();
+        let shared = link.key().session.is_none();
         let (server, link) = (Arc::downgrade(self), Arc::downgrade(link));
         tokio::spawn(async move {
             let mut pause = RETRY_FIRST;
-            let (mut opening, mut again) = (Some(opening), false);
-            while let Some(opened) = listen_once(&server, &link, opening.take(), again).await {
+            let (mut opening, mut again, mut deaf) = (Some(opening), false, false);
+            while let Some(opened) = listen_once(&server, &link, opening.take(), again, &mut deaf).await {
                 again = true;
                 // A stream that came about and ended is opened again at once-ish; one that was refused, later and later.
                 pause = if opened { RETRY_FIRST } else { (pause * 2).min(RETRY_LONGEST) };
                 tokio::time::sleep(pause).await;
+            }
+            // Its last stream broke off and none followed: what changed since nobody told.
+            if let Some(server) = server.upgrade().filter(|server| deaf && shared && !server.is_stopped()) {
+                server.refresh();
             }
         });
         Some(opened)
@@ -101,19 +106,27 @@ impl Server {
     }
 }
 
-/// One stream from its opening to its end; `again` says that there was one before, or one was wanted. `None` when the server
-/// offers none, or the link is gone.
+/// One stream from its opening to its end; `again` says that there was one before, or one was wanted, `deaf` after it that it
+/// broke off. `None` when the server offers none, or the link is gone.
 async fn listen_once(
     server: &Weak<Server>,
     link: &Weak<Link>,
     opening: Option<oneshot::Sender<()>>,
     again: bool,
+    deaf: &mut bool,
 ) -> Option<bool> {
     let strong = link.upgrade()?;
     let Wire::Http(http) = strong.wire() else { return None };
+    let opened = async {
+        match http.stream().await {
+            // The conversation is another one now, and has no stream yet.
+            Err(LinkError::SessionLost) => http.stream().await,
+            outcome => outcome,
+        }
+    };
     // A server may take its time to open the stream, but not longer than anybody wants it.
     let stream = tokio::select! {
-        stream = http.stream() => stream,
+        stream = opened => stream,
         () = server_gone(server) => return None,
         () = left_alone(&strong) => return None,
     };
@@ -124,6 +137,7 @@ async fn listen_once(
         Err(_) => return Some(false),
     };
     drop(opening);
+    *deaf = false;
     if again && strong.key().session.is_none() {
         // What changed in between nobody told. On a session's own link only the session's own matters are told.
         server.upgrade()?.refresh();
@@ -142,7 +156,10 @@ async fn listen_once(
                     server.hear(&link, message);
                 }
             }
-            Err(_) => return Some(true),
+            Err(_) => {
+                *deaf = true;
+                return Some(true);
+            }
         }
     }
 }
