@@ -1,5 +1,7 @@
 //! The `auth` section of `omni.yaml` as it is written.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,10 @@ pub struct AuthSettings {
     /// Scopes that every token of theirs must hold; clients are told to ask for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// What a client's certificate says of its holder, who is let in by it (`gateway.tls.client_certificates` says which are
+    /// believed). A token that is shown beside one decides; without one, the certificate does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<CertificateSettings>,
     /// Seconds by which clocks may differ.
     #[schemars(range(min = 0, max = 300))]
     pub clock_skew_s: u64,
@@ -30,6 +36,7 @@ impl Default for AuthSettings {
             mode: AuthMode::default(),
             providers: Vec::new(),
             scopes: Vec::new(),
+            certificates: None,
             clock_skew_s: 30,
             dpop: DpopSettings::default(),
         }
@@ -47,6 +54,82 @@ pub enum AuthMode {
     None,
     /// Whoever one of `providers` vouches for: the hub is an OAuth 2 resource server.
     Oauth,
+    /// Whoever has a certificate that `gateway.tls.client_certificates` believes; and holders of API keys.
+    Certificate,
+}
+
+/// What the certificate of a client (mutual TLS) says of its holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificateSettings {
+    /// Who it is: a certificate must have exactly one of these. It must never be given to anybody else.
+    pub id: CertificateField,
+    /// The organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<CertificateField>,
+    /// Groups, from all of these.
+    pub groups: Vec<CertificateField>,
+    /// Roles, from all of these. Whoever has such a certificate made chooses what the holder may do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<CertificateField>,
+}
+
+impl Default for CertificateSettings {
+    fn default() -> Self {
+        Self {
+            id: CertificateField::CommonName,
+            tenant: None,
+            groups: vec![CertificateField::OrganizationalUnit],
+            roles: Vec::new(),
+        }
+    }
+}
+
+/// A name in a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateField {
+    /// The whole subject, as RFC 4514 writes it: `CN=ann,OU=dev,O=Example`.
+    Subject,
+    /// `CN` of the subject.
+    CommonName,
+    /// `O` of the subject.
+    Organization,
+    /// `OU` of the subject.
+    OrganizationalUnit,
+    /// A URI among the alternative names, such as a SPIFFE id.
+    Uri,
+    /// A DNS name among the alternative names.
+    Dns,
+    /// An e-mail address among the alternative names.
+    Email,
+}
+
+impl CertificateField {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Subject,
+        Self::CommonName,
+        Self::Organization,
+        Self::OrganizationalUnit,
+        Self::Uri,
+        Self::Dns,
+        Self::Email,
+    ];
+}
+
+impl fmt::Display for CertificateField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Subject => "subject",
+            Self::CommonName => "common_name",
+            Self::Organization => "organization",
+            Self::OrganizationalUnit => "organizational_unit",
+            Self::Uri => "uri",
+            Self::Dns => "dns",
+            Self::Email => "email",
+        })
+    }
 }
 
 /// One authorization server (OAuth 2, OpenID Connect).

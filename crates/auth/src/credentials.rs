@@ -3,6 +3,7 @@
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use crate::bases::Bases;
+use crate::identified::Certified;
 use crate::refusal::Refusal;
 
 /// The proof of possession that goes with a DPoP token (RFC 9449).
@@ -21,6 +22,8 @@ pub struct Credentials<'a> {
     pub path: &'a str,
     /// The hub's origins.
     pub bases: &'a Bases,
+    /// The certificate that was shown in the handshake of this very connection.
+    pub certified: Option<&'a Certified>,
 }
 
 /// A token as it was presented.

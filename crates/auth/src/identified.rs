@@ -75,6 +75,9 @@ struct Known {
     seen_at: [AtomicU64; ADDRESSES_MAX],
 }
 
+/// The holder of a connection's certificate, or why it names nobody here.
+pub type Certified = Result<Identified, Refusal>;
+
 /// Addresses of one token that are told apart; it is new at none of any further ones.
 const ADDRESSES_MAX: usize = 8;
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use omni_types::{Principal, PrincipalKind};
 
-use crate::auth_settings::{AuthMode, AuthSettings};
+use crate::auth_settings::{AuthMode, AuthSettings, CertificateSettings};
 use crate::cache::{TokenCache, digest_of};
 use crate::clock::now;
 use crate::credentials::{Credentials, Presented};
 use crate::dpop::{Dpop, PROOF_ALGORITHMS};
-use crate::identified::{Audience, Identified, Verified};
+use crate::identified::{Audience, Certified, Identified, Verified};
 use crate::local_tokens::LocalTokens;
 use crate::methods::Method;
+use crate::methods::certificate;
 use crate::methods::introspect::IntrospectMethod;
 use crate::methods::jwt::{self, JwtMethod};
 use crate::methods::local_token::LocalTokenMethod;
@@ -25,6 +26,9 @@ const NO_LOCAL_TOKEN: &str = "this hub wants a token: `omni connect CLIENT` writ
 /// What is said to one where others give them out.
 const NO_TOKEN: &str = "this hub wants an access token: log in at the authorization server that its metadata names";
 
+/// What is said where certificates alone, and keys, let in.
+const NO_CERTIFICATE: &str = "this hub wants a client certificate, shown in the TLS handshake, or an API key";
+
 /// Tells who sends a request.
 #[derive(Debug)]
 pub struct Authenticator {
@@ -34,6 +38,8 @@ pub struct Authenticator {
     methods: Vec<Box<dyn Method>>,
     /// Takes all that no method takes.
     opaque: Option<IntrospectMethod>,
+    /// What certificates say; `None` where they let nobody in.
+    certificates: Option<CertificateSettings>,
     cache: TokenCache,
     revocations: Revocations,
     issuers: Vec<String>,
@@ -55,6 +61,10 @@ impl Authenticator {
         if let (AuthMode::Local, Some(tokens)) = (settings.mode, tokens) {
             let revocations = made.revocations.clone();
             made = made.with(LocalTokenMethod::new(tokens, user, revocations));
+        }
+        made.certificates = settings.certificates.clone();
+        if settings.mode == AuthMode::Certificate {
+            made.certificates.get_or_insert_default();
         }
         if settings.mode == AuthMode::Oauth {
             made.issuers = settings.providers.iter().map(|provider| provider.issuer.clone()).collect();
@@ -79,6 +89,7 @@ impl Authenticator {
             local: Identified::new(Verified::new(user), &revocations),
             methods: Vec::new(),
             opaque: None,
+            certificates: None,
             cache: TokenCache::default(),
             revocations,
             issuers: Vec::new(),
@@ -149,11 +160,15 @@ impl Authenticator {
         if self.mode == AuthMode::None {
             return Ok(self.local.clone());
         }
+        let now = now();
         let Some(presented) = Presented::read(credentials.headers)? else {
-            let why = if self.mode == AuthMode::Local { NO_LOCAL_TOKEN } else { NO_TOKEN };
-            return Err(Refusal::missing(why));
+            return match credentials.certified {
+                None => Err(Refusal::missing(self.way_in())),
+                Some(Err(refusal)) => Err(refusal.clone()),
+                Some(Ok(holder)) => holder.stands_at(now).map(|()| holder.clone()),
+            };
         };
-        let (key, now) = (digest_of(presented.token()), now());
+        let key = digest_of(presented.token());
         let identified = match self.cache.get(&key, now) {
             Some(identified) => identified,
             None => {
@@ -167,6 +182,23 @@ impl Authenticator {
         is_for(identified.verified(), credentials)?;
         self.is_held(identified.verified(), presented, credentials)?;
         Ok(identified)
+    }
+
+    /// The holder of `der`, a certificate that the handshake of a connection has checked; `None` where certificates let
+    /// nobody in.
+    #[must_use]
+    pub fn certified(&self, der: &[u8]) -> Option<Certified> {
+        let settings = self.certificates.as_ref()?;
+        Some(certificate::verify(settings, der).map(|verified| Identified::new(verified, &self.revocations)))
+    }
+
+    /// What is said to who shows nothing.
+    const fn way_in(&self) -> &'static str {
+        match self.mode {
+            AuthMode::Local => NO_LOCAL_TOKEN,
+            AuthMode::Certificate => NO_CERTIFICATE,
+            AuthMode::None | AuthMode::Oauth => NO_TOKEN,
+        }
     }
 
     /// A token that is bound to a key goes with a proof of its possession, and no other token does (RFC 9449 section 7.1).

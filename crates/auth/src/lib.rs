@@ -24,7 +24,7 @@ mod unique;
 
 pub use bases::Bases;
 pub use credentials::Credentials;
-pub use identified::{Audience, Identified, Verified};
+pub use identified::{Audience, Certified, Identified, Verified};
 pub use identify::Authenticator;
 pub use jwks::{KeySet, KeySetError, may_be_asked};
 pub use local_tokens::{LOCAL_TOKEN_PREFIX, LocalTokens};

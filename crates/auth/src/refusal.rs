@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// What kind of refusal it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum RefusalKind {
     WantsNonce,
     /// The token does not reach as far (403 `insufficient_scope`).
     Scope,
+    /// Too many logins failed where this one comes from (429).
+    TooMany,
     /// Nobody can tell at the moment: the provider does not answer (503).
     Unavailable,
 }
@@ -30,11 +33,12 @@ pub struct Refusal {
     private: Option<String>,
     scopes: Vec<String>,
     nonce: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl Refusal {
     fn new(kind: RefusalKind, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, public: public.into(), private: None, scopes: Vec::new(), nonce: None }
+        Self { kind, public: public.into(), private: None, scopes: Vec::new(), nonce: None, retry_after: None }
     }
 
     /// No token came; `public` says how to get one.
@@ -75,6 +79,12 @@ impl Refusal {
         Self { scopes, ..Self::new(RefusalKind::Scope, public) }
     }
 
+    /// Too many failed from there: what was wrong with this one is not told before `wait` is over.
+    #[must_use]
+    pub fn too_many(public: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(RefusalKind::TooMany, public) }
+    }
+
     /// Nobody can tell at the moment.
     #[must_use]
     pub fn unavailable(private: impl Into<String>) -> Self {
@@ -112,11 +122,24 @@ impl Refusal {
         self.nonce.as_deref()
     }
 
+    /// After what time it may be tried again.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether something was shown that is no good: a guess may be behind it. To show nothing, to be asked for a nonce or a
+    /// wider token is how logins go.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        matches!(self.kind, RefusalKind::Malformed | RefusalKind::Invalid | RefusalKind::BadProof)
+    }
+
     /// The error code of RFC 6750 and RFC 9449.
     #[must_use]
     pub const fn code(&self) -> Option<&'static str> {
         match self.kind {
-            RefusalKind::Missing | RefusalKind::Unavailable => None,
+            RefusalKind::Missing | RefusalKind::TooMany | RefusalKind::Unavailable => None,
             RefusalKind::Malformed => Some("invalid_request"),
             RefusalKind::Invalid => Some("invalid_token"),
             RefusalKind::BadProof => Some("invalid_dpop_proof"),

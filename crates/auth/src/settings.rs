@@ -1,6 +1,7 @@
 //! The `auth` and `policy` sections of `omni.yaml` as they are written.
 
 pub use crate::auth_settings::{
-    AuthMode, AuthSettings, ClaimSettings, DpopSettings, IntrospectionSettings, ProviderSettings,
+    AuthMode, AuthSettings, CertificateField, CertificateSettings, ClaimSettings, DpopSettings, IntrospectionSettings,
+    ProviderSettings,
 };
 pub use crate::policy::settings::{PolicySettings, PolicySource, RoleSettings};

@@ -113,7 +113,15 @@ fn ask(hub: &Arc<Hub>, link: &Arc<Link>, session: &Arc<str>, message: &Message) 
     };
     let mut splice = Splice::new();
     splice.replace(range, number.to_string().into_bytes());
-    if !session.outbox.request(&splice.apply(message.bytes()).into()) {
+    // A question is read by people and programs like an answer, and may hold the same.
+    let question = match leave(hub, link.server().as_str(), splice.apply(message.bytes()).into()) {
+        Ok(question) => question,
+        Err(fault) => {
+            session.answered(number);
+            return refuse(fault.public());
+        }
+    };
+    if !session.outbox.request(&question) {
         session.answered(number);
         refuse("this client does not read what it is asked, and as much waits for it as may wait");
     }

@@ -175,22 +175,26 @@ impl Hub {
     /// # Errors
     /// Why nobody is let in.
     pub async fn identify(&self, credentials: &Credentials<'_>, address: IpAddr) -> Result<Identified, Refusal> {
-        match self.authenticator.identify(credentials).await {
+        let refusal = match self.authenticator.identify(credentials).await {
             Ok(identified) => {
                 let identified = identified.seen_at(address);
                 self.let_in(&identified, Channel::Http);
-                Ok(identified)
+                return Ok(identified);
             }
-            Err(refusal) => {
-                // A client that shows nothing at first is how every login begins.
-                if refusal.kind() != RefusalKind::Missing {
-                    let origin =
-                        Origin { address: Some(address), transport: Some(Transport::Http), ..Origin::default() };
-                    self.write_down(Who::Anonymous, &refusal, credentials.path, origin);
-                }
-                Err(refusal)
-            }
+            Err(refusal) => refusal,
+        };
+        if refusal.is_failure()
+            && let Err(fault) = self.snapshot.load().throttle().login_failed(address)
+        {
+            // Nor is it written down: who fails without end fills no log.
+            return Err(Refusal::too_many(fault.public().to_owned(), fault.retry_after().unwrap_or_default()));
         }
+        // A client that shows nothing at first is how every login begins.
+        if refusal.kind() != RefusalKind::Missing {
+            let origin = Origin { address: Some(address), transport: Some(Transport::Http), ..Origin::default() };
+            self.write_down(Who::Anonymous, &refusal, credentials.path, origin);
+        }
+        Err(refusal)
     }
 
     /// Writes down that `identified` was let in, where that is new.

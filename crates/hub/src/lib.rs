@@ -45,7 +45,7 @@ pub use event_store::{EventId, EventStore, Missed, Reader, StreamId};
 pub use hub::{Hub, HubError, fresh_key};
 pub use limits::Limits;
 pub use listening::ListenStream;
-pub use omni_auth::{Bases, Credentials, Grants, Identified, Refusal, RefusalKind};
+pub use omni_auth::{Bases, Certified, Credentials, Grants, Identified, Refusal, RefusalKind};
 pub use omni_proxy::{ServerState, ServerStatus};
 pub use omni_screen::Counted;
 pub use omni_store::{ApiKeyRow, ApprovalRow, Page, RevocationRow, StoreError};

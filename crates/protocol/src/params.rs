@@ -31,6 +31,8 @@ pub struct Params {
     pub request_id: Option<String>,
     /// Where `arguments` lie in the message.
     pub arguments_range: Option<Range<usize>>,
+    /// Where `argument` and `context` of a completion lie in the message.
+    pub completion_ranges: [Option<Range<usize>>; 2],
     /// Where `notifications`, the filter of `subscriptions/listen`, lies in the message.
     pub notifications_range: Option<Range<usize>>,
     /// `requestState` of a call that is made again (2026-07-28).
@@ -62,6 +64,10 @@ struct Raw<'a> {
     request_id: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     arguments: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    argument: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    context: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     notifications: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "requestState")]
@@ -156,6 +162,9 @@ impl Params {
         params.level = raw.level.map(Cow::into_owned);
         params.request_id = raw.request_id.map(|v| v.get().to_owned());
         params.arguments_range = raw.arguments.map(|v| range_of(whole, v.get()));
+        if message.method() == Some(&Method::Complete) {
+            params.completion_ranges = [raw.argument, raw.context].map(|v| v.map(|v| range_of(whole, v.get())));
+        }
         params.notifications_range = raw.notifications.map(|v| range_of(whole, v.get()));
         params.request_state = raw.request_state.map(Cow::into_owned);
         params.input_responses_range = raw.input_responses.map(|v| range_of(whole, v.get()));

@@ -10,6 +10,7 @@ use crate::identified::Verified;
 use crate::refusal::Refusal;
 
 pub(crate) mod api_key;
+pub(crate) mod certificate;
 pub(crate) mod introspect;
 pub(crate) mod jwt;
 pub(crate) mod local_token;

@@ -20,6 +20,8 @@ pub(super) struct Rule {
     pub(super) id: Arc<str>,
     pub(super) policy: Policy,
     pub(super) permits: bool,
+    /// It holds whenever it is a candidate: its scope, all of which the index looks at, is all it says.
+    pub(super) is_certain: bool,
     pub(super) reads: Reads,
     /// Set where the policy demands a person's approval.
     pub(super) ask: Option<Arc<Ask>>,
@@ -72,6 +74,7 @@ impl Index {
             return Err(format!("two policies are called `{id}`"));
         }
         let rule = Rule {
+            is_certain: !policy.has_non_scope_constraint() && is_looked_up(&policy.resource_constraint()),
             permits: policy.effect() == Effect::Permit,
             reads: Reads::of(&json),
             ask: ask(&policy, &id),
@@ -137,6 +140,18 @@ fn concerns(constraint: &ActionConstraint, action: Action) -> bool {
         ActionConstraint::Any => true,
         ActionConstraint::Eq(uid) => uid == own,
         ActionConstraint::In(uids) => uids.iter().any(is),
+    }
+}
+
+/// Whether the index finds a policy for just those things that it is about. Of types it knows nothing, and what is equal to
+/// a server or a pattern is no thing.
+fn is_looked_up(constraint: &ResourceConstraint) -> bool {
+    let holds_things =
+        |uid: &EntityUid| [Word::Server, Word::Pattern].iter().any(|word| uid.type_name() == word.name());
+    match constraint {
+        ResourceConstraint::Any | ResourceConstraint::In(_) => true,
+        ResourceConstraint::Eq(uid) => !holds_things(uid),
+        ResourceConstraint::Is(_) | ResourceConstraint::IsIn(..) => false,
     }
 }
 

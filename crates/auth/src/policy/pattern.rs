@@ -65,14 +65,21 @@ impl Pattern {
 
 /// Backs up to the last `*` only, so it takes at most pattern length times text length steps and never more memory.
 pub(super) fn glob(pattern: &str, text: &str) -> bool {
+    if pattern.is_ascii() && text.is_ascii() {
+        return covers(pattern.as_bytes(), text.as_bytes(), b'*', b'?');
+    }
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    covers(&pattern, &text, '*', '?')
+}
+
+fn covers<C: Copy + PartialEq>(pattern: &[C], text: &[C], any_run: C, any_one: C) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
-        if p < pattern.len() && pattern[p] == '*' {
+        if p < pattern.len() && pattern[p] == any_run {
             star = Some((p, t));
             p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
+        } else if p < pattern.len() && (pattern[p] == any_one || pattern[p] == text[t]) {
             p += 1;
             t += 1;
         } else if let Some((at, from)) = star {
@@ -83,7 +90,7 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
             return false;
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+    pattern[p..].iter().all(|c| *c == any_run)
 }
 
 /// All patterns that policies name, so that those that cover a thing are found without trying each.

@@ -82,13 +82,13 @@ fn any_principal() -> impl Strategy<Value = Principal> {
 /// All rules, and Cedar alone.
 fn plainly(policy: &Policy, access: &Access<'_>) -> &'static str {
     let Arguments::Given(arguments) = access.arguments else { panic!("a call has arguments") };
-    let subject = Subject::of(access.principal, &policy.roles).unwrap();
-    let thing = Thing::of(access, access.name, &policy.index.patterns).unwrap();
-    let question = Question::of(subject, thing, access.action).unwrap();
+    let subject = Subject::of(access.principal, &policy.roles);
+    let thing = Thing::of(access, access.name, &policy.index.patterns);
+    let question = Question::of(access, access.name, &subject, &thing).unwrap();
     let rules: Vec<&Arc<Rule>> = policy.index.rules.iter().collect();
-    let refusal = Arc::new(Denial { policy: None, reason: String::new(), needed: String::new() });
+    let refusal = Denial { policy: None, reason: String::new(), needed: String::new() };
     match question.ask_all(&rules, access, arguments) {
-        Ok(outcome) => outcome.decision(&refusal).as_str(),
+        Ok(outcome) => outcome.decision(|| refusal.clone()).as_str(),
         Err(_) => "deny",
     }
 }

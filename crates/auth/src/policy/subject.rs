@@ -38,7 +38,6 @@ pub(super) struct Subject {
     pub(super) roles: Vec<String>,
     /// The principal itself and everything that it belongs to.
     pub(super) belongs: HashSet<EntityUid>,
-    pub(super) entity: Entity,
 }
 
 impl Roles {
@@ -124,10 +123,7 @@ fn is_member(principal: &Principal, member: Member, pattern: &str) -> bool {
 
 impl Subject {
     /// `principal` with its roles.
-    ///
-    /// # Errors
-    /// When Cedar does not take what is known of it.
-    pub(super) fn of(principal: &Principal, roles: &Roles) -> Result<Self, String> {
+    pub(super) fn of(principal: &Principal, roles: &Roles) -> Self {
         let word = match principal.kind() {
             PrincipalKind::LocalUser => Word::LocalUser,
             PrincipalKind::Token => Word::User,
@@ -139,10 +135,20 @@ impl Subject {
             None => word.uid(principal.id()),
         };
         let roles = roles.of(principal);
-        let among = |word: Word, names: &[String]| names.iter().map(|name| word.uid(name)).collect::<Vec<_>>();
-        let mut parents = among(Word::Role, &roles);
-        parents.extend(among(Word::Group, principal.groups()));
-        parents.extend(among(Word::Permission, principal.permissions()));
+        let mut belongs = HashSet::from([uid.clone()]);
+        for (word, names) in
+            [(Word::Role, &*roles), (Word::Group, principal.groups()), (Word::Permission, principal.permissions())]
+        {
+            belongs.extend(names.iter().map(|name| word.uid(name)));
+        }
+        Self { uid, roles, belongs }
+    }
+
+    /// It as Cedar takes it, with what is known of `principal`, which it is.
+    ///
+    /// # Errors
+    /// When Cedar does not take that.
+    pub(super) fn entity(&self, principal: &Principal) -> Result<Entity, String> {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let mut attributes = vec![("id".to_owned(), text(principal.id()))];
         for (name, value) in
@@ -151,9 +157,7 @@ impl Subject {
             attributes.extend(value.map(|value| (name.to_owned(), text(value))));
         }
         let tags = facts::claims(principal.claims());
-        let entity =
-            Entity::new_with_tags(uid.clone(), attributes, parents.clone(), tags).map_err(|e| e.to_string())?;
-        let belongs = std::iter::once(uid.clone()).chain(parents).collect();
-        Ok(Self { uid, roles, belongs, entity })
+        let parents = self.belongs.iter().filter(|uid| **uid != self.uid).cloned().collect::<Vec<_>>();
+        Entity::new_with_tags(self.uid.clone(), attributes, parents, tags).map_err(|e| e.to_string())
     }
 }

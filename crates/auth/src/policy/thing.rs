@@ -13,26 +13,28 @@ pub(super) struct Thing {
     pub(super) uid: EntityUid,
     /// Itself, its server and the patterns that cover it.
     pub(super) belongs: Vec<EntityUid>,
-    pub(super) entity: Entity,
 }
 
 impl Thing {
     /// What `access` is about, under the name `name`.
+    pub(super) fn of(access: &Access<'_>, name: &str, patterns: &Patterns) -> Self {
+        let Access { thing, server, .. } = *access;
+        if !thing.is_of_server() {
+            let uid = Word::Thing(thing).uid(name);
+            return Self { belongs: vec![uid.clone()], uid };
+        }
+        let uid = Word::Thing(thing).uid(&format!("{server}:{name}"));
+        let mut belongs = vec![uid.clone(), Word::Server.uid(server)];
+        belongs.extend(patterns.covering(server, name).map(|pattern| Word::Pattern.uid(pattern)));
+        Self { uid, belongs }
+    }
+
+    /// It as Cedar takes it.
     ///
     /// # Errors
     /// When Cedar does not take what is known of it.
-    pub(super) fn of(access: &Access<'_>, name: &str, patterns: &Patterns) -> Result<Self, String> {
+    pub(super) fn entity(&self, access: &Access<'_>, name: &str) -> Result<Entity, String> {
         let Access { thing, server, hints, .. } = *access;
-        let uid = if thing.is_of_server() {
-            Word::Thing(thing).uid(&format!("{server}:{name}"))
-        } else {
-            Word::Thing(thing).uid(name)
-        };
-        let mut parents = Vec::new();
-        if thing.is_of_server() {
-            parents.push(Word::Server.uid(server));
-            parents.extend(patterns.covering(server, name).map(|pattern| Word::Pattern.uid(pattern)));
-        }
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let mut attributes = match thing {
             ThingKind::Tool | ThingKind::Prompt => vec![("server", text(server)), ("name", text(name))],
@@ -52,9 +54,7 @@ impl Thing {
             );
         }
         let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let entity =
-            Entity::new(uid.clone(), attributes, parents.iter().cloned().collect()).map_err(|e| e.to_string())?;
-        let belongs = std::iter::once(uid.clone()).chain(parents).collect();
-        Ok(Self { uid, belongs, entity })
+        let parents = self.belongs.iter().filter(|uid| **uid != self.uid).cloned().collect();
+        Entity::new(self.uid.clone(), attributes, parents).map_err(|e| e.to_string())
     }
 }

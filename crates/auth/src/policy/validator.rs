@@ -128,18 +128,11 @@ impl Policy {
     }
 
     fn find(&self, access: &Access<'_>, name: &str) -> Verdict {
-        let made = Subject::of(access.principal, &self.roles)
-            .and_then(|subject| Ok((subject, Thing::of(access, name, &self.index.patterns)?)));
-        let (subject, thing) = match made {
-            Ok(made) => made,
-            Err(why) => return Verdict::failed(&why),
-        };
-        let refusal = self.refusal(access, name, &thing);
+        let subject = Subject::of(access.principal, &self.roles);
+        let thing = Thing::of(access, name, &self.index.patterns);
         let candidates = self.index.candidates(&subject, access.action, &thing);
-        match Question::of(subject, thing, access.action) {
-            Ok(question) => verdict::find(access, question, &candidates, refusal),
-            Err(why) => Verdict::failed(&why),
-        }
+        let question = || Question::of(access, name, &subject, &thing);
+        verdict::find(access, &candidates, question, || self.refusal(access, name, &thing))
     }
 
     /// What is said where nothing permits `access`.
@@ -185,15 +178,12 @@ impl Policy {
             policies: self.index.rules.len(),
             roles: Vec::new(),
         };
-        let Ok(subject) = Subject::of(access.principal, &self.roles) else { return explanation };
-        let Ok(thing) = Thing::of(access, access.name, &self.index.patterns) else { return explanation };
+        let subject = Subject::of(access.principal, &self.roles);
+        let thing = Thing::of(access, access.name, &self.index.patterns);
         explanation.roles.clone_from(&subject.roles);
         let candidates = self.index.candidates(&subject, access.action, &thing);
         explanation.considered = candidates.len();
-        let question = match Question::of(subject, thing, access.action) {
-            Ok(question) => question,
-            Err(_) => return explanation,
-        };
+        let Ok(question) = Question::of(access, access.name, &subject, &thing) else { return explanation };
         for rule in candidates {
             let id = Arc::clone(&rule.id);
             match question.holds(access, rule) {

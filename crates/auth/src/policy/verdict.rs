@@ -7,7 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request, RestrictedExpression};
 
 use crate::policy::access::{Access, Arguments, Surroundings};
-use crate::policy::action::Action;
 use crate::policy::decision::{Approver, Ask, Decision, Denial};
 use crate::policy::facts::{self, THIS};
 use crate::policy::index::Rule;
@@ -63,33 +62,52 @@ pub(super) struct Question {
     entities: Entities,
 }
 
-/// Asks `candidates`, as far as they do not wait for arguments or time.
-pub(super) fn find(access: &Access<'_>, question: Question, candidates: &[&Arc<Rule>], refusal: Denial) -> Verdict {
-    let refusal = Arc::new(refusal);
-    let (open, known): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = candidates.iter().partition(|rule| rule.reads.varies());
-    let settled = Rules::of(&known).and_then(|rules| rules.ask_now(&question, access));
-    let settled = match settled {
-        Ok(settled) => settled,
+/// Asks `candidates`, as far as they do not wait for arguments or time. Cedar is asked only about those that say more than
+/// their scope does.
+pub(super) fn find(
+    access: &Access<'_>,
+    candidates: &[&Arc<Rule>],
+    question: impl FnOnce() -> Result<Question, String>,
+    refusal: impl Fn() -> Denial,
+) -> Verdict {
+    let (certain, asked): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = candidates.iter().partition(|rule| rule.is_certain);
+    let mut settled = Outcome::default();
+    for rule in certain {
+        let held = if rule.permits { &mut settled.permits } else { &mut settled.forbids };
+        held.push(Arc::clone(rule));
+    }
+    if settled.is_final() || asked.is_empty() {
+        return Verdict::Settled(settled.decision(refusal));
+    }
+    let question = match question() {
+        Ok(question) => question,
         Err(why) => return Verdict::failed(&why),
     };
+    let (open, known): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = asked.into_iter().partition(|rule| rule.reads.varies());
+    match Rules::of(&known).and_then(|rules| rules.ask_now(&question, access)) {
+        Ok(more) => settled.add(more),
+        Err(why) => return Verdict::failed(&why),
+    }
     if settled.is_final() || open.is_empty() {
-        return Verdict::Settled(settled.decision(&refusal));
+        return Verdict::Settled(settled.decision(refusal));
     }
     match Rules::of(&open) {
-        Ok(asked) => Verdict::Open(Box::new(Open { settled, asked, question, refusal })),
+        Ok(asked) => Verdict::Open(Box::new(Open { settled, asked, question, refusal: Arc::new(refusal()) })),
         Err(why) => Verdict::failed(&why),
     }
 }
 
 impl Question {
-    /// What `subject` wants to do with `thing`.
+    /// What `subject` wants to do with `thing`, which goes by `name`.
     ///
     /// # Errors
     /// When Cedar does not take it.
-    pub(super) fn of(subject: Subject, thing: Thing, action: Action) -> Result<Self, String> {
-        let entities = Entities::from_entities([subject.entity, thing.entity, words::action_entity(action)], None)
+    pub(super) fn of(access: &Access<'_>, name: &str, subject: &Subject, thing: &Thing) -> Result<Self, String> {
+        let (who, what) = (subject.entity(access.principal)?, thing.entity(access, name)?);
+        let entities = Entities::from_entities([who, what, words::action_entity(access.action)], None)
             .map_err(|e| e.to_string())?;
-        Ok(Self { principal: subject.uid, action: words::action(action), thing: thing.uid, entities })
+        let action = words::action(access.action);
+        Ok(Self { principal: subject.uid.clone(), action, thing: thing.uid.clone(), entities })
     }
 
     /// What all of `rules` say.
@@ -125,7 +143,7 @@ impl Verdict {
                 Arguments::Unknown if open.may_permit() => Decision::Allow,
                 Arguments::Unknown => Decision::Deny(Arc::clone(&open.refusal)),
                 Arguments::Given(arguments) => match open.ask(access, arguments) {
-                    Ok(outcome) => outcome.decision(&open.refusal),
+                    Ok(outcome) => outcome.decision(|| Denial::clone(&open.refusal)),
                     Err(why) => broken(&open.ids(), &why),
                 },
             },
@@ -149,8 +167,7 @@ impl Open {
 
     fn ask(&self, access: &Access<'_>, arguments: Option<&str>) -> Result<Outcome, String> {
         let mut outcome = self.asked.ask_with(&self.question, access, arguments)?;
-        outcome.permits.extend(self.settled.permits.iter().cloned());
-        outcome.forbids.extend(self.settled.forbids.iter().cloned());
+        outcome.add(self.settled.clone());
         Ok(outcome)
     }
 }
@@ -226,25 +243,31 @@ impl Rules {
 }
 
 impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.permits.extend(other.permits);
+        self.forbids.extend(other.forbids);
+        self.failed = self.failed.take().or(other.failed);
+    }
+
     /// Whether nothing that is still open can change it.
     fn is_final(&self) -> bool {
         self.failed.is_some() || self.forbids.iter().any(|rule| rule.ask.is_none())
     }
 
-    /// What follows from it.
-    pub(super) fn decision(&self, refusal: &Arc<Denial>) -> Decision {
+    /// What follows from it. `refusal` is what is said where nothing permits: to find the words may cost more than to decide.
+    pub(super) fn decision(&self, refusal: impl Fn() -> Denial) -> Decision {
         if let Some((id, why)) = &self.failed {
             return broken(id, why);
         }
         if let Some(rule) = self.forbids.iter().filter(|rule| rule.ask.is_none()).min_by_key(|rule| &rule.id) {
             return Decision::Deny(Arc::new(Denial {
                 policy: Some(Arc::clone(&rule.id)),
-                reason: forbids(rule, refusal),
+                reason: forbids(rule, &refusal()),
                 needed: format!("`{}` would have to be removed or narrowed", rule.id),
             }));
         }
         if self.permits.is_empty() {
-            return Decision::Deny(Arc::clone(refusal));
+            return Decision::Deny(Arc::new(refusal()));
         }
         // One that permits without an approval is enough, unless a forbid demands one.
         let mut asks: Vec<&Arc<Ask>> = self.forbids.iter().filter_map(|rule| rule.ask.as_ref()).collect();

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::http::body::Body;
 use crate::http::endpoint::answer;
-use crate::http::guest::Guest;
+use crate::http::guest::{Guest, Peer};
 use crate::http::http1::{self, Handed};
 use crate::http::incoming::RequestBody;
 use crate::http::pace::{Budget, Paced, give_up_after};
@@ -61,8 +61,8 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, shared: Arc<Sh
         Some(tls) => Box::pin(serve_tls(&tls, stream, address.ip(), shared)).await,
         None => match tokio::time::timeout(patience, is_http2(&stream)).await {
             // hyper's own sniffing has no deadline, so the first bytes are looked at here. Boxed for the same reason.
-            Ok(Ok(true)) => Box::pin(serve_http2(stream, address.ip(), shared)).await.map_err(Into::into),
-            Ok(Ok(false)) => serve_http1(stream, address.ip(), shared).await,
+            Ok(Ok(true)) => Box::pin(serve_http2(stream, plain(address.ip()), shared)).await.map_err(Into::into),
+            Ok(Ok(false)) => serve_http1(stream, plain(address.ip()), shared).await,
             Ok(Err(_)) | Err(_) => return,
         },
     };
@@ -75,7 +75,24 @@ async fn serve_tls(tls: &Tls, stream: TcpStream, address: IpAddr, shared: Arc<Sh
     let Some(Handshake { stream, http2 }) = tls.accept(stream, shared.limits.header_timeout).await else {
         return Ok(());
     };
-    if http2 { Ok(serve_http2(stream, address, shared).await?) } else { serve_http1(stream, address, shared).await }
+    let shown = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
+    let certified = shown.first().and_then(|own| shared.hub.authenticator().certified(own));
+    let peer = Peer { address, certified };
+    let served = async {
+        if http2 { Ok(serve_http2(stream, peer, shared).await?) } else { serve_http1(stream, peer, shared).await }
+    };
+    tokio::select! {
+        served = served => served,
+        () = tls.taken_back(&shown), if !shown.is_empty() => {
+            tracing::info!(%address, "a connection is closed: its client's certificate is not believed any more");
+            Ok(())
+        }
+    }
+}
+
+/// Of a connection on which no certificate was shown.
+const fn plain(address: IpAddr) -> Peer {
+    Peer { address, certified: None }
 }
 
 async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
@@ -95,19 +112,19 @@ async fn is_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn serve_http1<S>(stream: S, address: IpAddr, shared: Arc<Shared>) -> Served
+async fn serve_http1<S>(stream: S, peer: Peer, shared: Arc<Shared>) -> Served
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let guest = Arc::new(Guest::new(shared, address, None));
+    let guest = Arc::new(Guest::new(shared, peer, None));
     let (limits, stopping) = (&guest.shared.limits, guest.shared.stopping.clone());
     let stream = Paced::new(stream, limits.header_timeout, ());
     let asked = Arc::clone(&guest);
-    let plain = move |head: Arc<Parts>, body| {
+    let answering = move |head: Arc<Parts>, body| {
         let guest = Arc::clone(&asked);
         async move { answer(&guest, &head, body).await }
     };
-    match http1::serve(stream, limits, stopping, plain).await? {
+    match http1::serve(stream, limits, stopping, answering).await? {
         None => Ok(()),
         // Boxed: what it needs is not carried by the many that go on plain.
         Some(handed) => Ok(Box::pin(hand_over(handed, Arc::clone(&guest))).await?),
@@ -133,13 +150,13 @@ where
     Ok(())
 }
 
-async fn serve_http2<S>(stream: S, address: IpAddr, shared: Arc<Shared>) -> hyper::Result<()>
+async fn serve_http2<S>(stream: S, peer: Peer, shared: Arc<Shared>) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let patience = shared.limits.header_timeout;
     let (budget, streams) = (Arc::new(Budget::new()), Arc::new(Streams::new()));
-    let guest = Arc::new(Guest::new(shared, address, Some(Arc::clone(&budget))));
+    let guest = Arc::new(Guest::new(shared, peer, Some(Arc::clone(&budget))));
     let turns = Arc::clone(&streams);
     let its = Arc::clone(&guest);
     let service = service_fn(move |request| {

@@ -39,7 +39,8 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
     match path {
         "/healthz" => return probe(&head.method, || text(StatusCode::OK, "ok\n")),
         "/readyz" => {
-            return probe(&head.method, || json(StatusCode::OK, health::ready(&shared.hub).into()));
+            let named = login::is_at_home(guest, &head.method, &head.headers).await;
+            return probe(&head.method, || json(StatusCode::OK, health::ready(&shared.hub, named).into()));
         }
         _ => {}
     }

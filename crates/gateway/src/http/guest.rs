@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::upgrade::OnUpgrade;
-use omni_hub::{Identified, Scope};
+use omni_hub::{Certified, Identified, Scope};
 
 use crate::http::pace::Budget;
 use crate::http::shared::Shared;
@@ -14,9 +14,17 @@ pub(crate) struct Guest {
     pub(crate) shared: Arc<Shared>,
     /// Where the connection comes from.
     pub(crate) address: IpAddr,
+    /// Whose certificate the client showed in the handshake. It counts on this connection and on no other.
+    certified: Option<Certified>,
     seat: Mutex<Option<Seat>>,
     /// What it may send beside requests; HTTP/2 alone can.
     pub(crate) budget: Option<Arc<Budget>>,
+}
+
+/// Who is at the other end, as far as the connection tells.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) certified: Option<Certified>,
 }
 
 /// A WebSocket that takes over the connection once its upgrade is answered.
@@ -27,8 +35,13 @@ pub(crate) struct Seat {
 }
 
 impl Guest {
-    pub(crate) fn new(shared: Arc<Shared>, address: IpAddr, budget: Option<Arc<Budget>>) -> Self {
-        Self { shared, address, seat: Mutex::default(), budget }
+    pub(crate) fn new(shared: Arc<Shared>, peer: Peer, budget: Option<Arc<Budget>>) -> Self {
+        Self { shared, address: peer.address, certified: peer.certified, seat: Mutex::default(), budget }
+    }
+
+    /// Whose certificate was shown.
+    pub(crate) const fn certified(&self) -> Option<&Certified> {
+        self.certified.as_ref()
     }
 
     /// So many bytes were a request's.

@@ -14,7 +14,7 @@ use crate::fault;
 use crate::http::body::Body;
 use crate::http::challenged::Challenged;
 use crate::http::guest::Guest;
-use crate::http::reply::{json, refuse};
+use crate::http::reply::{json, refuse, whole_seconds};
 use crate::http::shared::Shared;
 
 /// Where the metadata of a protected resource is (RFC 9728 section 3): this, then the path of the resource.
@@ -32,11 +32,16 @@ pub(crate) async fn sender(
     path: &str,
 ) -> Result<Identified, Box<Response<Body>>> {
     let (shared, path) = (&*guest.shared, resource_path(path));
-    let credentials = Credentials { headers, method: method.as_str(), path, bases: &shared.bases };
-    match shared.hub.identify(&credentials, address(guest, headers)).await {
-        Ok(identified) => Ok(identified),
-        Err(refusal) => Err(Box::new(refused(shared, headers, path, &refusal))),
-    }
+    let (bases, certified) = (&shared.bases, guest.certified());
+    let credentials = Credentials { headers, method: method.as_str(), path, bases, certified };
+    let identified = shared.hub.identify(&credentials, address(guest, headers)).await;
+    identified.map_err(|refusal| Box::new(refused(shared, headers, path, &refusal)))
+}
+
+/// Whether the sender may know what stands behind the hub: a program of this machine, or somebody who has logged in.
+pub(crate) async fn is_at_home(guest: &Guest, method: &Method, headers: &HeaderMap) -> bool {
+    let is_here = guest.address.is_loopback() && !guest.shared.behind_proxy;
+    is_here || sender(guest, method, headers, "/mcp").await.is_ok()
 }
 
 /// Where the client is: the other end of the connection, or what the proxy says that the operator put there. Where that
@@ -65,13 +70,15 @@ fn refused(shared: &Shared, headers: &HeaderMap, path: &str, refusal: &Refusal) 
     let (status, kind) = match refusal.kind() {
         RefusalKind::Malformed => (StatusCode::BAD_REQUEST, FaultKind::InvalidRequest),
         RefusalKind::Scope => (StatusCode::FORBIDDEN, FaultKind::InsufficientScope),
+        RefusalKind::TooMany => (StatusCode::TOO_MANY_REQUESTS, FaultKind::Busy),
         RefusalKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, FaultKind::Busy),
         _ => (StatusCode::UNAUTHORIZED, FaultKind::Unauthenticated),
     };
     let mut response =
         json(status, fault::body(&Fault::new(kind, refusal.public()), None, Version::LATEST_LEGACY).into());
-    if refusal.kind() == RefusalKind::Unavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    if kind == FaultKind::Busy {
+        let told = refusal.retry_after().map(whole_seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(told.unwrap_or(RETRY_AFTER_S)));
         return response;
     }
     if let Some(nonce) = refusal.nonce().and_then(|nonce| HeaderValue::from_str(nonce).ok()) {

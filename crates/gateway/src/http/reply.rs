@@ -52,13 +52,17 @@ pub(crate) fn render(reply: Reply, setting: &Setting) -> Response<Body> {
             let mut response = json(status, fault::body(&fault, id.as_deref(), version).into());
             Challenged::mark(&mut response, &fault);
             if fault.kind() == FaultKind::Busy {
-                // In whole seconds (RFC 9110 section 10.2.3), and never too soon.
-                let seconds = fault.retry_after().map_or(1, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+                let seconds = fault.retry_after().map_or(1, whole_seconds);
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             response
         }
     }
+}
+
+/// In whole seconds (RFC 9110 section 10.2.3), and never too soon.
+pub(crate) const fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + (wait.subsec_nanos() > 0) as u64
 }
 
 fn plain(status: StatusCode, body: Body) -> Response<Body> {

@@ -27,8 +27,16 @@ pub struct TlsError {
     pub why: String,
 }
 
+/// What was read from the files.
+#[derive(Debug, Clone)]
+pub(super) struct Loaded {
+    pub(super) config: Arc<ServerConfig>,
+    /// Checks certificates of clients, where any are believed.
+    pub(super) clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
 /// Reads everything that `settings` name.
-pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError> {
+pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let at_certificate = |why: String| TlsError { key: "certificate", file: settings.certificate.clone(), why };
     let versions: &[&SupportedProtocolVersion] = match settings.min_version {
@@ -38,9 +46,10 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| at_certificate(error.to_string()))?;
-    let builder = match &settings.client_certificates {
+    let clients = settings.client_certificates.as_ref().map(|clients| verifier(clients, provider)).transpose()?;
+    let builder = match &clients {
         None => builder.with_no_client_auth(),
-        Some(clients) => builder.with_client_cert_verifier(verifier(clients, provider)?),
+        Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
     };
     let chain = certificates("certificate", &settings.certificate)?;
     let key = private_key(&settings.key)?;
@@ -52,7 +61,7 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<Arc<ServerConfig>, TlsError
         other => at_certificate(other.to_string()),
     })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Loaded { config: Arc::new(config), clients })
 }
 
 /// Checks clients' certificates up to the authorities that the operator names, and those alone.

@@ -38,9 +38,11 @@ impl Tls {
             let settings = self.settings.clone();
             // Reading files may wait.
             match tokio::task::spawn_blocking(move || load(&settings)).await {
-                Ok(Ok(config)) => {
-                    self.current.store(config);
-                    tracing::info!("the changed files of gateway.tls are taken over; connections go on as they are");
+                Ok(Ok(loaded)) => {
+                    self.current.send_replace(loaded);
+                    tracing::info!(
+                        "the changed files of gateway.tls are taken over; connections go on, but for clients whose certificates were taken back"
+                    );
                 }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "the changed files of gateway.tls are not taken over, the old ones stay in force");

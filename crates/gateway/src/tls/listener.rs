@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::tls::files::{TlsError, load};
+use crate::tls::files::{Loaded, TlsError, load};
 use crate::tls::settings::TlsSettings;
 
 /// The first byte of a TLS connection: a record of type handshake (RFC 8446 section 5.1).
@@ -23,7 +23,7 @@ Content-Length: 47\r\n\r\nThis port speaks TLS: write https:// or wss://\n";
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(super) settings: TlsSettings,
-    pub(super) current: ArcSwap<ServerConfig>,
+    pub(super) current: watch::Sender<Loaded>,
 }
 
 /// A connection that speaks TLS.
@@ -36,8 +36,22 @@ pub(crate) struct Handshake {
 impl Tls {
     /// Reads the files.
     pub(crate) fn build(settings: TlsSettings) -> Result<Arc<Self>, TlsError> {
-        let config = load(&settings)?;
-        Ok(Arc::new(Self { settings, current: ArcSwap::new(config) }))
+        let current = watch::Sender::new(load(&settings)?);
+        Ok(Arc::new(Self { settings, current }))
+    }
+
+    /// Returns when `shown`, which a client's handshake was done with, is believed no longer: the files have changed.
+    pub(crate) async fn taken_back(&self, shown: &[CertificateDer<'static>]) {
+        let mut current = self.current.subscribe();
+        let Some((own, between)) = shown.split_first() else { return std::future::pending().await };
+        loop {
+            let clients = current.borrow_and_update().clients.clone();
+            let believed =
+                clients.is_some_and(|clients| clients.verify_client_cert(own, between, UnixTime::now()).is_ok());
+            if !believed || current.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Speaks TLS with the client, which has `patience` for it; `None` when it does not, or takes longer.
@@ -67,7 +81,8 @@ impl Tls {
             }
             return Ok(None);
         }
-        let stream = TlsAcceptor::from(self.current.load_full()).accept(stream).await?;
+        let config = Arc::clone(&self.current.borrow().config);
+        let stream = TlsAcceptor::from(config).accept(stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Some(Handshake { stream, http2 }))
     }

@@ -1,9 +1,10 @@
 //! Whether a call is well formed for what it calls: arguments against the tool's schema and the operator's rules (rows VAL-1
 //! to VAL-4). What has to be rewritten is rewritten before policy decides, so that it decides about what the server sees.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use omni_protocol::{Method, Splice, member};
+use omni_protocol::{Method, Params, Splice, member};
 use omni_proxy::Catalog;
 use omni_screen::settings::{OutputSchema, UnusableSchema};
 use omni_screen::{Odd, Screen, Violation, coerce};
@@ -15,6 +16,9 @@ use crate::stage::validate::Validated;
 use crate::tool_schemas::{Side, ToolSchemas};
 use crate::view::Found;
 
+/// Where something that a client writes freely lies in its message.
+type Place = fn(&Params) -> Option<Range<usize>>;
+
 /// Rewrites what the operator lets the hub rewrite: dangerous characters (row VAL-5), and values of another type than the
 /// tool's schema wants (row VAL-2).
 ///
@@ -23,7 +27,15 @@ use crate::view::Found;
 pub(super) async fn prepare(hub: &Hub, validated: &mut Validated, found: &Found) -> Result<(), Fault> {
     let screen = hub.screen();
     let server = found.server.name().as_str();
-    for range in [validated.params().arguments_range.clone(), validated.params().input_responses_range.clone()] {
+    let places: [Place; 4] = [
+        |params| params.arguments_range.clone(),
+        |params| params.input_responses_range.clone(),
+        |params| params.completion_ranges[0].clone(),
+        |params| params.completion_ranges[1].clone(),
+    ];
+    for place in places {
+        // Looked up each time: what was rewritten before has moved the rest.
+        let range = place(validated.params());
         let text = range.clone().and_then(|range| validated.message().bytes().get(range));
         let Some(text) = text.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { continue };
         let harmless = screen.inward(server, &found.name, text).map_err(|why| {

@@ -25,6 +25,7 @@ pub struct Throttle {
     principal: Option<Limit>,
     server: Option<Limit>,
     tools: Vec<(Pattern, Limit)>,
+    failed_logins: Option<Limit>,
     shares: Option<Arc<Shares>>,
 }
 
@@ -99,6 +100,7 @@ impl Throttle {
             principal: limit("principal", &settings.principal)?,
             server: limit("server", &settings.server)?,
             tools: settings.tools.iter().map(tool).collect::<Result<_, _>>()?,
+            failed_logins: Some(Limit::build("failed_logins", &settings.failed_logins)?),
             shares: settings.principal_calls_max.map(|max| Arc::new(Shares { max, held: Mutex::default() })),
         })
     }
@@ -125,6 +127,11 @@ impl Throttle {
             limit.take(principal)?;
         }
         self.server.as_ref().map_or(Ok(()), |limit| limit.take(&server))
+    }
+
+    /// Counts a login from `address` that failed.
+    pub(crate) fn login_failed(&self, address: IpAddr) -> Result<(), Fault> {
+        self.failed_logins.as_ref().map_or(Ok(()), |limit| limit.take(&network(address)))
     }
 }
 
@@ -186,6 +193,18 @@ mod tests {
         let throttle = of(ThrottleSettings { tools, ..Default::default() });
         assert!(throttle.call(&ann, "git", "git_log").is_ok() && throttle.call(&bob, "git", "git_log").is_ok());
         assert!(throttle.call(&ann, "git", "git_diff").is_err() && throttle.call(&ann, "git", "other").is_ok());
+    }
+
+    #[test]
+    fn emg_2_failed_logins_are_counted_for_each_source_also_without_a_setting() {
+        let throttle = Throttle::build(&ThrottleSettings::default()).unwrap();
+        let (one, same, other): (IpAddr, IpAddr, IpAddr) =
+            ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
+        let let_through = (0..1_000).take_while(|_| throttle.login_failed(one).is_ok()).count();
+        assert!((60..200).contains(&let_through), "{let_through}");
+        let fault = throttle.login_failed(same).unwrap_err();
+        assert!(fault.retry_after().is_some_and(|wait| wait.as_secs() <= 2), "{fault:?}");
+        assert!(throttle.login_failed(other).is_ok() && throttle.admit(&Principal::local("ann"), Some(one)).is_ok());
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
     }
     found.extend(gateway_problems(settings));
     found.extend(auth_problems(&settings.auth));
+    found.extend(certificate_problems(settings));
     if let Err((key, why)) = omni_hub::Throttle::build(&settings.throttle) {
         found.push(value(&key.splitn(3, '.').collect::<Vec<_>>(), why));
     }
@@ -266,6 +267,18 @@ fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
     found
 }
 
+/// Certificates let in only where the handshake asks for them.
+fn certificate_problems(settings: &Settings) -> Option<Complaint> {
+    let asked = settings.gateway.tls.as_ref().is_some_and(|tls| tls.client_certificates.is_some());
+    let message = "needs `gateway.tls.client_certificates`, which says whose certificates are believed".to_owned();
+    match (settings.auth.mode, &settings.auth.certificates) {
+        _ if asked => None,
+        (_, Some(_)) => Some(key(&["auth", "certificates"], message)),
+        (AuthMode::Certificate, None) => Some(value(&["auth", "mode"], format!("`certificate` {message}"))),
+        _ => None,
+    }
+}
+
 fn auth_problems(auth: &AuthSettings) -> Vec<Complaint> {
     let mut found = Vec::new();
     match (auth.mode, auth.providers.is_empty()) {
@@ -273,7 +286,7 @@ fn auth_problems(auth: &AuthSettings) -> Vec<Complaint> {
             let message = "`oauth` needs `providers`: name the issuer of the tokens that are taken";
             found.push(value(&["auth", "mode"], message.to_owned()));
         }
-        (AuthMode::Local | AuthMode::None, false) => {
+        (AuthMode::Local | AuthMode::None | AuthMode::Certificate, false) => {
             let message = "says whose tokens are taken, which is done with `mode: oauth` alone";
             found.push(key(&["auth", "providers"], message.to_owned()));
         }

@@ -52,7 +52,7 @@ pub(crate) fn start_log(settings: &Settings) {
 
 /// Whether clients from other machines have to say who they are.
 pub(crate) fn has_logins(settings: &Settings) -> bool {
-    settings.auth.mode == AuthMode::Oauth
+    matches!(settings.auth.mode, AuthMode::Oauth | AuthMode::Certificate)
 }
 
 /// Bounds of the hub as the settings want them.

@@ -193,6 +193,11 @@ async fn auth_4_a_damaged_store_lets_nobody_in_by_key_and_the_hub_runs() {
 async fn gw_2_the_admin_api_is_on_its_socket_alone() {
     let mut hub = strict();
     let socket = hub.home.path().join("data/admin.sock");
+    // The hub says that it serves clients before the socket is there.
+    until("the socket is there", 20, async || {
+        if socket.exists() { Ok(()) } else { Err(format!("{} is not", socket.display())) }
+    })
+    .await;
     assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     for path in ["/admin/v1/status", "/admin/v1/keys"] {
         let answer = http::get(hub.address, path, &[]).await;

@@ -133,3 +133,41 @@ async fn auth_1_none_lets_everybody_in_and_says_so_at_the_start() {
     assert_eq!(post(&hub, "/mcp", &[], &initialize()).await.status, 200);
     assert!(hub.log().contains("auth.mode is none"), "{}", hub.log());
 }
+
+#[tokio::test]
+async fn emg_2_failed_logins_slow_their_source_and_lock_nobody_out() {
+    let throttle = json!({ "failed_logins": { "rate": "30/h", "burst": 3 } });
+    let gateway = json!({ "behind_proxy": true });
+    let servers = json!({ "echo": bad(&["hang"]) });
+    let auth = json!({ "mode": "local" });
+    let hub = Hub::configured(json!({ "servers": servers, "auth": auth, "throttle": throttle, "gateway": gateway }));
+    let good = token(&hub, "curl");
+    let from = async |address: &str, shown: &str| {
+        let mut headers = vec![("x-forwarded-for", address)];
+        headers.extend((!shown.is_empty()).then_some(("authorization", shown)));
+        post(&hub, "/mcp", &headers, &initialize()).await
+    };
+    for _ in 0..3 {
+        assert_eq!(from("2001:db8::1", "Bearer guess").await.status, 401);
+    }
+    // Whatever its last bits are, and whatever the client itself wrote before the proxy did.
+    for address in ["2001:db8::1", "2001:db8::ffff:2", "192.0.2.9, 2001:db8::3"] {
+        let refused = from(address, "Bearer guess").await;
+        assert_eq!(refused.status, 429, "{address}");
+        let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((60..=120).contains(&seconds), "{seconds}");
+        assert!(!refused.headers.contains_key("www-authenticate"));
+        assert_eq!(refused.json()["error"]["code"], 429);
+        // Nor does it matter what is wrong, or where.
+        assert_eq!(from(address, "Basic guess").await.status, 429);
+    }
+    assert_eq!(from("2001:db8:0:1::1", "Bearer guess").await.status, 401, "another network");
+    assert_eq!(from("192.0.2.9", "Bearer guess").await.status, 401, "another address");
+    // Its failures alone count: who is known is let in, and who shows nothing is told how to log in.
+    for _ in 0..5 {
+        assert_eq!(from("2001:db8::1", &good).await.status, 200);
+        assert_eq!(from("2001:db8::1", "").await.status, 401);
+    }
+    let denied = hub.log().matches("login").count();
+    assert!(denied < 12, "who fails without end fills the log: {denied} lines\n{}", hub.log());
+}

@@ -34,7 +34,9 @@ impl World {
         auth["providers"] = json!([provider]);
         // Whoever comes with a token may do nothing by default; these tests are about who it is.
         let policy = json!({ "roles": { "admin": { "members": ["user:*"] } } });
-        let hub = Hub::configured(json!({ "servers": servers, "auth": auth, "policy": policy }));
+        // They fail at will: how that slows them is told elsewhere.
+        let throttle = json!({ "failed_logins": { "rate": "1000/s" } });
+        let hub = Hub::configured(json!({ "servers": servers, "auth": auth, "policy": policy, "throttle": throttle }));
         Self { idp, key, hub }
     }
 

@@ -22,14 +22,14 @@ use crate::harness::peers::Peers;
 use crate::harness::{Hub, everything, http, in_time, until};
 
 /// A home with the authority's certificate and one for the hub.
-fn home(authority: &Authority) -> TempDir {
+pub(crate) fn home(authority: &Authority) -> TempDir {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("ca.pem"), authority.pem()).unwrap();
     authority.server(1).put(home.path(), "hub");
     home
 }
 
-fn config(tls: serde_json::Value) -> serde_json::Value {
+pub(crate) fn config(tls: serde_json::Value) -> serde_json::Value {
     let mut whole = json!({ "certificate": "hub.pem", "key": "hub.key" });
     for (name, value) in tls.as_object().unwrap() {
         whole[name] = value.clone();
@@ -39,19 +39,19 @@ fn config(tls: serde_json::Value) -> serde_json::Value {
 }
 
 /// A client that believes `authority`.
-struct Client<'a> {
-    authority: &'a Authority,
-    versions: &'static [&'static SupportedProtocolVersion],
-    alpn: &'static [u8],
-    own: Option<&'a Certified>,
+pub(crate) struct Client<'a> {
+    pub(crate) authority: &'a Authority,
+    pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    pub(crate) alpn: &'static [u8],
+    pub(crate) own: Option<&'a Certified>,
 }
 
 impl<'a> Client<'a> {
-    fn of(authority: &'a Authority) -> Self {
+    pub(crate) fn of(authority: &'a Authority) -> Self {
         Self { authority, versions: rustls::ALL_VERSIONS, alpn: b"http/1.1", own: None }
     }
 
-    async fn connect(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.authority.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

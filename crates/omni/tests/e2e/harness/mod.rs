@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod idp;
+pub(crate) mod oidc;
 pub(crate) mod peers;
 pub(crate) mod processes;
 pub(crate) mod puppet;

@@ -47,6 +47,11 @@ impl Peers {
         program
     }
 
+    /// Where all npm packages are.
+    pub(crate) fn modules(&self) -> &Path {
+        &self.modules
+    }
+
     /// A file of an npm package of the protocol's own.
     pub(crate) fn module(&self, file: &str) -> PathBuf {
         self.modules.join("@modelcontextprotocol").join(file)
