@@ -65,7 +65,7 @@ impl From<EventField> for Field {
             FieldValue::Digest(digest) => Value::Bytes(digest.to_vec()),
             FieldValue::List(list) => Value::List(list),
         };
-        Self { name: spec.name.to_owned(), personal: spec.class == Class::Personal, value }
+        Self { name: spec.name.into(), personal: spec.class == Class::Personal, value }
     }
 }
 

@@ -9,10 +9,8 @@ mod error;
 mod event;
 mod field;
 mod fields_of;
-#[allow(dead_code, reason = "the writer, which uses the rest, comes with the next commit")]
 mod frame;
 pub mod index;
-#[allow(dead_code, unused_imports, reason = "as above")]
 mod keys;
 mod kind;
 mod log;
@@ -24,9 +22,9 @@ mod segment;
 mod sink;
 mod tree;
 mod who;
+mod writer;
 
 pub use archive::{Archive, log_id};
-
 pub use audit::Audit;
 pub use class::Class;
 pub use error::LogError;
@@ -47,3 +45,4 @@ pub use tree::{
     leaf_hash, node_hash, root_at, verify_consistency, verify_inclusion,
 };
 pub use who::Who;
+pub use writer::{Disk, Durability, Health, LastingLog, LogSettings, RealDisk};

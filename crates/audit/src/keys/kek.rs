@@ -113,7 +113,7 @@ impl KeyEncryption for FileKek {
 }
 
 /// Random bytes.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], LogError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], LogError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| LogError::Key("the system has no randomness for a key".to_owned()))?;
     Ok(bytes)

@@ -5,6 +5,7 @@ mod key_file;
 mod place;
 mod ring;
 
+pub(crate) use kek::random;
 pub use kek::{FileKek, KeyEncryption};
 pub use place::{Identity, KeyPlaces};
 pub(crate) use place::{replace, secret_folder, sync_folder, write_secret};

@@ -4,10 +4,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use omni_types::Principal;
 
 use crate::error::LogError;
+use crate::who::Who;
 
 /// The files of a log's keys.
 #[derive(Debug, Clone)]
@@ -58,17 +60,16 @@ impl KeyPlaces {
 pub struct Identity(String);
 
 impl Identity {
-    /// A caller: kind, issuer, tenant and id, which is what makes two of them the same.
+    /// A caller.
     #[must_use]
     pub fn of(principal: &Principal) -> Self {
-        let (issuer, tenant) = (principal.issuer().unwrap_or(""), principal.tenant().unwrap_or(""));
-        Self(format!("{:?}\0{issuer}\0{tenant}\0{}", principal.kind(), principal.id()))
+        Self(principal.binding())
     }
 
-    /// Those of a day (`YYYY-MM-DD`) who did not say who they are: their addresses can be erased a day at a time.
+    /// On whose account something happened at `now`. Those who did not say who they are share one a day.
     #[must_use]
-    pub fn strangers(day: &str) -> Self {
-        Self(format!("strangers\0{day}"))
+    pub fn at(who: &Who, now: SystemTime) -> Self {
+        Self(who.person(now))
     }
 
     /// Its bytes.

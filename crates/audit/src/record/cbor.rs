@@ -1,7 +1,10 @@
 //! Fields as CBOR (RFC 8949, core deterministic encoding): the five kinds of values that fields have, and no others.
 
+use std::borrow::Cow;
+
 use super::field::{Field, Value};
 use crate::error::LogError;
+use crate::field::FieldName;
 
 const UNSIGNED: u8 = 0;
 const BYTES: u8 = 2;
@@ -10,12 +13,17 @@ const ARRAY: u8 = 4;
 const SIMPLE: u8 = 7;
 const FALSE: u64 = 20;
 const TRUE: u64 = 21;
+/// What a field is called whose number this version does not know.
+const LATER: &str = "field.";
 
 /// Appends `count` fields as one array: name, value, name, value.
 pub(super) fn encode<'a>(fields: impl Iterator<Item = &'a Field> + Clone, out: &mut Vec<u8>) {
     head(out, ARRAY, fields.clone().count() as u64 * 2);
     for field in fields {
-        text(out, &field.name);
+        match number_of(&field.name) {
+            Some(number) => head(out, UNSIGNED, number),
+            None => text(out, &field.name),
+        }
         match &field.value {
             Value::Text(value) => text(out, value),
             Value::Number(value) => head(out, UNSIGNED, *value),
@@ -71,12 +79,33 @@ pub(super) fn decode(input: &[u8], personal: bool) -> Result<Vec<Field>, LogErro
     let mut fields = Vec::new();
     for _ in 0..items / 2 {
         let name = match reader.head()? {
-            (TEXT, length) => reader.text(length)?,
-            _ => return Err(wrong("a name is no text")),
+            (UNSIGNED, number) => name_of(number),
+            (TEXT, length) => Cow::Owned(unnumbered(reader.text(length)?)?),
+            _ => return Err(wrong("a name is neither a text nor a number")),
         };
         fields.push(Field { name, personal, value: reader.value()? });
     }
     if reader.rest.is_empty() { Ok(fields) } else { Err(wrong("something follows the fields")) }
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    match name.strip_prefix(LATER) {
+        Some(number) => number.parse().ok(),
+        None => FieldName::of_name(name).map(|field| u64::from(field.number())),
+    }
+}
+
+/// The name of a field by its number; one of a later version of the schema is shown by its number.
+fn name_of(number: u64) -> Cow<'static, str> {
+    let known = u8::try_from(number).ok().and_then(FieldName::of_number);
+    known.map_or_else(|| Cow::Owned(format!("{LATER}{number}")), |field| Cow::Borrowed(field.as_str()))
+}
+
+fn unnumbered(name: String) -> Result<String, LogError> {
+    if FieldName::of_name(&name).is_some() || name.starts_with(LATER) {
+        return Err(wrong("a field that has a number is named by a text"));
+    }
+    Ok(name)
 }
 
 struct Reader<'a> {

@@ -1,10 +1,12 @@
 //! A field of a record: a name, whose it is, a value.
 
+use std::borrow::Cow;
+
 /// A field of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name, as the schema of events has it.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Whether it is stored under the person's key.
     pub personal: bool,
     /// Its value.
@@ -28,12 +30,12 @@ pub enum Value {
 
 impl Field {
     /// A field that is the hub's.
-    pub fn hub(name: impl Into<String>, value: Value) -> Self {
+    pub fn hub(name: impl Into<Cow<'static, str>>, value: Value) -> Self {
         Self { name: name.into(), personal: false, value }
     }
 
     /// A field that is a person's.
-    pub fn personal(name: impl Into<String>, value: Value) -> Self {
+    pub fn personal(name: impl Into<Cow<'static, str>>, value: Value) -> Self {
         Self { name: name.into(), personal: true, value }
     }
 }

@@ -131,6 +131,8 @@ fn hashes(bytes: &[u8]) -> Vec<Hash> {
 pub struct TileWriter {
     root: PathBuf,
     levels: Vec<Level>,
+    /// Full tiles that are not written yet.
+    full: Vec<(TileId, Vec<Hash>)>,
 }
 
 /// The last tile of a level.
@@ -165,40 +167,38 @@ impl TileWriter {
             levels.push(Level { index, hashes, written: 0 });
             count /= TILE_WIDTH as u64;
         }
-        Ok(Self { root: log.to_owned(), levels })
+        Ok(Self { root: log.to_owned(), levels, full: Vec::new() })
     }
 
-    /// Takes a node that became complete; writes the tile that it fills.
-    ///
-    /// # Errors
-    /// Where the tile cannot be written.
-    pub fn add(&mut self, height: u32, hash: &Hash) -> Result<(), LogError> {
+    /// Takes a node that became complete.
+    pub fn add(&mut self, height: u32, hash: &Hash) {
         if !height.is_multiple_of(TILE_HEIGHT) {
-            return Ok(());
+            return;
         }
         let at = (height / TILE_HEIGHT) as usize;
         if self.levels.len() <= at {
             self.levels.resize(at + 1, Level::default());
         }
-        let Some(level) = self.levels.get_mut(at) else { return Ok(()) };
+        let Some(level) = self.levels.get_mut(at) else { return };
         level.hashes.push(*hash);
         if level.hashes.len() == TILE_WIDTH {
-            let id = TileId { level: height / TILE_HEIGHT, index: level.index };
-            write(&self.root.join(id.path(None)), &level.hashes)?;
-            if level.written > 0 {
-                // A full tile makes its parts superfluous; one that stays does no harm.
-                let _gone = fs::remove_dir_all(self.root.join(id.path(Some(1))).with_file_name(""));
-            }
-            *level = Level { index: level.index + 1, ..Level::default() };
+            let next = Level { index: level.index + 1, ..Level::default() };
+            let full = std::mem::replace(level, next);
+            self.full.push((TileId { level: height / TILE_HEIGHT, index: full.index }, full.hashes));
         }
-        Ok(())
     }
 
-    /// Writes what is not on disk yet: the partial tiles at the right edge.
+    /// Writes what is not on disk yet: full tiles, and the partial ones at the right edge.
     ///
     /// # Errors
-    /// Where one cannot be written.
+    /// Where one cannot be written; it is kept for the next time.
     pub fn flush(&mut self) -> Result<(), LogError> {
+        while let Some((id, hashes)) = self.full.last() {
+            write(&self.root.join(id.path(None)), hashes)?;
+            // A full tile makes its parts superfluous; one that stays does no harm.
+            let _gone = fs::remove_dir_all(self.root.join(id.path(Some(1))).with_file_name(""));
+            self.full.pop();
+        }
         for (at, level) in self.levels.iter_mut().enumerate() {
             let width = level.hashes.len();
             if width == level.written {

@@ -1,0 +1,172 @@
+//! The log as it is written: one segment that grows, the tree's right edge, the keys.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::entry::{Entry, now_us};
+use crate::archive::checkpoint_path;
+use crate::error::LogError;
+use crate::frame;
+use crate::keys::{Keys, replace, sync_folder};
+use crate::note::{Checkpoint, Note, SigningKey};
+use crate::record::{PlainRecord, Seal};
+use crate::segment::{SEGMENT_HEADER_LEN, SegmentHeader, day_of, segment_path};
+use crate::tree::{Frontier, TileWriter, leaf_hash};
+
+/// How often a checkpoint goes into the history.
+const HISTORY_EVERY_US: u64 = 600_000_000;
+
+/// The log as it is written. Whatever fails, what was durable stays, and the same commit may be tried again.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) directory: PathBuf,
+    pub(super) log: [u8; 16],
+    pub(super) keys: Keys,
+    pub(super) signer: SigningKey,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) frontier: Frontier,
+    pub(super) tiles: TileWriter,
+    pub(super) open: Option<OpenSegment>,
+    pub(super) segment_bytes_max: u64,
+    pub(super) retention_us: u64,
+    /// The size that the latest checkpoint states.
+    pub(super) signed: Option<u64>,
+    pub(super) history_us: u64,
+    /// Held as long as the log is written.
+    pub(super) _lock: File,
+}
+
+/// The segment that grows.
+#[derive(Debug)]
+pub(super) struct OpenSegment {
+    pub(super) file: File,
+    pub(super) day: String,
+    /// Bytes that are durable.
+    pub(super) length: u64,
+    pub(super) data: Seal,
+}
+
+impl Journal {
+    /// Writes entries and makes them durable: all or none.
+    pub(super) fn commit(&mut self, entries: &[Entry]) -> Result<(), LogError> {
+        let Some(first) = entries.first() else { return Ok(()) };
+        let mut open = self.segment(first.time_us)?;
+        let (mut bytes, mut leaves) = (Vec::new(), Vec::with_capacity(entries.len()));
+        for (index, entry) in (self.frontier.size()..).zip(entries) {
+            let plain = PlainRecord { index, time_us: entry.time_us, fields: &entry.fields };
+            let record = if entry.plain {
+                plain.in_clear()
+            } else {
+                let person = entry.identity.as_ref().map(|identity| self.keys.seal_of(identity)).transpose()?;
+                plain.seal(&self.log, &open.data, person.as_ref())?
+            };
+            leaves.push(leaf_hash(&record));
+            frame::push(&mut bytes, &record);
+        }
+        if let Err(error) = self.disk.write(&mut open.file, &bytes) {
+            // Part of it may stand there. Where it can be cut off the segment goes on; else a new one is begun.
+            if self.disk.shorten(&open.file, open.length).is_ok() {
+                self.open = Some(open);
+            }
+            return Err(LogError::io("write", &self.directory, error));
+        }
+        if let Err(error) = self.disk.sync(&open.file) {
+            // After a failed sync the kernel may hold for written what is not: nothing since the last good one is believed,
+            // the file is left alone, and the same records are written to a new one.
+            let _best_effort = self.disk.shorten(&open.file, open.length);
+            return Err(LogError::io("make durable what was written to", &self.directory, error));
+        }
+        open.length += bytes.len() as u64;
+        self.open = Some(open);
+        for leaf in leaves {
+            let tiles = &mut self.tiles;
+            self.frontier.append(leaf, |height, _, hash| tiles.add(height, hash));
+        }
+        Ok(())
+    }
+
+    /// The segment to write to: the one that grows, or a new one where that is full, of another day, or was given up.
+    fn segment(&mut self, time_us: u64) -> Result<OpenSegment, LogError> {
+        let day = day_of(time_us);
+        if let Some(open) = self.open.take() {
+            // Clocks go back: a segment of a later day goes on.
+            if open.length < self.segment_bytes_max && open.day >= day {
+                return Ok(open);
+            }
+            self.close(&open)?;
+        }
+        let first = self.frontier.size();
+        let path = segment_path(&self.directory, first, time_us);
+        let data = self.keys.new_data_key()?;
+        let header = SegmentHeader {
+            log: self.log,
+            first,
+            opened_us: time_us,
+            retain_until_us: time_us.saturating_add(self.retention_us),
+            data_key: data.id(),
+        };
+        let file = self.begin(&path, &header).map_err(|error| LogError::io("begin", &path, error))?;
+        Ok(OpenSegment { file, day, length: SEGMENT_HEADER_LEN as u64, data })
+    }
+
+    /// A file of this name can only be one that was given up before anything in it was durable.
+    fn begin(&self, path: &Path, header: &SegmentHeader) -> std::io::Result<File> {
+        let folder = path.parent().unwrap_or(&self.directory);
+        fs::create_dir_all(folder)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        self.disk.write(&mut file, &header.encode())?;
+        self.disk.sync(&file)?;
+        sync_folder(folder)?;
+        sync_folder(&self.directory.join("log"))?;
+        // From here on at the end, also after a cut.
+        OpenOptions::new().append(true).open(path)
+    }
+
+    /// A segment ends with a checkpoint in the history.
+    fn close(&mut self, _open: &OpenSegment) -> Result<(), LogError> {
+        self.history_us = 0;
+        self.checkpoint()
+    }
+
+    /// Signs what is durable. The tiles go first, so that whoever sees the checkpoint can prove by them.
+    pub(super) fn checkpoint(&mut self) -> Result<(), LogError> {
+        let size = self.frontier.size();
+        let now = now_us();
+        let due = self.history_us == 0 || now.saturating_sub(self.history_us) >= HISTORY_EVERY_US;
+        if self.signed == Some(size) && !due {
+            return Ok(());
+        }
+        self.tiles.flush()?;
+        let origin = self.signer.public().name().to_owned();
+        let note = Note::sign(Checkpoint { origin, size, root: self.frontier.root() }.text(), &self.signer);
+        let text = note.to_string();
+        replace(&checkpoint_path(&self.directory), text.as_bytes(), 0o644)?;
+        self.signed = Some(size);
+        if due {
+            self.remember(&text, now)?;
+            self.history_us = now;
+        }
+        Ok(())
+    }
+
+    fn remember(&self, text: &str, now: u64) -> Result<(), LogError> {
+        let folder = self.directory.join("checkpoints");
+        let path = folder.join(format!("{}.notes", day_of(now)));
+        let append = || {
+            fs::create_dir_all(&folder)?;
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
+            file.write_all(format!("{text}\n").as_bytes())?;
+            file.sync_all()
+        };
+        append().map_err(|error| LogError::io("append to", &path, error))
+    }
+
+    /// Whether a checkpoint is wanting.
+    pub(super) fn is_unsigned(&self) -> bool {
+        self.signed != Some(self.frontier.size())
+    }
+}

@@ -1,0 +1,19 @@
+//! Writing the lasting log: a bounded queue, one thread behind it, commits in groups.
+
+mod disk;
+mod entry;
+mod journal;
+mod lasting;
+mod opening;
+mod queue;
+mod recovery;
+mod rotation;
+mod settings;
+mod thread;
+
+pub use disk::{Disk, RealDisk};
+pub use lasting::{Health, LastingLog};
+pub use settings::{Durability, LogSettings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Opening a log to write: its lock, its name, its keys, and what a crash left.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::entry::now_us;
+use super::journal::Journal;
+use super::recovery::{recover, resume};
+use super::rotation::{finish_encryption, next_kek};
+use super::settings::LogSettings;
+use crate::archive::{ORIGIN_PREFIX, log_id, verifier_path};
+use crate::error::LogError;
+use crate::keys::{FileKek, KeyPlaces, Keys, random, replace, secret_folder, write_secret};
+use crate::note::{SigningKey, VerifierKey};
+use crate::segment::{Segment, list};
+
+/// Opens the log, or begins one. What was found comes back as sentences for the operator.
+pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journal, Vec<String>), LogError> {
+    let directory = settings.directory.clone();
+    secret_folder(&directory)?;
+    let lock = lock(&directory)?;
+    let mut notices = Vec::new();
+    secret_folder(KeyPlaces::of(&directory).folder())?;
+    secret_folder(&directory.join("log"))?;
+    let (signer, verifiers) = signer(&directory, &mut notices)?;
+    let log = log_id(signer.public().name())
+        .ok_or_else(|| LogError::Key(format!("the signing key {} is not one of an audit log", signer.public())))?;
+    let keys = keys(&directory, log, &mut notices)?;
+    let found = recover(&directory, &log, &verifiers, &mut notices)?;
+    let open = match found.last {
+        Some(last) => resume(&last, &keys, &mut notices)?,
+        None => None,
+    };
+    let journal = Journal {
+        directory,
+        log,
+        keys,
+        signer,
+        disk,
+        frontier: found.frontier,
+        tiles: found.tiles,
+        open,
+        segment_bytes_max: settings.segment_bytes_max,
+        retention_us: u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX),
+        signed: found.signed,
+        history_us: 0,
+        _lock: lock,
+    };
+    Ok((journal, notices))
+}
+
+fn lock(directory: &Path) -> Result<File, LogError> {
+    let path = directory.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|error| LogError::io("open", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LogError::Locked(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(LogError::io("lock", &path, error)),
+    }
+}
+
+/// The key that signs, and all public keys of the log, the oldest first.
+fn signer(directory: &Path, notices: &mut Vec<String>) -> Result<(SigningKey, Vec<VerifierKey>), LogError> {
+    let (path, secret) = (verifier_path(directory), KeyPlaces::of(directory).signing());
+    let mut text = fs::read_to_string(&path).unwrap_or_default();
+    let mut verifiers = text.lines().map(str::parse).collect::<Result<Vec<VerifierKey>, _>>()?;
+    // A rotation that was interrupted after its record: the new key is vouched for already.
+    let drafted = secret.with_extension("next");
+    let mut kept = None;
+    for candidate in [&drafted, &secret] {
+        let Ok(secret_text) = fs::read_to_string(candidate) else { continue };
+        let key = SigningKey::from_secret_text(&secret_text)?;
+        if candidate == &secret || verifiers.last() == Some(key.public()) {
+            kept = Some((key, candidate));
+            break;
+        }
+    }
+    let signer = match kept {
+        Some((key, place)) if place == &drafted => {
+            fs::rename(&drafted, &secret).map_err(|error| LogError::io("write", &secret, error))?;
+            key
+        }
+        Some((key, _)) => key,
+        None => {
+            let origin = match verifiers.last() {
+                Some(key) => key.name().to_owned(),
+                None => origin(directory)?,
+            };
+            let key = SigningKey::generate(&origin)?;
+            write_secret(&secret, &key.secret_text())?;
+            if !verifiers.is_empty() {
+                notices
+                    .push(format!("the signing key is lost: checkpoints are signed by {} from now on", key.public()));
+            }
+            key
+        }
+    };
+    if !verifiers.contains(signer.public()) {
+        text.push_str(&format!("{}\n", signer.public()));
+        replace(&path, text.as_bytes(), 0o644)?;
+        verifiers.push(signer.public().clone());
+    }
+    Ok((signer, verifiers))
+}
+
+/// The origin of a log that has no keys: from its segments, where it has some.
+fn origin(directory: &Path) -> Result<String, LogError> {
+    let id = match list(directory)?.first() {
+        Some(segment) => Segment::open(&segment.path)?.header().log,
+        None => random()?,
+    };
+    Ok(format!("{ORIGIN_PREFIX}{:032x}", u128::from_be_bytes(id)))
+}
+
+fn keys(directory: &Path, log: [u8; 16], notices: &mut Vec<String>) -> Result<Keys, LogError> {
+    let places = KeyPlaces::of(directory);
+    let current = FileKek::read(&places.encryption())?;
+    let kek = match (current, FileKek::read(&next_kek(&places))?) {
+        (Some(old), Some(next)) => {
+            finish_encryption(directory, &log, &old, &next)?;
+            next
+        }
+        (Some(kek), None) => kek,
+        (None, _) => {
+            for path in [places.data(), places.persons()] {
+                if fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+                    let aside = path.with_extension(format!("lost-{}", now_us()));
+                    fs::rename(&path, &aside).map_err(|error| LogError::io("move aside", &path, error))?;
+                    notices.push(format!(
+                        "the encryption key is lost: records up to now can be verified and not read; the keys it wrapped are in {}",
+                        aside.display()
+                    ));
+                }
+            }
+            let kek = FileKek::generate()?;
+            kek.write(&places.encryption())?;
+            kek
+        }
+    };
+    Keys::open_or_create(directory, log, Box::new(kek))
+}

@@ -1,0 +1,80 @@
+//! Changing the keys of a log without rewriting it.
+
+use std::fs;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::entry::{Entry, now_us};
+use super::journal::Journal;
+use crate::archive::verifier_path;
+use crate::error::LogError;
+use crate::keys::{FileKek, KeyEncryption, KeyPlaces, Keys, replace, rewrap, sync_folder, write_secret};
+use crate::note::SigningKey;
+use crate::record::{Field, Value};
+
+/// What the old key signs: this, and the new public key. Nobody can take it for a checkpoint, which begins with the origin.
+pub(crate) const SUCCESSION: &str = "omni-audit/1 the next key is\n";
+/// The fields of the record that says so.
+pub(crate) const NEXT_KEY: &str = "log.next_key";
+pub(crate) const SIGNED_BY_LAST: &str = "log.signed_by_last";
+
+impl Journal {
+    /// Puts a new signing key in force. A record in clear, with the old key's signature, vouches for it; all checkpoints
+    /// after it are signed by the new one.
+    pub(super) fn rotate_signing(&mut self) -> Result<String, LogError> {
+        let next = SigningKey::generate(self.signer.public().name())?;
+        let text = next.public().to_string();
+        let places = KeyPlaces::of(&self.directory);
+        // In this order, a crash between two steps leaves a key that is vouched for by a record, or one never used.
+        let drafted = places.signing().with_extension("next");
+        write_secret(&drafted, &next.secret_text())?;
+        self.history_us = 0;
+        self.checkpoint()?;
+        let signature = self.signer.sign(format!("{SUCCESSION}{text}").as_bytes());
+        let fields = vec![
+            Field::hub("action", Value::from("log/rotate-key")),
+            Field::hub(NEXT_KEY, Value::Text(text.clone())),
+            Field::hub(SIGNED_BY_LAST, Value::Text(STANDARD.encode(signature))),
+        ];
+        self.commit(&[Entry { time_us: now_us(), fields, identity: None, plain: true }])?;
+        let path = verifier_path(&self.directory);
+        let known = fs::read_to_string(&path).map_err(|error| LogError::io("read", &path, error))?;
+        replace(&path, format!("{known}{text}\n").as_bytes(), 0o644)?;
+        fs::rename(&drafted, places.signing()).map_err(|error| LogError::io("write", &places.signing(), error))?;
+        sync_folder(places.folder()).map_err(|error| LogError::io("write", &places.signing(), error))?;
+        self.signer = next;
+        self.checkpoint()?;
+        Ok(text)
+    }
+
+    /// Wraps all data keys with a new key.
+    pub(super) fn rotate_encryption(&mut self) -> Result<(), LogError> {
+        let places = KeyPlaces::of(&self.directory);
+        let old = FileKek::read(&places.encryption())?
+            .ok_or_else(|| LogError::Key(format!("{} is not there", places.encryption().display())))?;
+        let next = FileKek::generate()?;
+        next.write(&next_kek(&places))?;
+        finish_encryption(&self.directory, &self.log, &old, &next)?;
+        self.keys = Keys::open_or_create(&self.directory, self.log, Box::new(next))?;
+        Ok(())
+    }
+}
+
+/// Where the next encryption key lies until all keys are wrapped with it.
+pub(super) fn next_kek(places: &KeyPlaces) -> std::path::PathBuf {
+    places.encryption().with_extension("next")
+}
+
+/// Wraps what the old key still wraps, then puts the new one in its place. Where that was interrupted it is done again.
+pub(super) fn finish_encryption(
+    directory: &std::path::Path,
+    log: &[u8; 16],
+    old: &dyn KeyEncryption,
+    next: &FileKek,
+) -> Result<(), LogError> {
+    rewrap(directory, log, old, next)?;
+    let places = KeyPlaces::of(directory);
+    let renamed = fs::rename(next_kek(&places), places.encryption()).and_then(|()| sync_folder(places.folder()));
+    renamed.map_err(|error| LogError::io("write", &places.encryption(), error))
+}
