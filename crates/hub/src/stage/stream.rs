@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +127,8 @@ impl SanitizedStream {
         // A handle of its own, so that the rest can be borrowed beside it and the call stays booked when this is dropped.
         let booked = self.booked.clone();
         let trace = self.record.as_ref().map(|record| record.trace());
-        let advance = unless_cancelled(booked.as_deref(), self.advance());
+        let advancing = pin!(self.advance());
+        let advance = unless_cancelled(booked.as_deref(), advancing);
         match trace {
             Some(trace) => within_trace(trace, advance).await,
             None => advance.await,
