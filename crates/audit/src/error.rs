@@ -48,6 +48,16 @@ pub enum LogError {
         /// Where.
         what: String,
     },
+    /// The record is not under a checkpoint yet.
+    #[error(
+        "audit log: record {index} is not signed yet: the latest checkpoint is over {size} records. Ask again in a moment; where no hub runs, the next one signs it"
+    )]
+    NotSigned {
+        /// Which record.
+        index: u64,
+        /// What is signed.
+        size: u64,
+    },
     /// The record is not in the log.
     #[error("audit log: there is no record {0}")]
     NotThere(u64),

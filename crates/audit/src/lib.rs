@@ -7,19 +7,25 @@ mod audit;
 mod class;
 mod error;
 mod event;
+pub mod export;
 mod field;
 mod fields_of;
 mod frame;
+mod held;
 pub mod index;
 mod keys;
 mod kind;
 mod log;
 mod note;
+mod prove;
 pub mod query;
 mod record;
 mod schema;
+mod search;
+mod seen;
 mod segment;
 mod sink;
+mod tiles_export;
 mod tree;
 mod who;
 mod writer;
@@ -34,12 +40,16 @@ pub use frame::FRAME_HEAD_LEN;
 pub use keys::{FileKek, Identity, KeyEncryption, KeyPlaces, Keys};
 pub use kind::{EventKind, KINDS, OUTCOMES, Outcome, Phase, Transport};
 pub use note::{Checkpoint, Note, Signature, SigningKey, VerifierKey, parse_notes};
+pub use prove::{ProofFault, Proven, RecordProof};
 pub use record::{
     Field, KeyId, KeySource, Opened, Personal, PlainRecord, RECORD_BYTES_MAX, Record, RecordHeader, Seal, Value, open,
 };
 pub use schema::{SCHEMA_VERSION, schema, schema_text};
+pub use search::{Follow, Order, Search, Tell};
+pub use seen::{Closed, Seen, value_text};
 pub use segment::{SEGMENT_HEADER_LEN, Segment, SegmentFile, SegmentHeader, Stored, day_of, segment_path};
 pub use sink::{NotRecorded, Recording, Sink};
+pub use tiles_export::export_tiles;
 pub use tree::{
     Frontier, Hash, Nodes, TILE_WIDTH, TileId, TileWriter, Tiles, consistency_proof, empty_root, inclusion_proof,
     leaf_hash, node_hash, root_at, verify_consistency, verify_inclusion,

@@ -12,7 +12,12 @@ pub use term::{Pattern, Term, TermError};
 /// Conditions of one query; further ones are refused by [`Query::parse`].
 pub const TERMS_MAX: usize = 64;
 /// Stands for several fields: it is met when one of them meets it.
-const ANY_OF: &[(&str, &[&str])] = &[("what", &["action", "resource", "server"])];
+const ANY_OF: &[(&str, &[&str])] = &[("what", &["action", "name", "server"]), ("who", &["who", "principal"])];
+
+/// The fields that a name in a query stands for.
+pub(crate) fn fields_of<'a>(name: &'a &'a str) -> &'a [&'a str] {
+    ANY_OF.iter().find(|(any, _)| any == name).map_or(std::slice::from_ref(name), |(_, all)| all)
+}
 
 /// What is asked of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,13 +142,7 @@ mod tests {
 
     const CALL: Call = Call(
         50,
-        &[
-            ("who", "ann"),
-            ("action", "tools/call"),
-            ("server", "git"),
-            ("resource", "git_commit"),
-            ("outcome", "denied"),
-        ],
+        &[("who", "ann"), ("action", "tools/call"), ("server", "git"), ("name", "git_commit"), ("outcome", "denied")],
     );
 
     #[test]
@@ -152,8 +151,8 @@ mod tests {
         assert!(asked(&[]));
         assert!(asked(&["who=bob", "who=ann", "outcome=denied"]));
         assert!(!asked(&["who=ann", "outcome=success"]));
-        assert!(asked(&["resource=git_*", "who!=bob"]));
-        assert!(!asked(&["resource=git_*", "who!=a*"]));
+        assert!(asked(&["name=git_*", "who!=bob"]));
+        assert!(!asked(&["name=git_*", "who!=a*"]));
         assert!(asked(&["trace!=x"]) && !asked(&["trace=x"]) && !asked(&["trace=*"]) && asked(&["who=*"]));
         assert!(
             asked(&["what=git"]) && asked(&["what=git_commit"]) && asked(&["what=tools/*"]) && !asked(&["what=ann"])

@@ -1,7 +1,6 @@
 //! The calls of one client that are in flight, so that it can cancel them.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -85,11 +84,9 @@ impl Drop for Booked {
 }
 
 /// Does `work` unless the client cancels the call before.
-///
-/// It is pinned where it is asked for: given by value, it would take up its room twice, in every call.
 pub(crate) async fn unless_cancelled<T>(
     booked: Option<&Booked>,
-    work: Pin<&mut impl Future<Output = Result<T, Fault>>>,
+    work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
     let Some(booked) = booked else { return work.await };
     tokio::select! {

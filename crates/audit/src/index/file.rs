@@ -93,6 +93,10 @@ impl<R: ReadAt> Index<R> {
         &self.header.covered
     }
 
+    pub(crate) const fn key(&self) -> &IndexKey {
+        &self.key
+    }
+
     /// Its blocks.
     pub fn blocks(&self) -> Result<Vec<Block>, IndexError> {
         let bytes = self.part(Part::Blocks, HEADER_BYTES as u64, self.header.blocks_bytes as usize)?;

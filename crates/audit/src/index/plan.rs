@@ -3,7 +3,7 @@
 use crate::index::file::{Index, IndexError, ReadAt};
 use crate::index::key::{IndexKey, Tag};
 use crate::index::postings::{both, either};
-use crate::query::{Fields, Pattern, Query};
+use crate::query::{Fields, Pattern, Query, fields_of};
 
 /// The fields that records are found by. Others are compared record by record.
 pub const INDEXED: &[&str] = &["kind", "action", "outcome", "server", "name", "principal", "who", "trace_id", "call"];
@@ -17,20 +17,15 @@ pub fn tags_of<'a>(key: &'a IndexKey, event: &'a impl Fields) -> impl Iterator<I
 
 /// The records, as places in the segment, that can be what a query asks for; `None` where the index cannot tell and all can.
 /// Every one is still to be read and compared.
-pub fn candidates<R: ReadAt>(index: &Index<R>, key: &IndexKey, query: &Query) -> Result<Option<Vec<u32>>, IndexError> {
+pub fn candidates<R: ReadAt>(index: &Index<R>, query: &Query) -> Result<Option<Vec<u32>>, IndexError> {
     let mut found: Option<Vec<u32>> = None;
     for (field, wanted) in query.wanted() {
         let Some(texts) = exact(&wanted.one_of) else { continue };
-        let fields: &[&str] = match field {
-            "what" => &["action", "name", "server"],
-            _ => match named(field) {
-                Some(field) => &[field],
-                None => continue,
-            },
-        };
+        let fields = fields_of(&field).iter().map(|field| named(field)).collect::<Option<Vec<_>>>();
+        let Some(fields) = fields else { continue };
         let mut any = Vec::new();
         for (field, text) in fields.iter().flat_map(|field| texts.iter().map(move |text| (field, text))) {
-            any = either(&any, &index.places(key.tag(field, text.as_bytes()))?);
+            any = either(&any, &index.places(index.key().tag(field, text.as_bytes()))?);
         }
         let all = found.map_or_else(|| any.clone(), |found| both(&found, &any));
         if all.is_empty() {

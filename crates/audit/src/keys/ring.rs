@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
 
@@ -136,7 +136,7 @@ impl Keys {
 }
 
 impl KeySource for Keys {
-    fn data_key(&self, id: &KeyId) -> Result<Seal, LogError> {
+    fn data_key(&self, id: &KeyId) -> Result<Arc<Seal>, LogError> {
         let mut wrapped = self.data.read().unwrap_or_else(PoisonError::into_inner).read(id)?;
         if wrapped.is_none() {
             refresh(&self.data)?;
@@ -144,14 +144,14 @@ impl KeySource for Keys {
         }
         let number = u64::from_be_bytes(*id);
         let wrapped = wrapped.ok_or_else(|| LogError::Key(format!("the data key {number:016x} is lost")))?;
-        Seal::new(*id, &unwrap(&*self.kek, &self.log, &wrapped)?)
+        Seal::new(*id, &unwrap(&*self.kek, &self.log, &wrapped)?).map(Arc::new)
     }
 
-    fn person_key(&self, id: &KeyId) -> Result<Option<Seal>, LogError> {
+    fn person_key(&self, id: &KeyId) -> Result<Option<Arc<Seal>>, LogError> {
         // Asked each time, since a key may have been erased by another process.
         refresh(&self.persons)?;
         let persons = self.persons.read().unwrap_or_else(PoisonError::into_inner);
-        self.unwrap_person(&persons, id)?.map(|key| Seal::new(*id, &key)).transpose()
+        self.unwrap_person(&persons, id)?.map(|key| Seal::new(*id, &key).map(Arc::new)).transpose()
     }
 }
 

@@ -57,6 +57,12 @@ impl Term {
         Ok(Self { field: field.to_owned(), pattern: Pattern::parse(value)?, negated })
     }
 
+    /// A condition that `field` is `value` and nothing else.
+    #[must_use]
+    pub fn exact(field: &str, value: &str) -> Self {
+        Self { field: field.to_owned(), pattern: Pattern::Exact(value.to_owned()), negated: false }
+    }
+
     /// A condition that `field` is `value`, as a pattern.
     pub fn on(field: &str, value: &str) -> Result<Self, TermError> {
         Ok(Self { field: field.to_owned(), pattern: Pattern::parse(value)?, negated: false })

@@ -1,5 +1,7 @@
 //! Sealing and opening a record's parts: AES-256-GCM-SIV, bound to the log and to the record's header.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::cbor;
@@ -209,13 +211,13 @@ pub trait KeySource {
     ///
     /// # Errors
     /// Where it is lost, or does not open.
-    fn data_key(&self, id: &KeyId) -> Result<Seal, LogError>;
+    fn data_key(&self, id: &KeyId) -> Result<Arc<Seal>, LogError>;
 
     /// A person's key; none where it was erased.
     ///
     /// # Errors
     /// Where it is lost, or does not open.
-    fn person_key(&self, id: &KeyId) -> Result<Option<Seal>, LogError>;
+    fn person_key(&self, id: &KeyId) -> Result<Option<Arc<Seal>>, LogError>;
 }
 
 /// A record that was opened.

@@ -47,7 +47,7 @@ pub(super) struct OpenSegment {
     pub(super) day: String,
     /// Bytes that are durable.
     pub(super) length: u64,
-    pub(super) data: Seal,
+    pub(super) data: Arc<Seal>,
 }
 
 impl Journal {
@@ -101,7 +101,7 @@ impl Journal {
         }
         let first = self.frontier.size();
         let path = segment_path(&self.directory, first, time_us);
-        let data = self.keys.new_data_key()?;
+        let data = Arc::new(self.keys.new_data_key()?);
         let header = SegmentHeader {
             log: self.log,
             first,

@@ -105,8 +105,7 @@ async fn post(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, bod
     let mut response = match session {
         Some(session) => resumable::answer(shared, session, received).await,
         None => {
-            // Boxed as the calls of sessions are: what is held for both would be moved twice.
-            let reply: Reply = Box::pin(dispatch(&shared.hub, received)).await;
+            let reply: Reply = dispatch(&shared.hub, received).await;
             render(reply, &Setting { stopping: shared.stopping.clone() })
         }
     };

@@ -1,6 +1,5 @@
 //! `resources/subscribe` and `resources/unsubscribe`, in front of servers of either era.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use omni_protocol::Method;
@@ -68,7 +67,7 @@ pub(crate) async fn subscribe(
         settled.map_err(|why| NotSubscribed::Server(found.server.name().clone(), why))?;
         Ok::<_, NotSubscribed>(subscription)
     };
-    let outcome = unless_cancelled(booked.as_ref(), pin!(async { Ok(subscribing.await) })).await?;
+    let outcome = unless_cancelled(booked.as_ref(), async { Ok(subscribing.await) }).await?;
     match outcome {
         Ok(subscription) => {
             session.subscriptions.keep(uri, subscription);

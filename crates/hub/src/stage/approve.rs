@@ -4,7 +4,6 @@
 //! administrator's word, the call waits for one (`omni approvals`), if there is a way to ask them. A word is for one call of one caller with these arguments: it is taken by
 //! the call that waits for it, and there is no second one.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -160,7 +159,7 @@ async fn in_session(
             Err(_) => Ok(false),
         }
     };
-    unless_cancelled(authorized.admitted.booked.as_ref(), pin!(answered)).await
+    unless_cancelled(authorized.admitted.booked.as_ref(), answered).await
 }
 
 /// Waits for an administrator's word (`omni approvals`).
@@ -192,7 +191,7 @@ async fn by_administrator(hub: &Hub, authorized: &Authorized, ask: &Ask) -> Resu
         other => refused(ask, "it cannot be asked for now").with_private(other.to_string()),
     })?;
     let booked = authorized.admitted.booked.as_ref();
-    match unless_cancelled(booked, pin!(async { Ok(pending.verdict().await) })).await? {
+    match unless_cancelled(booked, async { Ok(pending.verdict().await) }).await? {
         Verdict::Approved { .. } => Ok(()),
         Verdict::Denied { note, .. } => {
             let note = note.map(|note| format!(": {note}")).unwrap_or_default();

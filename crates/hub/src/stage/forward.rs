@@ -1,6 +1,5 @@
 //! `Routed → Answered`: the server has its say. What it says is still untrusted.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use omni_protocol::{Era, members, response};
@@ -63,14 +62,11 @@ async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, F
             let asks_otherwise =
                 matches!(validated.caller, Caller::Session(_)) && may_ask(&outgoing.method, link.version().era());
             let again = asks_otherwise.then(|| Box::new(outgoing.clone()));
-            let sending = pin!(async { Ok(link.exchange(outgoing).await) });
-            let outcome = unless_cancelled(booked.as_ref(), sending).await?;
+            let outcome = unless_cancelled(booked.as_ref(), async { Ok(link.exchange(outgoing).await) }).await?;
             let is_mismatch = matches!(&outcome, Ok(exchange) if is_mismatch(validated, &link, exchange));
             if first && (is_mismatch || link.refused(&outcome)) {
-                let mut doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome, is_mismatch).await) });
-                let again = unless_cancelled(booked.as_ref(), doubting.as_mut()).await?;
-                drop(doubting);
-                if again {
+                let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome, is_mismatch).await) });
+                if unless_cancelled(booked.as_ref(), doubting).await? {
                     // Nothing ran: it was refused, by a server that is another one now or by a schema that the hub did not
                     // know. Nothing else is sent twice.
                     drop(place);

@@ -1,6 +1,5 @@
 //! `Authorized → Routed`: one link to one server, and the message as that server has to see it.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use omni_protocol::{Era, Method, Splice, member};
@@ -59,7 +58,7 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
     // A server that is slow fills its own places and its own queue, both bounded, and nothing of the hub's.
     drop(slot);
     let entering = async { found.server.enter(|| hub.account(principal)).await.map_err(|e| found.server.fault(&e)) };
-    let place = unless_cancelled(booked, pin!(entering)).await?;
+    let place = unless_cancelled(booked, entering).await?;
     if let Some(parked) = parked(hub, &authorized)? {
         let link = Arc::clone(parked.messages.link());
         if link.server() != found.server.name() {
@@ -70,7 +69,7 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         return Ok(Routed { authorized, link, going: Going::Back(Box::new(parked)), place });
     }
     let linking = link_for(&found.server, validated.profile(), validated.caller.session());
-    let link = unless_cancelled(booked, pin!(linking)).await?;
+    let link = unless_cancelled(booked, linking).await?;
     if link.version().era() == Era::Legacy && validated.params().request_state.is_some() {
         // The server makes no states, and the hub did not make this one for this call.
         let why = "params.requestState: not made by this hub for this call, or by one that was started anew since";

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,8 +126,7 @@ impl SanitizedStream {
         // A handle of its own, so that the rest can be borrowed beside it and the call stays booked when this is dropped.
         let booked = self.booked.clone();
         let trace = self.record.as_ref().map(|record| record.trace());
-        let advancing = pin!(self.advance());
-        let advance = unless_cancelled(booked.as_deref(), advancing);
+        let advance = unless_cancelled(booked.as_deref(), self.advance());
         match trace {
             Some(trace) => within_trace(trace, advance).await,
             None => advance.await,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::admin::{DataDir, part};
 use crate::cli::context::Context;
+use crate::cli::printable::printable;
 use crate::cli::say::{say, say_err};
 use crate::cli::table::table;
 use crate::cli::when::from_now;
@@ -124,25 +125,6 @@ fn call(row: &Value) -> String {
     printable(&format!("{} {}:{}", text(row, "action"), text(row, "server"), text(row, "name")))
 }
 
-/// What callers wrote must not move the cursor of who decides on it, nor hide itself.
-fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-    };
-    text.chars().map(|c| if hidden(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
-}
-
 fn text(value: &Value, member: &str) -> String {
     value[member].as_str().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn what_callers_wrote_is_shown_as_it_is() {
-        assert_eq!(printable("rm \u{1b}[2J\u{202e}x ä 漢"), "rm \\u{1b}[2J\\u{202e}x ä 漢");
-    }
 }

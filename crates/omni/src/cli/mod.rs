@@ -3,6 +3,7 @@
 mod add;
 mod admin;
 mod approvals;
+mod audit;
 mod banner;
 mod call;
 mod check;
@@ -19,6 +20,7 @@ mod local;
 mod own_file;
 mod places;
 mod policy;
+mod printable;
 mod reload;
 mod remove;
 mod running;
@@ -78,6 +80,7 @@ enum Command {
     Key(key::KeyArgs),
     Token(token::TokenArgs),
     Approvals(approvals::ApprovalsArgs),
+    Audit(audit::AuditArgs),
     Reload(reload::ReloadArgs),
     Store(store::StoreArgs),
     Check(check::CheckArgs),
@@ -112,6 +115,7 @@ impl Cli {
             Command::Key(command) => command.run(context),
             Command::Token(command) => command.run(context),
             Command::Approvals(command) => command.run(context),
+            Command::Audit(command) => command.run(context),
             Command::Reload(command) => command.run(context),
             Command::Store(command) => command.run(context),
             Command::Check(command) => command.run(context),

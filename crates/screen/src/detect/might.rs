@@ -6,7 +6,7 @@ use crate::detect::kind::Kind;
 /// Digits from which on a number could be a card's.
 const DIGITS_MIN: usize = 13;
 /// Such a number takes up to 25 bytes, with a sign between any two digits, and so lies within two pieces of this length.
-const PIECE: usize = 64;
+const PIECE: usize = 32;
 /// Digits that the fuller of the two pieces has at least.
 const PIECE_DIGITS_MIN: u8 = 7;
 

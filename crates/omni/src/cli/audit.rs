@@ -1,0 +1,49 @@
+//! `omni audit`: who did what, and proof of it.
+
+mod ask;
+mod check_proof;
+mod export;
+mod filter;
+mod log_dir;
+mod prove;
+mod rows;
+mod rows_width;
+mod show;
+mod tail;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::cli::context::Context;
+
+/// Who did what: asked, followed, exported, verified and proven.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Tail(tail::TailArgs),
+    Query(ask::QueryArgs),
+    Show(show::ShowArgs),
+    Export(export::ExportArgs),
+    Prove(prove::ProveArgs),
+    CheckProof(check_proof::CheckProofArgs),
+}
+
+impl AuditArgs {
+    pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
+        match self.what {
+            What::Tail(command) => command.run(context),
+            What::Query(command) => command.run(context),
+            What::Show(command) => command.run(context),
+            What::Export(command) => command.run(context),
+            What::Prove(command) => command.run(context),
+            What::CheckProof(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which log is meant.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use omni_audit::{Archive, Search};
+
+use crate::cli::admin::DataDir;
+use crate::cli::context::Context;
+use crate::cli::say::say_err;
+
+/// The log's folder in the data directory.
+const FOLDER: &str = "audit";
+
+/// Which log is meant: that of the hub with this data directory, or a copy of one.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogDir {
+    /// A folder with a log or a copy of one, instead of `audit` in the data directory.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    at: DataDir,
+}
+
+impl LogDir {
+    /// The folder.
+    pub(crate) fn folder(&self, context: &Context) -> Result<PathBuf> {
+        match &self.dir {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.at.folder(context)?.join(FOLDER)),
+        }
+    }
+
+    /// The log, for whoever may not read its keys too.
+    pub(crate) fn archive(&self, context: &Context) -> Result<Archive> {
+        let folder = self.folder(context)?;
+        Archive::open(&folder).with_context(|| format!("{} has no audit log that can be read", folder.display()))
+    }
+
+    /// The log, to read what its events say.
+    pub(crate) fn search(&self, context: &Context) -> Result<Search> {
+        Ok(Search::new(self.archive(context)?)?)
+    }
+}
+
+/// Says what could not be read, if anything.
+pub(crate) fn tell_damage(search: &Search) {
+    match search.damaged() {
+        0 => {}
+        count => {
+            say_err!("{count} records or ends of segments are damaged and left out: `omni audit verify` says where.")
+        }
+    }
+}
