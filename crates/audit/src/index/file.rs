@@ -116,6 +116,7 @@ impl<R: ReadAt> Index<R> {
 
     /// All of it, to make it grow.
     pub fn into_builder(self) -> Result<IndexBuilder, IndexError> {
+        let _authentic = self.directory()?;
         let mut lists = HashMap::with_capacity(self.header.tags as usize);
         for page in 0..self.header.pages() {
             for entry in self.page(page)?.as_chunks::<ENTRY_BYTES>().0 {
@@ -128,13 +129,16 @@ impl<R: ReadAt> Index<R> {
     }
 
     fn entry(&self, tag: Tag) -> Result<Option<[u8; 8]>, IndexError> {
-        let pages = self.header.pages();
-        let directory = self.part(Part::Directory, self.header.directory_at(), pages as usize * 8)?;
+        let directory = self.directory()?;
         let after = directory.as_chunks::<8>().0.partition_point(|first| *first <= tag.0);
         let Some(page) = after.checked_sub(1).and_then(|page| u32::try_from(page).ok()) else { return Ok(None) };
         let page = self.page(page)?;
         let entries = page.as_chunks::<ENTRY_BYTES>().0;
         Ok(entries.binary_search_by_key(&tag, |entry| split(entry).0).ok().map(|at| split(&entries[at]).1))
+    }
+
+    fn directory(&self) -> Result<Vec<u8>, IndexError> {
+        self.part(Part::Directory, self.header.directory_at(), self.header.pages() as usize * 8)
     }
 
     fn page(&self, page: u32) -> Result<Vec<u8>, IndexError> {
