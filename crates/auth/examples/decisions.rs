@@ -26,6 +26,9 @@ fn main() {
         row(&mut out, &text, took, "known", &policy, &user, "t1", None, true);
         row(&mut out, &text, took, "by arguments", &policy, &user, "args", Some(r#"{"path":"/srv/x","n":7}"#), true);
         row(&mut out, &text, took, "never asked before", &policy, &user, "t1", None, false);
+        let roles = vec!["q10".into()];
+        let user = Principal::build(Identity { roles, ..Identity::new(PrincipalKind::Token, "u") });
+        row(&mut out, &text, took, "never asked, a rule has a condition", &policy, &user, "s12:t1", None, false);
     }
 }
 
@@ -73,6 +76,7 @@ fn row(
     arguments: Option<&str>,
     warm: bool,
 ) {
+    let (server, name) = name.split_once(':').unwrap_or(("s1", name));
     // A name that nobody asked about is one that no verdict is kept for.
     let many = || (0..CALLS).map(|at| format!("{name}-{at}")).collect();
     let names: Vec<String> = if warm { vec![name.to_owned()] } else { many() };
@@ -81,7 +85,7 @@ fn row(
     let began = cpu();
     for name in names.iter().cycle().take(calls) {
         let access =
-            Access { arguments: Arguments::Given(arguments), ..Access::new(principal, Action::CallTool, "s1", name) };
+            Access { arguments: Arguments::Given(arguments), ..Access::new(principal, Action::CallTool, server, name) };
         let started = Instant::now();
         std::hint::black_box(policy.decide(std::hint::black_box(&access)));
         times.push(started.elapsed());

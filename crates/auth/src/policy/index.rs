@@ -17,6 +17,8 @@ use crate::policy::words::{self, Word};
 /// One policy, and what is known of it beforehand.
 #[derive(Debug)]
 pub(super) struct Rule {
+    /// Its place among all.
+    pub(super) at: usize,
     pub(super) id: Arc<str>,
     pub(super) policy: Policy,
     pub(super) permits: bool,
@@ -74,6 +76,7 @@ impl Index {
             return Err(format!("two policies are called `{id}`"));
         }
         let rule = Rule {
+            at,
             is_certain: !policy.has_non_scope_constraint() && is_looked_up(&policy.resource_constraint()),
             permits: policy.effect() == Effect::Permit,
             reads: Reads::of(&json),

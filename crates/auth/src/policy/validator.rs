@@ -17,7 +17,7 @@ use crate::policy::source;
 use crate::policy::subject::{Roles, Subject};
 use crate::policy::thing::Thing;
 use crate::policy::uri::plain;
-use crate::policy::verdict::{self, Question, Verdict};
+use crate::policy::verdict::{self, Question, Sets, Verdict};
 use crate::policy::words;
 use crate::reach::out_of_reach;
 
@@ -28,6 +28,7 @@ pub struct Policy {
     pub(super) index: Index,
     pub(super) roles: Roles,
     cache: Cache,
+    sets: Sets,
     /// The local user may do everything, and nothing can forbid it.
     local_is_free: bool,
 }
@@ -57,7 +58,7 @@ impl Policy {
         let local_is_free = settings.allow.iter().any(allows)
             && settings.sources.is_empty()
             && index.rules.iter().all(|rule| rule.permits);
-        Ok(Self { index, roles, cache: Cache::default(), local_is_free })
+        Ok(Self { index, roles, cache: Cache::default(), sets: Sets::default(), local_is_free })
     }
 
     /// Whether `principal` may use everything: nothing else has to be known of a call then.
@@ -132,7 +133,7 @@ impl Policy {
         let thing = Thing::of(access, name, &self.index.patterns);
         let candidates = self.index.candidates(&subject, access.action, &thing);
         let question = || Question::of(access, name, &subject, &thing);
-        verdict::find(access, &candidates, question, || self.refusal(access, name, &thing))
+        verdict::find(access, (&candidates, &self.sets), question, || self.refusal(access, name, &thing))
     }
 
     /// What is said where nothing permits `access`.

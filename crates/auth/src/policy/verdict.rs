@@ -1,7 +1,8 @@
 //! What policies say about one principal, action and thing: settled for good, or open until arguments and time are known.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request, RestrictedExpression};
@@ -14,6 +15,9 @@ use crate::policy::reads::Reads;
 use crate::policy::subject::Subject;
 use crate::policy::thing::Thing;
 use crate::policy::words::{self, Word};
+
+/// Sets that are kept.
+const SETS_MAX: usize = 1_024;
 
 static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(Authorizer::new);
 
@@ -38,7 +42,7 @@ pub(super) struct Outcome {
 #[derive(Debug)]
 pub(super) struct Open {
     settled: Outcome,
-    asked: Rules,
+    asked: Arc<Rules>,
     question: Question,
     refusal: Arc<Denial>,
 }
@@ -51,6 +55,26 @@ struct Rules {
     permits: PolicySet,
     forbids: PolicySet,
     reads: Reads,
+}
+
+/// Sets of policies as Cedar takes them, which cost more to make than to ask: by the places of their rules.
+#[derive(Debug, Default)]
+pub(super) struct Sets(Mutex<HashMap<Box<[usize]>, Arc<Rules>>>);
+
+impl Sets {
+    fn of(&self, rules: &[&Arc<Rule>]) -> Result<Arc<Rules>, String> {
+        let places: Box<[usize]> = rules.iter().map(|rule| rule.at).collect();
+        if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&places) {
+            return Ok(Arc::clone(found));
+        }
+        let made = Arc::new(Rules::of(rules)?);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SETS_MAX {
+            all.clear();
+        }
+        all.insert(places, Arc::clone(&made));
+        Ok(made)
+    }
 }
 
 /// Who, what and with what, as Cedar takes it.
@@ -66,7 +90,7 @@ pub(super) struct Question {
 /// their scope does.
 pub(super) fn find(
     access: &Access<'_>,
-    candidates: &[&Arc<Rule>],
+    (candidates, sets): (&[&Arc<Rule>], &Sets),
     question: impl FnOnce() -> Result<Question, String>,
     refusal: impl Fn() -> Denial,
 ) -> Verdict {
@@ -84,14 +108,19 @@ pub(super) fn find(
         Err(why) => return Verdict::failed(&why),
     };
     let (open, known): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = asked.into_iter().partition(|rule| rule.reads.varies());
-    match Rules::of(&known).and_then(|rules| rules.ask_now(&question, access)) {
+    let answered = if known.is_empty() {
+        Ok(Outcome::default())
+    } else {
+        sets.of(&known).and_then(|rules| rules.ask_now(&question, access))
+    };
+    match answered {
         Ok(more) => settled.add(more),
         Err(why) => return Verdict::failed(&why),
     }
     if settled.is_final() || open.is_empty() {
         return Verdict::Settled(settled.decision(refusal));
     }
-    match Rules::of(&open) {
+    match sets.of(&open) {
         Ok(asked) => Verdict::Open(Box::new(Open { settled, asked, question, refusal: Arc::new(refusal()) })),
         Err(why) => Verdict::failed(&why),
     }
