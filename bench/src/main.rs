@@ -1,5 +1,6 @@
 //! `omni-bench`: what the hub costs, measured beside a bare hyper proxy, nginx and a rival in one interleaved run.
 
+mod chain;
 mod counts;
 mod isolation;
 mod load;
@@ -7,6 +8,7 @@ mod process;
 mod rawproxy;
 mod report;
 mod run;
+mod started;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -40,6 +42,8 @@ enum Command {
     Run(run::RunArgs),
     /// Whether one bad server moves the others' latency: p99 beside a good server and beside a bad one, in one run
     Isolation(isolation::IsolationArgs),
+    /// What it costs a call that the hub knows who calls, decides and checks: CPU with the chain on and off, in turns
+    Chain(chain::ChainArgs),
     /// Write the report again from the results of a run
     Report(report::ReportArgs),
 }
@@ -84,6 +88,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         }
         Command::Run(args) => run::run(args)?,
         Command::Isolation(args) => isolation::run(args)?,
+        Command::Chain(args) => chain::run(args)?,
         Command::Report(args) => report::write(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -4,20 +4,18 @@ mod faulty;
 mod pressure;
 
 use crate::isolation::faulty::{Faulty, Kind};
+use crate::started::{Running, hub, median, upstream};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum as _};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// The others' p99 may be so many times what it is beside a good server.
 const RATIO_MAX: f64 = 1.2;
-/// For a process to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// `omni-bench isolation`
 #[derive(Args)]
 pub(crate) struct IsolationArgs {
@@ -39,25 +37,6 @@ pub(crate) struct IsolationArgs {
     /// Only these kinds
     #[arg(long, value_enum)]
     only: Vec<Kind>,
-}
-
-/// A process that ends with this.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
-        let asked = Instant::now();
-        while asked.elapsed() < PATIENCE {
-            if matches!(self.0.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// Prints a line for each kind; an error when one moves the others by more than it may.
@@ -134,11 +113,6 @@ fn measure(
     Ok((median(beside_good), median(beside_bad)))
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// The load runs as a process of its own, so that the pressure takes nothing of its thread.
 fn load(hub: SocketAddr, args: &IsolationArgs) -> anyhow::Result<f64> {
     let mut command = Command::new(std::env::current_exe()?);
@@ -150,34 +124,4 @@ fn load(hub: SocketAddr, args: &IsolationArgs) -> anyhow::Result<f64> {
         bail!("calls of the good server failed: {}", measured["first_error"]);
     }
     measured["p99_us"].as_f64().context("the load tells no p99")
-}
-
-fn upstream() -> anyhow::Result<(Running, SocketAddr)> {
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?.local_addr()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    let child = command.args(["upstream", "--listen", &address.to_string()]).stdin(Stdio::null()).spawn()?;
-    let (running, since) = (Running(child), Instant::now());
-    while std::net::TcpStream::connect(address).is_err() {
-        if since.elapsed() > PATIENCE {
-            bail!("the upstream does not listen at {address}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Ok((running, address))
-}
-
-fn hub(program: &Path, folder: &Path, config: &Value) -> anyhow::Result<(Running, SocketAddr)> {
-    let file = folder.join("omni.yaml");
-    std::fs::write(&file, config.to_string()).context("cannot write omni.yaml")?;
-    let mut command = Command::new(program);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&file);
-    command.arg("--data-dir").arg(tempfile::tempdir_in(folder)?.keep());
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the hub cannot be started")?;
-    let stdout = child.stdout.take();
-    let running = Running(child);
-    let mut banner = String::new();
-    BufReader::new(stdout.context("no standard output")?).read_line(&mut banner)?;
-    let address = banner.split_once("listens on http://").and_then(|(_, rest)| rest.split_once("/mcp"));
-    let (address, _) = address.with_context(|| format!("the hub did not start: {banner}"))?;
-    Ok((running, address.parse()?))
 }
