@@ -4,6 +4,7 @@ mod cases;
 mod diff;
 mod explain;
 mod load;
+mod recorded;
 mod show;
 mod test;
 

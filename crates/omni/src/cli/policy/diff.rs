@@ -1,14 +1,17 @@
-//! `omni policy diff CASES --against FILE`: what another configuration would decide otherwise, before it is in force.
+//! `omni policy diff CASES --against FILE`: what another configuration would decide otherwise, before it is in force; also of
+//! calls that were recorded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
+use omni_auth::Policy;
 
 use crate::cli::context::Context;
 use crate::cli::policy::cases::Cases;
 use crate::cli::policy::load::{built, policy_of};
+use crate::cli::policy::recorded::compare;
 use crate::cli::say::say;
 use crate::config;
 
@@ -16,7 +19,12 @@ use crate::config;
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The cases, as `omni policy test` reads them.
-    cases: PathBuf,
+    #[arg(required_unless_present = "calls")]
+    cases: Option<PathBuf>,
+    /// Calls that were recorded, instead of cases: a JSON object a line with `principal`, `action`, `resource`, and where they
+    /// were recorded `arguments` and `context`.
+    #[arg(long, value_name = "FILE", conflicts_with = "cases")]
+    calls: Option<PathBuf>,
     /// The configuration that is not in force yet.
     #[arg(long, value_name = "FILE")]
     against: PathBuf,
@@ -24,15 +32,31 @@ pub(crate) struct DiffArgs {
 
 impl DiffArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let cases = Cases::read(&self.cases)?;
-        let now = cases.table(&policy_of(context)?)?;
-        let then = cases.table(&built(&config::load(&self.against, &context.around)?.settings)?)?;
-        let changed: Vec<_> = now.lines().zip(then.lines()).filter(|(now, then)| now != then).collect();
-        for (now, then) in &changed {
-            let word = then.split_whitespace().next().unwrap_or_default();
-            say!("{now} -> {word}");
-        }
-        say!("{} of {} decisions change", changed.len(), now.lines().count());
-        Ok(if changed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let (now, then) = (policy_of(context)?, built(&config::load(&self.against, &context.around)?.settings)?);
+        let (changed, all) = match (&self.calls, &self.cases) {
+            (Some(calls), _) => {
+                let changes = compare(calls, &now, &then)?;
+                for (line, times) in &changes.lines {
+                    say!("{line} ({times} of them)");
+                }
+                (changes.changed, changes.calls)
+            }
+            (None, Some(cases)) => of_cases(cases, &now, &then)?,
+            (None, None) => bail!("name the cases, or calls with --calls"),
+        };
+        say!("{changed} of {all} decisions change");
+        Ok(if changed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// How many of the cases change, and how many there are.
+fn of_cases(cases: &Path, now: &Policy, then: &Policy) -> Result<(usize, usize)> {
+    let cases = Cases::read(cases)?;
+    let (now, then) = (cases.table(now)?, cases.table(then)?);
+    let mut changed = 0;
+    for (now, then) in now.lines().zip(then.lines()).filter(|(now, then)| now != then) {
+        changed += 1;
+        say!("{now} -> {}", then.split_whitespace().next().unwrap_or_default());
+    }
+    Ok((changed, now.lines().count()))
 }
