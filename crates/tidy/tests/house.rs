@@ -72,3 +72,8 @@ fn requirement_ids_are_ids_of_the_list() {
 fn relative_links_lead_to_files() {
     clean(checks::links::check);
 }
+
+#[test]
+fn tests_that_the_threat_model_names_are_there() {
+    clean(checks::shown::check);
+}

@@ -9,4 +9,5 @@ pub mod ids;
 pub mod links;
 pub mod paths;
 pub mod places;
+pub mod shown;
 pub mod waivers;
