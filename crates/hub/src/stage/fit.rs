@@ -41,7 +41,7 @@ pub(super) async fn prepare(hub: &Hub, validated: &mut Validated, found: &Found)
         let harmless = screen.inward(server, &found.name, text).map_err(|why| {
             screen.counts().count(Odd::Request);
             let hint = "see `validation.characters` in the hub's configuration";
-            unfit(&found.name, &[Violation::whole(&format!("what was sent {why}; {hint}"))])
+            unfit(validated, found, &[Violation::whole(&format!("what was sent {why}; {hint}"))])
         })?;
         if let (Some(text), Some(range)) = (harmless, range) {
             rewrite(validated, range, text)?;
@@ -91,7 +91,7 @@ pub(super) async fn fits(hub: &Hub, validated: &Validated, found: &Found) -> Res
     }
     // A number that no double holds is another one to each side, or none.
     let arguments: Value = serde_json::from_str(given)
-        .map_err(|error| unfit(&found.name, &[Violation::whole(&format!("cannot be read: {error}"))]))?;
+        .map_err(|error| unfit(validated, found, &[Violation::whole(&format!("cannot be read: {error}"))]))?;
     let mut wrong = Vec::new();
     if is_tool && screen.arguments {
         wrong = Box::pin(against_schema(hub, &screen, validated, found, &arguments)).await?;
@@ -103,7 +103,7 @@ pub(super) async fn fits(hub: &Hub, validated: &Validated, found: &Found) -> Res
         return Ok(());
     }
     screen.counts().count(Odd::Request);
-    Err(unfit(&found.name, &wrong))
+    Err(unfit(validated, found, &wrong))
 }
 
 async fn against_schema(
@@ -169,9 +169,12 @@ async fn catalog(hub: &Hub, validated: &Validated, found: &Found) -> Option<Arc<
     found.server.catalog_now(profile).catalog
 }
 
-fn unfit(name: &str, wrong: &[Violation]) -> Fault {
+/// Only a tool has a result that says what was wrong; to anything else that is an error.
+fn unfit(validated: &Validated, found: &Found, wrong: &[Violation]) -> Fault {
     let told: Vec<String> = wrong.iter().map(ToString::to_string).collect();
     let data = serde_json::to_string(wrong).unwrap_or_else(|_| "[]".to_owned());
-    Fault::new(FaultKind::UnfitArguments, format!("Invalid arguments for `{name}`: {}", told.join("; ")))
+    let is_tool = validated.method() == Some(&Method::ToolsCall);
+    let kind = if is_tool { FaultKind::UnfitArguments } else { FaultKind::InvalidParams };
+    Fault::new(kind, format!("Invalid arguments for `{}`: {}", found.name, told.join("; ")))
         .with_data(format!(r#"{{"violations":{data}}}"#))
 }

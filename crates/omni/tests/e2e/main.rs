@@ -5,6 +5,7 @@ mod harness;
 
 mod admin;
 mod admin_schema;
+mod attacks;
 mod breaker;
 mod changes;
 mod clients;

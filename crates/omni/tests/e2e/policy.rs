@@ -222,8 +222,9 @@ async fn tool_2_a_rule_sees_where_a_call_comes_from() {
     for era in Era::BOTH {
         let client = Client::open(&hub, "/mcp/s", era).await;
         let (body, headers) = client.message("tools/call", json!({ "name": "test_simple_text", "arguments": {} }));
-        // The proxy's word is the last one; what stands before it, anybody may have written.
-        for (told, status) in [(None, 200), (Some("127.0.0.1, 192.0.2.1"), 403), (Some("192.0.2.1, 127.0.0.1"), 200)] {
+        // The proxy's word is the last one; what stands before it, anybody may have written. One that says nothing lets nobody
+        // pass for a program of this machine.
+        for (told, status) in [(None, 403), (Some("127.0.0.1, 192.0.2.1"), 403), (Some("192.0.2.1, 127.0.0.1"), 200)] {
             let mut all: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             all.extend(told.map(|told| ("x-forwarded-for", told)));
             assert_eq!(client.post(&body, &all).await.status, status, "{told:?}");
