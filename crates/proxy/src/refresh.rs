@@ -123,7 +123,7 @@ impl Server {
                 if !there.catalog.borrow().fresh {
                     self.refresh_link(link);
                 }
-                shelf.catalog.send_modify(|_| ());
+                self.look_elsewhere(shelf);
                 return;
             }
         }
@@ -143,6 +143,17 @@ impl Server {
                 self.unreadable(shelf, &error);
                 self.try_again(shelf, profile);
             }
+        }
+    }
+
+    /// It turned out that what `shelf` said was no word of this server's. Who waits there looks again; who was shown it already
+    /// is told.
+    fn look_elsewhere(&self, shelf: &Shelf) {
+        let was_shown = shelf.catalog.borrow().is_settled();
+        shelf.catalog.send_modify(|_| ());
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        for kind in ListKind::ALL.iter().filter(|kind| was_shown && **kind != ListKind::Templates) {
+            self.say(Event::ListChanged { server: self.spec.name.clone(), kind: *kind });
         }
     }
 
