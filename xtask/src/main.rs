@@ -28,8 +28,8 @@ cargo xtask COMMAND
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
   bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
-                         what reads strangers' bytes under libFuzzer, two targets at a time, 20 s each (in CI 120 s, small ones 30 s;
-                         OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
+                         what reads strangers' bytes under libFuzzer, two targets at a time, up to 20 s each (in CI 120 s for what
+                         comes over the wire, 60 s for its parts, small ones 30 s; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
   simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]
                          the hub under a simulated network and clock, one world a seed; with --planted alone: whether it finds
                          faults that are put in on purpose
@@ -75,6 +75,8 @@ fn run() -> Result<ExitCode> {
         "simulate" => simulate::run(rest).map(|()| ExitCode::SUCCESS),
         "soak" => soak::run(rest).map(|()| ExitCode::SUCCESS),
         "fixtures" => fixtures::run(rest),
+        // Not for people: a part of `fixtures`, which `test` runs beside its build.
+        "peers" => peers::run(rest).map(|()| ExitCode::SUCCESS),
         "ratchet" => ratchet::run(rest),
         "conformance" => conformance::run(rest).map(|()| ExitCode::SUCCESS),
         // Not for people: the suite starts it (conformance/drive.rs).

@@ -14,9 +14,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Runs it as a part of all tests.
+/// Runs it as a part of all tests, and whether it would have noticed.
 pub(crate) fn run_in_test() -> Result<()> {
-    start(IN_TEST)
+    start(IN_TEST)?;
+    planted()
 }
 
 fn planted() -> Result<()> {

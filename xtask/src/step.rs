@@ -1,7 +1,8 @@
 //! Steps of a command: run one after another, timed, all told at the end with the way to run a failed one again.
 
-use anyhow::{Result, bail};
-use std::process::{Command, ExitCode};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// Variables that `cargo run` sets for this program and that would make cargo rebuild crates that watch them.
@@ -23,6 +24,27 @@ struct Done {
     rerun: String,
     took: Duration,
     end: End,
+}
+
+/// Where what runs beside other steps leaves what it says.
+const BESIDE: &str = "target/beside";
+
+/// A step that runs beside others. Dropped without being waited for, it is ended.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    name: &'static str,
+    rerun: String,
+    child: Child,
+    log: PathBuf,
+    start: Instant,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Both do nothing to one that has ended and was waited for.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
 }
 
 /// The steps of one command so far.
@@ -56,6 +78,43 @@ impl Steps {
         };
         let passed = end == End::Passed;
         self.done.push(Done { name, rerun: rerun.to_owned(), took: start.elapsed(), end });
+        passed
+    }
+
+    /// Starts `cargo xtask WORDS` beside what follows; what it says is told when it is waited for.
+    pub(crate) fn beside(&self, name: &'static str, words: &[&str]) -> Result<Beside> {
+        std::fs::create_dir_all(BESIDE).with_context(|| format!("cannot make {BESIDE}"))?;
+        let log = Path::new(BESIDE).join(format!("{name}.log"));
+        let file = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let program = std::env::current_exe().context("this program is not to be found")?;
+        let child = Command::new(program)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("{name} cannot be started"))?;
+        println!("\n=== {name}: cargo xtask {}, beside what follows", words.join(" "));
+        Ok(Beside { name, rerun: format!("cargo xtask {}", words.join(" ")), child, log, start: Instant::now() })
+    }
+
+    /// Waits for what runs beside; whether it passed.
+    pub(crate) fn join(&mut self, beside: Result<Beside>, name: &'static str) -> bool {
+        let mut beside = match beside {
+            Ok(beside) => beside,
+            Err(error) => return self.call(name, "", || Err(error)),
+        };
+        let start = beside.start;
+        let rerun = beside.rerun.clone();
+        let passed = self.call(beside.name, &rerun, || {
+            let status = beside.child.wait().context("it cannot be waited for")?;
+            print!("{}", String::from_utf8_lossy(&std::fs::read(&beside.log)?));
+            ensure!(status.success(), "`{rerun}` ended with {status}");
+            Ok(())
+        });
+        if let Some(done) = self.done.last_mut() {
+            done.took = start.elapsed();
+        }
         passed
     }
 

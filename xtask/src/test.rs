@@ -3,7 +3,7 @@
 use crate::skips;
 use crate::step::{self, Steps};
 use crate::tally::Tally;
-use crate::{conformance, fuzz, peers, simulate, soak};
+use crate::{conformance, fuzz, simulate, soak};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitCode, Stdio};
@@ -14,9 +14,11 @@ const JUNIT: &str = "target/nextest/default/junit.xml";
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let mut steps = Steps::default();
     let mut tally = Tally::default();
-    steps.call("peers", "cargo xtask fixtures", || peers::run(&[]));
+    // Packages come from the network while the compiler has the processors.
+    let peers = steps.beside("peers", &["peers"]);
     // Everything in one go and with the tests' features: the tests, and the binaries they start.
     let built = steps.program("build", &["cargo", "build", "--workspace", "--all-targets"]);
+    steps.join(peers, "peers");
     let file = skips::fresh_file()?;
     if built {
         tests(&mut steps, &mut tally, arguments, &file.display().to_string());
@@ -25,7 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             let passed = steps
                 .call("conformance", "cargo xtask conformance --check", || conformance::run(&["--check".to_owned()]));
             tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };
-            let passed = steps.call("simulation", "cargo xtask simulate --without-streams", simulate::run_in_test);
+            let passed = steps.call("simulation", "cargo xtask simulate", simulate::run_in_test);
             tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };
             let passed = steps.call("soak", "cargo xtask soak", || soak::run(&[]));
             tally += Tally { passed: u64::from(passed), failed: u64::from(!passed) };

@@ -107,9 +107,11 @@ impl Server {
                     there.push(connecting);
                 }
                 self.health.back_off.succeeded();
-                if link.key().session.is_none() && self.is_first(link.key()) {
+                if link.key().session.is_none() && self.is_only(link.key()) {
                     self.listen(link);
                     self.refresh_link(link);
+                }
+                if link.key().session.is_none() && self.is_first(link.key()) {
                     self.multiply(link.key());
                 }
             }
@@ -130,6 +132,12 @@ impl Server {
     /// Whether there is no other link under `key`, made or being made.
     fn is_first(&self, key: &LinkKey) -> bool {
         self.lock().get(key).is_none_or(|all| all.len() <= 1)
+    }
+
+    /// Whether no other link lives under `key`. One that is being made may come to nothing, and then nobody would listen.
+    fn is_only(&self, key: &LinkKey) -> bool {
+        let living = |c: &Connecting| matches!(&*c.borrow(), Some(Ok(link)) if link.is_alive());
+        self.lock().get(key).is_none_or(|all| !all.iter().any(living))
     }
 
     /// Starts the rest of the initial processes of a server that is multiplied, beside the first call.
