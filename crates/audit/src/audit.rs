@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::kind::{EventKind, Outcome};
 use crate::log::HubLog;
-use crate::sink::{Recording, Sink};
+use crate::sink::{Condition, Recording, Sink};
 use crate::who::Who;
 
 /// The handle that everybody writes with; a clone costs one counter.
@@ -46,6 +46,12 @@ impl Audit {
     #[must_use]
     pub fn keeps_arguments(&self) -> bool {
         self.0.keeps_arguments()
+    }
+
+    /// How the lasting log does, where there is one.
+    #[must_use]
+    pub fn condition(&self) -> Option<Condition> {
+        self.0.condition()
     }
 
     /// Whether such events are kept. Ask before making a costly one.

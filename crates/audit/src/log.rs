@@ -39,11 +39,17 @@ impl Sink for HubLog {
     }
 
     fn keeps(&self, kind: EventKind, outcome: Outcome) -> bool {
-        if quiet(kind, outcome) {
-            tracing::enabled!(target: "audit", tracing::Level::DEBUG)
-        } else {
-            tracing::enabled!(target: "audit", tracing::Level::INFO)
-        }
+        is_logged(kind, outcome)
+    }
+}
+
+/// Whether events of this kind and outcome are lines of the hub's log as it is set.
+#[must_use]
+pub fn is_logged(kind: EventKind, outcome: Outcome) -> bool {
+    if quiet(kind, outcome) {
+        tracing::enabled!(target: "audit", tracing::Level::DEBUG)
+    } else {
+        tracing::enabled!(target: "audit", tracing::Level::INFO)
     }
 }
 

@@ -23,6 +23,21 @@ pub enum NotRecorded {
     Closed,
 }
 
+/// How a log does, for whoever watches over the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Condition {
+    /// What an answer waits for.
+    pub mode: &'static str,
+    /// Why it cannot be written, where it cannot.
+    pub failing: Option<String>,
+    /// Records that are durable.
+    pub records: u64,
+    /// Events that wait to be written.
+    pub waiting: u64,
+    /// Events that were not recorded since it was opened.
+    pub shed: u64,
+}
+
 /// Where events go. [`Sink::record`] never waits and never fails towards who records.
 pub trait Sink: Send + Sync {
     /// Takes one event.
@@ -42,6 +57,11 @@ pub trait Sink: Send + Sync {
     /// Whether the operator wants arguments in clear.
     fn keeps_arguments(&self) -> bool {
         false
+    }
+
+    /// How it does; `None` for one that keeps nothing durably.
+    fn condition(&self) -> Option<Condition> {
+        None
     }
 
     /// Takes one event; what it returns is ready when that is durable. A sink that keeps nothing durably is ready at once.

@@ -43,6 +43,8 @@ pub(crate) enum Alpn {
     Any,
     /// HTTP/1.1 alone, from which a WebSocket is opened.
     Http1,
+    /// Nothing that has a name there.
+    None,
 }
 
 pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> {
@@ -61,6 +63,17 @@ pub(crate) async fn connect(target: &Target) -> Result<Connection, EgressError> 
     } else {
         Ok(Connection::Http1(Http1::new(Stream::Tls(Box::new(stream)))))
     }
+}
+
+/// A connection for something else than HTTP.
+pub type Channel = Box<dyn Io>;
+
+/// Opens a channel to the host and port of `target`, over TLS where its address says `https`.
+///
+/// # Errors
+/// When it cannot be reached, or is not who it should be.
+pub async fn channel(target: &Target) -> Result<Channel, EgressError> {
+    dial_plain_or_tls(target, Alpn::None).await
 }
 
 /// A connection without anything spoken on it yet.
@@ -147,9 +160,9 @@ fn tls_connector(alpn: Alpn) -> Result<TlsConnector, String> {
         .clone()
         .map(|config| match alpn {
             Alpn::Any => TlsConnector::from(config),
-            Alpn::Http1 => {
+            Alpn::Http1 | Alpn::None => {
                 let mut config = rustls::ClientConfig::clone(&config);
-                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                config.alpn_protocols = if alpn == Alpn::Http1 { vec![b"http/1.1".to_vec()] } else { Vec::new() };
                 TlsConnector::from(Arc::new(config))
             }
         })

@@ -53,6 +53,21 @@ impl Fetcher {
         self.fetch(Method::GET, accepting(), Bytes::new()).await
     }
 
+    /// POST of `body`; what is answered is of no kind that it asks for.
+    ///
+    /// # Errors
+    /// When no whole answer comes in time.
+    pub async fn post(
+        &self,
+        content_type: HeaderValue,
+        authorization: Option<HeaderValue>,
+        body: Bytes,
+    ) -> Result<Fetched, EgressError> {
+        let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
+        headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
+        self.fetch(Method::POST, headers, body).await
+    }
+
     /// POST of a form, for JSON.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod target;
 mod websocket;
 
 pub use body::{Body, collect};
+pub use connect::{Channel, channel};
 pub use dial::{Dial, Dialing, Io};
 pub use error::EgressError;
 pub use fetch::{Fetched, Fetcher};

@@ -157,7 +157,9 @@ impl CallRecord {
         }
         let event = self.last(end)?;
         let who = Who::from(&self.principal);
-        if self.audit.is_strict() {
+        // What was not done for want of a record needs none before it is told.
+        let unrecorded = matches!(end, End::Fault(fault, _) if fault.kind() == FaultKind::NotRecorded);
+        if self.audit.is_strict() && !unrecorded {
             return Some(self.audit.record_durably(who, event));
         }
         self.audit.record(who, event);

@@ -25,6 +25,9 @@ pub fn start_log(level: &str, format: LogFormat) {
     }
     .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be written would be told on standard error, too, by a macro that panics where that cannot be written: a full
+    // disk under the log would end whatever had a line to say.
+    let builder = builder.log_internal_errors(false);
     let started = match format {
         LogFormat::Text => {
             let ansi = std::io::stderr().is_terminal();

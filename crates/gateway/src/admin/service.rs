@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_audit::{Event, EventKind, Origin, Outcome, Transport, Who};
 use omni_hub::Administration;
 use omni_types::Principal;
 use tokio::sync::mpsc;
@@ -70,7 +70,12 @@ impl AdminService {
             let (administration, reload) = (&*self.administration, self.reload.as_ref());
             (route.run)(Ask { administration, reload, openapi: openapi_text, by, named, query, body }).await
         };
-        let done = read.await;
+        // Where nothing may be done without its record, its beginning is durable first.
+        let begun = if route.changes() { self.begin(by, route.id, named).await } else { Ok(()) };
+        let done = match begun {
+            Ok(()) => read.await,
+            Err(problem) => Err(problem),
+        };
         if route.changes() {
             self.audit(by, route.id, named, &done);
         }
@@ -80,12 +85,28 @@ impl AdminService {
         }
     }
 
+    async fn begin(&self, by: &Principal, id: &str, named: &str) -> Result<(), Problem> {
+        let audit = self.administration.hub().audit();
+        if !audit.is_strict() {
+            return Ok(());
+        }
+        let mut begun = event(id, Outcome::Pending);
+        if !named.is_empty() {
+            begun = begun.on(None, named);
+        }
+        audit.record_durably(Who::from(by), begun).await.map_err(|error| {
+            let detail =
+                format!("nothing was done: the audit log does not take its record (audit.mode: strict): {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        })
+    }
+
     fn audit(&self, by: &Principal, id: &str, named: &str, done: &Result<Done, Problem>) {
         let (outcome, what) = match done {
             Ok(done) => (Outcome::Success, done.what.clone()),
             Err(_) => (Outcome::Failed, None),
         };
-        let mut event = Event::new(EventKind::Administration, id.replacen('-', "/", 1), outcome);
+        let mut event = event(id, outcome);
         if let Some(what) = what.or_else(|| (!named.is_empty()).then(|| named.to_owned())) {
             event = event.on(None, what);
         }
@@ -94,6 +115,13 @@ impl AdminService {
         }
         self.administration.hub().audit().record(Who::from(by), event);
     }
+}
+
+/// What is done at the route `id`.
+fn event(id: &str, outcome: Outcome) -> Event {
+    let kind = if id.starts_with("approvals") { EventKind::Approval } else { EventKind::Administration };
+    let origin = Origin { transport: Some(Transport::Admin), ..Origin::default() };
+    Event::new(kind, id.replacen('-', "/", 1), outcome).from(origin)
 }
 
 impl From<Problem> for Answer {

@@ -90,7 +90,9 @@ impl DataDir {
             running.administration.load().await;
             let service = AdminService::new(running.administration.clone(), None);
             let by = running.hub.local().principal().clone();
-            Ok::<Answer, anyhow::Error>(service.answer(&by, &method, &path, body.as_bytes()).await)
+            let answer = service.answer(&by, &method, &path, body.as_bytes()).await;
+            running.audit.close();
+            Ok::<Answer, anyhow::Error>(answer)
         })?;
         read((answer.status.as_u16(), answer.json))
     }

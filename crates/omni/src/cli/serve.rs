@@ -79,6 +79,7 @@ async fn serve(
         reload = Some(wish);
     }
     tokio::spawn(Arc::clone(&running.administration).follow());
+    running.audit.send_on(&settings.audit, &stopping);
     let administering = administer(&running, data_dir.as_deref(), reload, stopping);
     // Whoever reads it may ask the admin API, too.
     say!("{banner}");
@@ -101,6 +102,7 @@ async fn serve(
     }
     running.administration.note_uses(0).await;
     run::recorded::stopped(&running.hub);
+    running.audit.close();
     Ok(ExitCode::SUCCESS)
 }
 

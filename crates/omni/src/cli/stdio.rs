@@ -38,11 +38,14 @@ impl StdioArgs {
             let mut stop_signals = run::StopSignals::install()?;
             let running = run::assemble(&settings, data_dir.as_deref())?;
             running.wake_unknown();
+            let (_never, stopping) = tokio::sync::watch::channel(false);
+            running.audit.send_on(&settings.audit, &stopping);
             let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
             let limit = settings.gateway.body_bytes_max;
             let stop = stop_signals.next();
             let served = omni_gateway::stdio::serve(running.hub.clone(), scope, (input, output), limit, stop).await;
             running.hub.stop().await;
+            running.audit.close();
             served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         });
         // A read of standard input cannot be taken back; the process must not wait for the client's next line.

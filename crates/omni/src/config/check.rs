@@ -43,6 +43,9 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
     found.extend(gateway_problems(settings));
     found.extend(auth_problems(&settings.auth));
     found.extend(certificate_problems(settings));
+    for (key, why) in crate::config::audit::faults(&settings.audit) {
+        found.push(value(&key.split('.').collect::<Vec<_>>(), why));
+    }
     if let Err((key, why)) = omni_hub::Throttle::build(&settings.throttle) {
         found.push(value(&key.splitn(3, '.').collect::<Vec<_>>(), why));
     }

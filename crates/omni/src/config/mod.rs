@@ -1,5 +1,6 @@
 //! `omni.yaml`: found, read, checked and given its meaning; every complaint names file, line and column.
 
+mod audit;
 mod check;
 pub(crate) mod edit;
 mod emit;
@@ -19,6 +20,7 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::config::audit::{AuditMode, AuditSettings, ForwardSettings, WitnessSettings};
 pub(crate) use crate::config::check::{entry_faults, server_name_fault};
 pub(crate) use crate::config::error::{ConfigErrors, Problem};
 pub(crate) use crate::config::expand::escape_others;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::audit::WitnessSettings;
 use crate::config::settings::{BuiltinSettings, ServerSettings, Settings};
 
 /// Makes every path of the settings absolute; `folder` is that of the file and absolute.
@@ -9,6 +10,14 @@ pub(crate) fn resolve(settings: &mut Settings, folder: &Path, home: Option<&Path
     let place = |path: &Path| absolute(path, folder, home);
     if let Some(path) = &mut settings.data_dir {
         *path = place(path);
+    }
+    if let Some(path) = &mut settings.audit.path {
+        *path = place(path);
+    }
+    for witness in &mut settings.audit.witnesses {
+        if let WitnessSettings::File { path } = witness {
+            *path = place(path);
+        }
     }
     settings.policy.files.iter_mut().for_each(|path| *path = place(path));
     for server in settings.servers.values_mut() {

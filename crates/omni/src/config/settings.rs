@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::config::audit::AuditSettings;
 use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
 use omni_gateway::settings::GatewaySettings;
@@ -44,6 +45,9 @@ pub(crate) struct Settings {
     pub(crate) data_dir: Option<PathBuf>,
     /// What is written to the log.
     pub(crate) log: LogSettings,
+    /// The audit log.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) audit: AuditSettings,
 }
 
 /// What is written to the log, on standard error.

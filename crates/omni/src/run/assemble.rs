@@ -16,6 +16,7 @@ use omni_screen::Screen;
 use omni_store::Store;
 
 use crate::config::Settings;
+use crate::run::audit::{AuditLog, open};
 use crate::run::key;
 
 /// Between two looks at what the Auth module keeps.
@@ -26,6 +27,8 @@ const AUTH_TICK: Duration = Duration::from_millis(500);
 pub(crate) struct Running {
     /// The hub.
     pub(crate) hub: Arc<Hub>,
+    /// What happens is written down here.
+    pub(crate) audit: AuditLog,
     /// What an administrator does with it.
     pub(crate) administration: Arc<Administration>,
     program: PathBuf,
@@ -76,8 +79,10 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let method = keys.method(authenticator.revocations().clone());
     let authenticator = authenticator.with(method);
     let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
+    let audit = open(&settings.audit, data_dir)?;
+    let hub = hub.audited(audit.audit())?;
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
-    let running = Running { hub, administration, program, store, throttle: Arc::default() };
+    let running = Running { hub, audit, administration, program, store, throttle: Arc::default() };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));

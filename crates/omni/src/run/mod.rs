@@ -1,6 +1,7 @@
 //! The hub as a running thing: put together from its configuration, kept up to date with it, stopped in order.
 
 mod assemble;
+mod audit;
 mod default;
 mod key;
 pub(crate) mod recorded;

@@ -93,8 +93,11 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
         || settings.auth != current.auth
         || settings.data_dir != current.data_dir
         || settings.log != current.log
+        || settings.audit != current.audit
     {
-        tracing::warn!("changes of `gateway`, `auth`, `data_dir` and `log` take effect when the hub is started again");
+        tracing::warn!(
+            "changes of `gateway`, `auth`, `data_dir`, `log` and `audit` take effect when the hub is started again"
+        );
     }
     recorded::reloaded(&running.hub, current, &settings);
     running.wake_unknown();

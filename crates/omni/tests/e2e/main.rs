@@ -6,6 +6,8 @@ mod harness;
 mod admin;
 mod admin_schema;
 mod attacks;
+mod audit;
+mod audit_sent;
 mod breaker;
 mod changes;
 mod clients;

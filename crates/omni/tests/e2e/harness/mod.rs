@@ -11,6 +11,7 @@ pub(crate) mod oidc;
 pub(crate) mod peers;
 pub(crate) mod processes;
 pub(crate) mod puppet;
+pub(crate) mod recorded;
 pub(crate) mod scripted;
 pub(crate) mod talker;
 pub(crate) mod told;

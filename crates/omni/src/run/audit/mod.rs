@@ -1,0 +1,13 @@
+//! The audit log of a hub that runs: opened in the data directory, sent on from there, closed at the end.
+
+mod event;
+mod forward;
+mod open;
+mod otlp;
+mod post;
+mod sending;
+mod spool;
+mod syslog;
+mod witness;
+
+pub(crate) use open::{AuditLog, open};

@@ -1,0 +1,114 @@
+//! The log itself as a receiver's spool: what it has not acknowledged yet is read from there, so nothing is stored twice.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use omni_audit::{Archive, Keys, LogError, Opened, Segment};
+
+/// Records and bytes that are sent at once.
+const RECORDS_MAX: usize = 256;
+const BYTES_MAX: usize = 512 * 1024;
+
+/// One receiver's place in the log.
+#[derive(Debug)]
+pub(super) struct Spool {
+    directory: PathBuf,
+    cursor: PathBuf,
+    archive: Option<(Archive, Keys)>,
+    segment: Option<Segment>,
+    next: u64,
+}
+
+impl Spool {
+    /// The place of the receiver `name` in the log of this directory.
+    pub(super) fn of(directory: &Path, name: &str) -> Self {
+        let cursor = directory.join("forward").join(name);
+        let next = fs::read_to_string(&cursor).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Self { directory: directory.to_owned(), cursor, archive: None, segment: None, next }
+    }
+
+    /// What was not acknowledged yet, as far as it is sent at once. Only what is signed: of anything else a crash could still
+    /// make something different.
+    pub(super) fn batch(&mut self) -> Result<Vec<Opened>, LogError> {
+        let (archive, keys) = match self.archive.take() {
+            Some(opened) => opened,
+            None => {
+                let archive = Archive::open(&self.directory)?;
+                let keys = archive.keys()?;
+                (archive, keys)
+            }
+        };
+        let batch = self.read(&archive, &keys);
+        // Keys that came since are read with the next batch.
+        if matches!(&batch, Ok(records) if !records.is_empty()) {
+            self.archive = Some((archive, keys));
+        }
+        batch
+    }
+
+    fn read(&mut self, archive: &Archive, keys: &Keys) -> Result<Vec<Opened>, LogError> {
+        let (checkpoint, _) = match archive.checkpoint() {
+            Ok(found) => found,
+            // Nothing was signed yet.
+            Err(LogError::Io { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let (mut records, mut bytes, mut at) = (Vec::new(), 0, self.next);
+        while at < checkpoint.size && records.len() < RECORDS_MAX && bytes < BYTES_MAX {
+            let mut segment = match self.segment.take().filter(|segment| segment.next_index() == at) {
+                Some(segment) => segment,
+                None => reach(archive, at)?,
+            };
+            let mut stored = segment.next_record()?.map(|stored| stored.bytes.to_vec());
+            if stored.is_none() {
+                // The end of a closed segment: the record stands in another one.
+                segment = reach(archive, at)?;
+                stored = segment.next_record()?.map(|stored| stored.bytes.to_vec());
+            }
+            let Some(stored) = stored else { break };
+            bytes += stored.len();
+            let opened = archive.open_record(&stored, keys);
+            match opened {
+                Ok(opened) => records.push(opened),
+                // A key that came after they were read: what was read until here goes first.
+                Err(_) if !records.is_empty() => return Ok(records),
+                Err(error) => return Err(error),
+            }
+            at += 1;
+            self.segment = Some(segment);
+        }
+        Ok(records)
+    }
+
+    /// All up to `next` was taken: told to the disk, so that it is not sent again after a restart.
+    pub(super) fn acknowledge(&mut self, next: u64) -> std::io::Result<()> {
+        self.next = next;
+        let folder = self.cursor.parent().unwrap_or(&self.directory);
+        fs::create_dir_all(folder)?;
+        let beside = self.cursor.with_extension("tmp");
+        let mut file = fs::File::create(&beside)?;
+        writeln!(file, "{next}")?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.cursor)
+    }
+
+    /// Looks at everything anew.
+    pub(super) fn forget(&mut self) {
+        (self.archive, self.segment) = (None, None);
+    }
+}
+
+/// The segment that holds record `index`, at that record.
+fn reach(archive: &Archive, index: u64) -> Result<Segment, LogError> {
+    let segments = archive.segments()?;
+    let at = segments.partition_point(|segment| segment.first <= index);
+    let file = at.checked_sub(1).and_then(|at| segments.get(at)).ok_or(LogError::NotThere(index))?;
+    let mut segment = Segment::open(&file.path)?;
+    while segment.next_index() < index {
+        if segment.next_record()?.is_none() {
+            return Err(LogError::NotThere(index));
+        }
+    }
+    Ok(segment)
+}

@@ -1,0 +1,117 @@
+//! RET-1 and SHB-4: checkpoints reach their witnesses, events their receivers, each once and in order, also over a restart.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::harness::recorded::{log_of, records};
+use crate::harness::told::{Asked, reply, told};
+use crate::harness::{Client, Era, Hub, everything, until};
+
+const TOOL: &str = "s__test_simple_text";
+
+/// A receiver that refuses the first of what it is sent, and keeps the rest.
+async fn receiver(kept: Arc<Mutex<Vec<Asked>>>) -> std::net::SocketAddr {
+    let refused = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    told(move |asked, mut stream| {
+        let (kept, refused) = (Arc::clone(&kept), Arc::clone(&refused));
+        async move {
+            if refused.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                kept.lock().unwrap().push(asked);
+                reply(&mut stream, "200 OK", "content-type: application/json\r\n", "{}").await;
+            } else {
+                reply(&mut stream, "503 Service Unavailable", "", "").await;
+            }
+        }
+    })
+    .await
+}
+
+fn attribute<'a>(record: &'a Value, name: &str) -> &'a Value {
+    let all = record["attributes"].as_array().unwrap();
+    let found = all.iter().find(|one| one["key"] == format!("omni.audit.{name}"));
+    found.map_or(&Value::Null, |one| &one["value"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ret_1_events_reach_a_collector_once_and_in_order_also_over_a_restart() {
+    let kept: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let address = receiver(Arc::clone(&kept)).await;
+    let url = format!("http://{address}/v1/logs");
+    let forward = json!([{ "kind": "otlp", "name": "siem", "url": url, "authorization": "Bearer x" }]);
+    let config = json!({ "servers": { "s": everything(&[]) }, "audit": { "forward": forward } });
+    let mut hub = Hub::configured(config.clone());
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp", Era::Modern).await;
+    client.ask("tools/call", json!({ "name": TOOL, "arguments": {} })).await;
+    let told = |kept: &Mutex<Vec<Asked>>| -> Vec<Value> {
+        let all = kept.lock().unwrap();
+        let of = |asked: &Asked| {
+            let records = &asked.message()["resourceLogs"][0]["scopeLogs"][0]["logRecords"];
+            records.as_array().unwrap().clone()
+        };
+        all.iter().flat_map(of).collect()
+    };
+    let call = until("the call is told", 30, async || {
+        let all = told(&kept);
+        let call = all.iter().find(|one| one["eventName"] == "omni.audit.call").cloned();
+        call.ok_or_else(|| format!("{all:?}"))
+    })
+    .await;
+    assert_eq!(attribute(&call, "server"), &json!({ "stringValue": "s" }), "{call}");
+    assert_eq!(call["traceId"].as_str().unwrap().len(), 32, "{call}");
+    assert!(call["timeUnixNano"].is_string() && call["severityNumber"] == 9, "{call}");
+    let first = kept.lock().unwrap()[0].clone();
+    assert_eq!((first.method.as_str(), first.path.as_str()), ("POST", "/v1/logs"));
+    assert_eq!(first.header("authorization"), Some("Bearer x"));
+    assert_eq!(first.header("content-type"), Some("application/json"));
+    hub.terminate();
+    assert_eq!(hub.stopped(), Some(0));
+    // The same data directory, another hub.
+    let home = std::mem::replace(&mut hub.home, tempfile::tempdir().unwrap());
+    drop(hub);
+    std::fs::remove_dir_all(home.path().join("tmp")).unwrap();
+    let hub = Hub::at(home, config);
+    until("all that is on record is told", 30, async || {
+        let indexes: Vec<u64> = told(&kept)
+            .iter()
+            .map(|one| attribute(one, "index")["intValue"].as_str().unwrap().parse().unwrap())
+            .collect();
+        let wanted: Vec<u64> = (0..records(&log_of(&hub)).len() as u64).collect();
+        if indexes == wanted && wanted.len() > 4 { Ok(()) } else { Err(format!("{indexes:?} of {wanted:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shb_4_signed_checkpoints_reach_a_file_and_a_webhook() {
+    let kept: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let address = receiver(Arc::clone(&kept)).await;
+    let witnesses = json!([
+        { "kind": "file", "path": "elsewhere/checkpoints" },
+        { "kind": "webhook", "url": format!("http://{address}/hook") },
+    ]);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("elsewhere")).unwrap();
+    let audit = json!({ "witnesses": witnesses, "witness_every_s": 1 });
+    let mut hub = Hub::at(home, json!({ "servers": { "s": everything(&[]) }, "audit": audit }));
+    let file = hub.home.path().join("elsewhere/checkpoints");
+    until("both have a checkpoint", 30, async || {
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        let sent = kept.lock().unwrap().len();
+        if written.starts_with("omni-mcp-hub/audit/") && sent > 0 { Ok(()) } else { Err(format!("{written} {sent}")) }
+    })
+    .await;
+    hub.terminate();
+    assert_eq!(hub.stopped(), Some(0));
+    let archive = omni_audit::Archive::open(&log_of(&hub)).unwrap();
+    let written = std::fs::read_to_string(&file).unwrap();
+    let sent = kept.lock().unwrap()[0].body.clone();
+    for text in [written.as_str(), sent.as_str()] {
+        let notes = omni_audit::parse_notes(text).unwrap();
+        assert!(!notes.is_empty(), "{text}");
+        for note in notes {
+            assert!(archive.verifiers().iter().any(|key| note.is_signed_by(key)), "{text}");
+        }
+    }
+}
