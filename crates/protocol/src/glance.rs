@@ -7,6 +7,10 @@
 
 use std::ops::Range;
 
+use crate::alike::is_alike;
+
+/// Members of a message.
+pub(crate) const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Levels of nesting of an ordinary message.
 const DEPTH_MAX: usize = 48;
 /// Members of an ordinary object within the parameters: names are compared one by one.
@@ -74,6 +78,7 @@ pub(crate) fn glance(text: &str) -> Option<Glance> {
             b"params" => &mut found.params,
             b"result" => &mut found.result,
             b"error" => &mut found.error,
+            other if is_alike(std::str::from_utf8(other).ok()?, &ENVELOPE) => return None,
             _ => &mut None,
         };
         if place.replace(start..eye.at).is_some() {

@@ -1,5 +1,6 @@
 //! What is spoken: the Model Context Protocol's messages as bytes, parsed only as far as the hub must know them.
 
+mod alike;
 mod batch;
 mod caching;
 mod cursor_text;

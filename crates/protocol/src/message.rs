@@ -8,7 +8,8 @@ use bytestring::ByteString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::glance::{Glance, Shape, glance};
+use crate::alike::alike_in;
+use crate::glance::{ENVELOPE, Glance, Shape, glance};
 use crate::method::Method;
 
 /// A JSON-RPC 2.0 message, kept as the bytes it came in.
@@ -112,6 +113,11 @@ impl Message {
         let raw: Raw<'_> = serde_json::from_str(&text).map_err(|e| classify(&e))?;
         if raw.jsonrpc.as_deref() != Some("2.0") {
             return Err(MessageError::Invalid("member `jsonrpc` must be \"2.0\"".to_owned()));
+        }
+        if let Some(name) = alike_in(&text, &ENVELOPE) {
+            return Err(MessageError::Invalid(format!(
+                "member `{name}` could be taken for another one: write it small"
+            )));
         }
         let lies = |part: Option<&RawValue>| part.map(|p| range_of(text.as_bytes(), p.get()));
         let (id, params, result, error) = (lies(raw.id), lies(raw.params), lies(raw.result), lies(raw.error));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::alike::alike_in;
 use crate::glance::{Shape, is_plain_string};
 use crate::message::{Message, present, range_of};
 use crate::meta::RequestMeta;
@@ -141,6 +142,7 @@ impl Params {
         let whole = message.bytes();
         let wrong = |e: serde_json::Error| ParamsError(format!("params: {}", without_position(&e)));
         let raw: Raw<'_> = serde_json::from_str(text).map_err(wrong)?;
+        unmistakable(text, "params")?;
         let mut params = Self::default();
         // Each method has one place for the name it calls, and only that place is read, judged and rewritten: a server that
         // looks elsewhere finds nothing that policy did not see.
@@ -177,6 +179,21 @@ impl Params {
     }
 }
 
+/// Members by which a request is judged and routed.
+const JUDGED: [&str; 6] = ["name", "uri", "ref", "type", "arguments", "taskId"];
+
+/// Refuses what a server could take for a member by which the hub judges, and the hub does not.
+fn unmistakable(text: &str, what: &str) -> Result<(), ParamsError> {
+    match alike_in(text, &JUDGED) {
+        Some(name) => {
+            let why =
+                format!("{what}: member `{name}` could be taken for another one, which differs in the case of letters");
+            Err(ParamsError(why))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What a completion is about: a prompt by its name, or a template by its URI, never both.
 fn reference(value: Option<&RawValue>, beside: bool) -> Result<(Option<&RawValue>, Option<&RawValue>), ParamsError> {
     let wrong = |why: &str| Err(ParamsError(format!("params.ref: {why}")));
@@ -189,6 +206,7 @@ fn reference(value: Option<&RawValue>, beside: bool) -> Result<(Option<&RawValue
     }
     let inner: Reference<'_> =
         serde_json::from_str(value.get()).map_err(|e| ParamsError(format!("params.ref: {}", without_position(&e))))?;
+    unmistakable(value.get(), "params.ref")?;
     match (inner.kind.as_deref(), inner.name, inner.uri) {
         (Some("ref/prompt"), Some(name), None) => Ok((Some(name), None)),
         (Some("ref/resource"), None, Some(uri)) => Ok((None, Some(uri))),
@@ -252,6 +270,25 @@ mod tests {
         assert_eq!((call.name.as_deref(), call.uri), (Some("t"), None));
         let read = of("resources/read", r#"{"name":"x","uri":"u:x"}"#).unwrap();
         assert_eq!((read.name, read.uri.as_deref()), (None, Some("u:x")));
+    }
+
+    /// TOOL-2: a server that reads members whatever their case takes the last of them.
+    #[test]
+    fn no_second_place_by_another_case() {
+        for text in [
+            r#"{"name":"a","Name":"b"}"#,
+            r#"{"Name":"b","name":"a","arguments":{}}"#,
+            r#"{"name":"a","arguments":{"x":1},"Arguments":{"x":2}}"#,
+            r#"{"name":"a","N\u0041ME":"b"}"#,
+        ] {
+            assert!(params(text).is_err(), "{text}");
+        }
+        assert!(of("resources/read", r#"{"uri":"u:a","URI":"u:b"}"#).is_err());
+        assert!(of("tasks/get", r#"{"taskId":"a","taskID":"b"}"#).is_err());
+        assert!(of("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p","Name":"q"}}"#).is_err());
+        assert!(of("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p"},"Ref":{}}"#).is_err());
+        // What a tool calls its arguments is its own matter.
+        assert!(params(r#"{"name":"a","arguments":{"Name":1,"name":2}}"#).is_ok());
     }
 
     /// VAL-1: a name that stands there twice could be judged by one and forwarded by the other.

@@ -1,5 +1,7 @@
 //! Arguments and claims as policies see them: values by their path.
 
+use std::collections::HashMap;
+
 use cedar_policy::{Entity, RestrictedExpression};
 use serde_json::Value;
 
@@ -24,10 +26,16 @@ pub(super) fn arguments(text: Option<&str>, reads: Reads) -> Result<Vec<Entity>,
     };
     let (mut texts, mut numbers, mut lists) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = 0;
+    let looks = reads.arguments || reads.numbers || reads.lists;
     walk(&value, &mut String::new(), &mut |path, value| {
         count += 1;
         if count > VALUES_MAX {
             return Err(format!("the call has more than {VALUES_MAX} values in its arguments"));
+        }
+        if looks && let Some((name, other)) = alike(value) {
+            return Err(format!(
+                "`{name}` and `{other}` at `{path}` differ by case alone: a server may take one for both"
+            ));
         }
         if reads.lists
             && let Some(set) = set_of(value)
@@ -101,6 +109,16 @@ fn walk(
         _ => {}
     }
     Ok(())
+}
+
+/// Two members of an object that differ by the case of their letters alone.
+fn alike(value: &Value) -> Option<(&str, &str)> {
+    let mut seen = HashMap::new();
+    value.as_object()?.keys().find_map(|name| {
+        // Both ways: the Kelvin sign is a small `k` then, and the long s an `s`.
+        let folded = name.to_uppercase().to_lowercase();
+        seen.insert(folded, name.as_str()).map(|other| (other, name.as_str()))
+    })
 }
 
 /// Adds `.name`. What would read as a path itself is escaped: `{"a.b": 1}` is not `{"a": {"b": 1}}`, and the name that is
@@ -191,6 +209,17 @@ mod tests {
         assert_eq!(seen(r#"{"path":"/etc/passwd","":{"path":"/tmp/ok"}}"#), expected);
         assert_eq!(seen(r#"{"":{"path":"/tmp/ok"},"path":"/etc/passwd"}"#), expected);
         assert_eq!(seen(r#"{"a":{"":1},"a.":2,"\\e":3}"#), [r#"\\e="3""#, r#"a.\e="1""#, r#"a\.="2""#]);
+    }
+
+    /// There are servers (in Go, for one) that take the last of such members for both.
+    #[test]
+    fn tool_2_arguments_that_a_server_may_take_for_others_are_refused() {
+        for text in [r#"{"path":"/tmp","Path":"/etc"}"#, r#"{"a":[{"TASK":1,"tas\u212a":2}]}"#] {
+            assert!(arguments(Some(text), ALL).unwrap_err().contains("case"), "{text}");
+        }
+        assert!(arguments(Some(r#"{"Path":"/etc","x":{"path":"/tmp"}}"#), ALL).is_ok());
+        let none = Reads { arguments: false, numbers: false, lists: false, ..ALL };
+        assert!(arguments(Some(r#"{"path":"/tmp","Path":"/etc"}"#), none).is_ok(), "no policy looks at them");
     }
 
     /// A limit is no limit when 100.5 is not seen where 101 is.

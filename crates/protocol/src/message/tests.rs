@@ -29,6 +29,22 @@ fn kinds() {
     assert_eq!(error.error_code().unwrap().0, -32022);
 }
 
+/// VAL-1, TOOL-2: a server that reads `Params` and `params` as one takes the last; so no call is smuggled, and no answer to
+/// another's call by another id.
+#[test]
+fn members_that_could_be_taken_for_others_are_refused() {
+    for text in [
+        r#"{"jsonrpc":"2.0","id":1,"ID":2,"method":"tools/call","params":{"name":"a"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"},"Params":{"name":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","METHOD":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","M\u0065thod":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"Id":2,"result":{}}"#,
+    ] {
+        assert!(matches!(parse(text), Err(MessageError::Invalid(_))), "{text}");
+    }
+    assert!(parse(r#"{"jsonrpc":"2.0","id":1,"method":"ping","x":1,"identity":2}"#).is_ok());
+}
+
 /// VAL-1: what is authorized is what is forwarded, so no member of the envelope may stand there twice.
 #[test]
 fn duplicate_members_are_refused() {
