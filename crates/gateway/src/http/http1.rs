@@ -1,6 +1,8 @@
 //! HTTP/1.1 as a server, for requests of the plain form (`head.rs` says which); a connection on which another one comes
 //! is handed to hyper, with every byte of it.
 
+#[cfg(test)]
+mod agree;
 mod date;
 mod deadline;
 mod head;
