@@ -124,12 +124,16 @@ impl Administration {
             in_force.revocations.clone_from(&wanted);
             gone
         };
-        self.revocations.found();
         for revocation in gone {
             self.revocations.remove(&revocation);
         }
+        let mut all = true;
         for revocation in wanted.drain(..) {
-            self.refuse(revocation);
+            all &= self.refuse(revocation);
+        }
+        // Not before all are in force, and not at all where there is no room for them.
+        if all {
+            self.revocations.found();
         }
         Ok(())
     }

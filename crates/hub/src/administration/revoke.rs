@@ -109,12 +109,15 @@ impl Administration {
         }
     }
 
-    pub(super) fn refuse(&self, revocation: Revocation) {
-        if let Err(error) = self.revocations.add(revocation) {
+    /// Whether it is in force.
+    pub(super) fn refuse(&self, revocation: Revocation) -> bool {
+        let added = self.revocations.add(revocation);
+        if let Err(error) = &added {
             // Refusing all is better than letting in one who is to be refused.
             tracing::error!(%error, "logins are refused");
             self.revocations.lost();
         }
+        added.is_ok()
     }
 
     pub(super) fn end_sessions(&self, whose: impl Fn(&Principal) -> bool) {

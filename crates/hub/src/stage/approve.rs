@@ -120,7 +120,13 @@ fn plain(text: &str, chars_max: usize) -> String {
     let hidden = |c: char| {
         c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().take(chars_max).map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+    let mut shown: String = text.chars().take(chars_max).map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect();
+    // Who agrees to what they see has to know that there is more.
+    let left = text.chars().skip(chars_max).count();
+    if left > 0 {
+        shown.push_str(&format!(" [... and {left} more characters, which are not shown]"));
+    }
+    shown
 }
 
 /// What the person said, in a client's answer to the question.
@@ -259,6 +265,7 @@ mod tests {
     #[test]
     fn tool_7_arguments_do_not_speak_for_the_hub() {
         assert_eq!(plain("a\n\nApproved\u{202e}!", 100), "a\u{fffd}\u{fffd}Approved\u{fffd}!");
-        assert_eq!(plain("abc", 2), "ab");
+        assert_eq!(plain("abc", 3), "abc");
+        assert_eq!(plain("abcd", 2), "ab [... and 2 more characters, which are not shown]");
     }
 }
