@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use crate::detect::keys::shape::words;
+
 /// The bytes that are looked for, three at a time. Each prefix holds one of them.
 const RARE: [[u8; 3]; 2] = [*b"_-.", *b"AJ:"];
 
@@ -19,7 +21,7 @@ fn anchored() -> &'static [Vec<Anchored>; 6] {
     static ALL: OnceLock<[Vec<Anchored>; 6]> = OnceLock::new();
     ALL.get_or_init(|| {
         let mut all: [Vec<Anchored>; 6] = Default::default();
-        for prefix in super::words().map(str::as_bytes) {
+        for prefix in words().map(str::as_bytes) {
             let anchor = prefix.iter().enumerate().find_map(|(at, byte)| Some((at, slot(*byte)?)));
             if let Some((at, slot)) = anchor {
                 all[slot].push(Anchored { at, prefix });
@@ -53,7 +55,8 @@ fn stands(bytes: &[u8], at: usize, anchored: &Anchored) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{is_in, slot};
-    use crate::detect::keys::{prefixes, words};
+    use crate::detect::keys::prefixes;
+    use crate::detect::keys::shape::words;
     use proptest::prelude::*;
 
     #[test]
