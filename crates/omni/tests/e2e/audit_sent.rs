@@ -115,3 +115,34 @@ async fn shb_4_signed_checkpoints_reach_a_file_and_a_webhook() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ret_1_events_reach_a_syslog_receiver_in_counted_frames() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    let forward = json!([{ "kind": "syslog", "name": "siem", "url": url }]);
+    let hub = Hub::configured(json!({ "servers": { "s": everything(&[]) }, "audit": { "forward": forward } }));
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp", Era::Modern).await;
+    client.ask("tools/call", json!({ "name": TOOL, "arguments": {} })).await;
+    let (mut stream, _) = crate::harness::in_time("the hub connects", listener.accept()).await.unwrap();
+    let mut bytes = Vec::new();
+    crate::harness::in_time("the call is told", async {
+        while !String::from_utf8_lossy(&bytes).contains(r#""action":"tools/call""#) {
+            assert!(tokio::io::AsyncReadExt::read_buf(&mut stream, &mut bytes).await.unwrap() > 0);
+        }
+    })
+    .await;
+    let mut rest = bytes.as_slice();
+    let mut messages = Vec::new();
+    while let Some(space) = rest.iter().position(|byte| *byte == b' ') {
+        let length: usize = std::str::from_utf8(&rest[..space]).unwrap().parse().unwrap();
+        let Some(message) = rest.get(space + 1..space + 1 + length) else { break };
+        messages.push(std::str::from_utf8(message).unwrap().to_owned());
+        rest = &rest[space + 1 + length..];
+    }
+    let (head, text) = messages[0].split_once(" - \u{feff}").unwrap();
+    assert!(head.starts_with("<110>1 20") && head.ends_with(" configuration"), "{head}");
+    let event: Value = serde_json::from_str(text).unwrap();
+    assert_eq!((&event["index"], &event["action"]), (&json!(0), &json!("hub/start")), "{event}");
+}
