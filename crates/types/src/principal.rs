@@ -26,13 +26,14 @@ struct Known {
 pub struct Identity {
     /// How the caller is known.
     pub kind: PrincipalKind,
-    /// The name of the caller: the user's login, the token's `sub`, the key's id, the certificate's subject.
+    /// The name of the caller: the user's login, the token's `sub`, the key's name, the name of a certificate's that the operator
+    /// chose.
     pub id: String,
     /// Who vouches for the name: the token's `iss`, the certificate's issuer.
     pub issuer: Option<String>,
     /// The organisation the caller belongs to, by the operator's mapping of claims.
     pub tenant: Option<String>,
-    /// The program that calls: `client_id` or `azp` of a token, the name of a key.
+    /// The program that calls: `client_id` or `azp` of a token, the id of a key.
     pub client: Option<String>,
     /// Groups, by the operator's mapping of claims.
     pub groups: Vec<String>,
