@@ -64,6 +64,7 @@ pub(crate) async fn answer(server: Arc<Server>, message: &Value, session: Option
                 return;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(wait / 2) => {}
                 () = sender.closed() => return,
             }

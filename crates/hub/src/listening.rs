@@ -1,6 +1,6 @@
 //! An open `subscriptions/listen`: its stream, and the table of all of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,7 +24,7 @@ pub(crate) struct Listening {
 /// All that are open.
 #[derive(Debug, Default)]
 pub(crate) struct Listenings {
-    all: Mutex<HashMap<u64, Arc<Listening>>>,
+    all: Mutex<BTreeMap<u64, Arc<Listening>>>,
     next: AtomicU64,
 }
 
@@ -51,7 +51,7 @@ pub struct ListenStream {
 }
 
 impl Listenings {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Listening>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Listening>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,13 +151,14 @@ impl ListenStream {
             return None;
         }
         let next = tokio::select! {
-            next = self.place.listening.reader.outbox.next() => next,
+            biased;
             () = self.cancelled() => {
                 // Nothing more is said about what was cancelled.
                 self.ended = true;
                 return None;
             }
             _ = self.sender.ended() => None,
+            next = self.place.listening.reader.outbox.next() => next,
         };
         Some(next.unwrap_or_else(|| self.close()))
     }

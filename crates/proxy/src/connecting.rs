@@ -43,6 +43,7 @@ impl Server {
             let limit = server.spec.pool.connect_timeout;
             let mut stopping = server.stopping.subscribe();
             let connected = tokio::select! {
+                biased;
                 connected = tokio::time::timeout(limit, server.connect(&key, &profile)) => connected,
                 _ = stopping.wait_for(|stop| *stop) => Ok(Err(LinkError::Stopped)),
             };

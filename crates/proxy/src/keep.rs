@@ -78,6 +78,7 @@ impl Server {
 async fn run(server: Weak<Server>, feed: Arc<Feed>, first: Weak<Link>) {
     let Some(mut stopping) = server.upgrade().map(|server| server.stopping.subscribe()) else { return };
     tokio::select! {
+        biased;
         () = keep_on(&server, &feed, first.upgrade()) => return,
         // Stopped, or gone altogether.
         _ = stopping.wait_for(|stop| *stop) => {}

@@ -33,11 +33,12 @@ pub(crate) async fn keep_legacy(server: &Weak<Server>, feed: &Arc<Feed>, link: &
             return End::Idle;
         }
         tokio::select! {
-            Some(Ok((ask, outcome))) = asking.join_next() => feed.asked(&ask, outcome),
-            _ = changes.changed() => {}
+            biased;
+            () = link.ended() => return End::Gone,
             // The session is another one, which has never heard of what was asked before.
             Ok(()) = sessions.changed() => return End::Renewed,
-            () = link.ended() => return End::Gone,
+            Some(Ok((ask, outcome))) = asking.join_next() => feed.asked(&ask, outcome),
+            _ = changes.changed() => {}
         }
     }
 }

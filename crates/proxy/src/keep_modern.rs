@@ -148,6 +148,12 @@ impl Keeper<'_> {
             }
         };
         tokio::select! {
+            // Messages last: what comes without end keeps nothing else from being seen.
+            biased;
+            () = link.ended() => Heard::Left,
+            opened = open => Heard::Opened(opened),
+            _ = changes.changed() => Heard::Look,
+            () = looking => Heard::Look,
             message = message_of(old.as_mut().map(|(listen, _)| listen)) => match message {
                 Some(message) => Heard::Message(Side::Old, message),
                 None => Heard::Ended(Side::Old),
@@ -157,10 +163,6 @@ impl Keeper<'_> {
                 Some(message) => Heard::Message(if opening.is_some() { Side::Old } else { Side::New }, message),
                 None => Heard::Ended(Side::New),
             },
-            opened = open => Heard::Opened(opened),
-            _ = changes.changed() => Heard::Look,
-            () = link.ended() => Heard::Left,
-            () = looking => Heard::Look,
         }
     }
 

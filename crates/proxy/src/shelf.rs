@@ -81,9 +81,12 @@ impl Shelves {
         shelf
     }
 
+    /// All of them, always in the same order: a simulated world of one seed goes one way.
     pub(crate) fn all(&self) -> Vec<Arc<Shelf>> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::once(&self.base).chain(others.values()).cloned().collect()
+        let mut all: Vec<Arc<Shelf>> = std::iter::once(&self.base).chain(others.values()).cloned().collect();
+        all.sort_by(|one, other| one.capabilities.text().cmp(other.capabilities.text()));
+        all
     }
 }
 

@@ -126,6 +126,7 @@ async fn listen_once(
     };
     // A server may take its time to open the stream, but not longer than anybody wants it.
     let stream = tokio::select! {
+        biased;
         stream = opened => stream,
         () = server_gone(server) => return None,
         () = left_alone(&strong) => return None,
@@ -146,6 +147,7 @@ async fn listen_once(
     drop(strong);
     loop {
         let next = tokio::select! {
+            biased;
             next = messages.next() => next,
             () = gone(link) => return None,
         };
