@@ -9,6 +9,7 @@ use omni_audit::{Archive, Search};
 use crate::cli::admin::DataDir;
 use crate::cli::context::Context;
 use crate::cli::say::say_err;
+use crate::run;
 
 /// The log's folder in the data directory.
 const FOLDER: &str = "audit";
@@ -16,7 +17,8 @@ const FOLDER: &str = "audit";
 /// Which log is meant: that of the hub with this data directory, or a copy of one.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogDir {
-    /// A folder with a log or a copy of one, instead of `audit` in the data directory.
+    /// A folder with a log or a copy of one, instead of the configuration's `audit.path`, or `audit` in the data
+    /// directory. A process beside the hub writes `audit-2` and so on.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
@@ -26,8 +28,12 @@ pub(crate) struct LogDir {
 impl LogDir {
     /// The folder.
     pub(crate) fn folder(&self, context: &Context) -> Result<PathBuf> {
-        match &self.dir {
-            Some(folder) => Ok(folder.clone()),
+        if let Some(folder) = &self.dir {
+            return Ok(folder.clone());
+        }
+        // Where the hub of this configuration writes it.
+        match run::configuration(context)?.0.audit.path {
+            Some(folder) => Ok(folder),
             None => Ok(self.at.folder(context)?.join(FOLDER)),
         }
     }
