@@ -27,6 +27,7 @@ mod segment;
 mod sink;
 mod tiles_export;
 mod tree;
+mod verify;
 mod who;
 mod writer;
 
@@ -55,5 +56,6 @@ pub use tree::{
     Frontier, Hash, Nodes, TILE_WIDTH, TileId, TileWriter, Tiles, consistency_proof, empty_root, inclusion_proof,
     leaf_hash, node_hash, root_at, verify_consistency, verify_inclusion,
 };
+pub use verify::{Finding, Verification, VerifyOptions, verify};
 pub use who::Who;
 pub use writer::{Disk, Durability, Health, LastingLog, LogSettings, RealDisk};

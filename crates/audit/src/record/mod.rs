@@ -7,4 +7,5 @@ mod seal;
 
 pub use field::{Field, Value};
 pub use layout::{KeyId, RECORD_BYTES_MAX, Record, RecordHeader};
+pub(crate) use seal::plain_fields;
 pub use seal::{KeySource, Opened, Personal, PlainRecord, Seal, open};

@@ -267,6 +267,11 @@ pub fn open(record: &Record<'_>, log: &[u8; 16], keys: &impl KeySource) -> Resul
     Ok(Opened { header, fields, personal })
 }
 
+/// The fields of a record that is in clear; none where it is not.
+pub(crate) fn plain_fields(record: &Record<'_>) -> Option<Vec<Field>> {
+    if record.header.is_plain { cbor::decode(record.hub, false).ok() } else { None }
+}
+
 /// Adds the personal fields; false where the person's key was erased.
 fn open_personal(
     record: &Record<'_>,

@@ -118,6 +118,27 @@ impl Segment {
         }
     }
 
+    /// Goes on behind a frame whose checksum does not fit, where its length leads to one that does. False where it leads to
+    /// nothing.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn skip_broken(&mut self) -> Result<bool, LogError> {
+        self.refill()?;
+        let Some(head) = self.buffer.first_chunk::<{ frame::FRAME_HEAD_LEN }>() else { return Ok(false) };
+        let length = frame::FRAME_HEAD_LEN + usize::from(u16::from_be_bytes([head[0], head[1]]));
+        let rest = self.buffer.get(length..).unwrap_or_default();
+        let leads =
+            length > frame::FRAME_HEAD_LEN && (matches!(frame::first(rest), Frame::Whole(_)) || rest.is_empty());
+        if leads && self.buffer.len() >= length {
+            self.at = length;
+            self.offset += length as u64;
+            self.next += 1;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Whether bytes stand after the last whole record: a torn write, or one that is being made.
     #[must_use]
     pub fn has_rest(&self) -> bool {

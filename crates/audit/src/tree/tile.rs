@@ -13,6 +13,8 @@ use crate::error::LogError;
 pub const TILE_WIDTH: usize = 256;
 /// Heights of the tree that one level of tiles spans.
 const TILE_HEIGHT: u32 = 8;
+/// How often a tile is looked for at most.
+const READS_MAX: u32 = 4;
 
 /// The place of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,18 @@ impl Tiles {
     /// # Errors
     /// Where there is none, or it cannot be read.
     pub fn read(&self, tile: TileId) -> Result<Vec<Hash>, LogError> {
+        // While a log is written a partial tile gives way to the next one between a look and the next.
+        let mut found = self.read_once(tile);
+        for _ in 1..READS_MAX {
+            if found.is_ok() {
+                break;
+            }
+            found = self.read_once(tile);
+        }
+        found
+    }
+
+    fn read_once(&self, tile: TileId) -> Result<Vec<Hash>, LogError> {
         let full = self.root.join(tile.path(None));
         match fs::read(&full) {
             Ok(bytes) if bytes.len() == TILE_WIDTH * 32 => Ok(hashes(&bytes)),

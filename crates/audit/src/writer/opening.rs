@@ -1,6 +1,7 @@
 //! Opening a log to write: its lock, its name, its keys, and what a crash left.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::disk::Disk;
 use super::entry::now_us;
 use super::journal::Journal;
 use super::recovery::{recover, resume};
-use super::rotation::{finish_encryption, next_kek};
+use super::rotation::{drafted_key, enthrone, finish_encryption, next_kek};
 use super::settings::LogSettings;
 use crate::archive::{ORIGIN_PREFIX, log_id, verifier_path};
 use crate::error::LogError;
@@ -30,6 +31,7 @@ pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journ
         .ok_or_else(|| LogError::Key(format!("the signing key {} is not one of an audit log", signer.public())))?;
     let keys = keys(&directory, log, &mut notices)?;
     let found = recover(&directory, &log, &verifiers, &mut notices)?;
+    let signer = finish_rotation(&directory, signer, found.successor.as_ref())?;
     let open = match found.last {
         Some(last) => resume(&last, &keys, &mut notices)?,
         None => None,
@@ -68,24 +70,10 @@ fn signer(directory: &Path, notices: &mut Vec<String>) -> Result<(SigningKey, Ve
     let (path, secret) = (verifier_path(directory), KeyPlaces::of(directory).signing());
     let mut text = fs::read_to_string(&path).unwrap_or_default();
     let mut verifiers = text.lines().map(str::parse).collect::<Result<Vec<VerifierKey>, _>>()?;
-    // A rotation that was interrupted after its record: the new key is vouched for already.
-    let drafted = secret.with_extension("next");
-    let mut kept = None;
-    for candidate in [&drafted, &secret] {
-        let Ok(secret_text) = fs::read_to_string(candidate) else { continue };
-        let key = SigningKey::from_secret_text(&secret_text)?;
-        if candidate == &secret || verifiers.last() == Some(key.public()) {
-            kept = Some((key, candidate));
-            break;
-        }
-    }
-    let signer = match kept {
-        Some((key, place)) if place == &drafted => {
-            fs::rename(&drafted, &secret).map_err(|error| LogError::io("write", &secret, error))?;
-            key
-        }
-        Some((key, _)) => key,
-        None => {
+    let signer = match fs::read_to_string(&secret) {
+        Ok(text) => SigningKey::from_secret_text(&text)?,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(LogError::io("read", &secret, error)),
+        Err(_) => {
             let origin = match verifiers.last() {
                 Some(key) => key.name().to_owned(),
                 None => origin(directory)?,
@@ -105,6 +93,19 @@ fn signer(directory: &Path, notices: &mut Vec<String>) -> Result<(SigningKey, Ve
         verifiers.push(signer.public().clone());
     }
     Ok((signer, verifiers))
+}
+
+/// Where a rotation was interrupted after its record the new key is in force; before it, the new key was never used.
+fn finish_rotation(directory: &Path, signer: SigningKey, next: Option<&VerifierKey>) -> Result<SigningKey, LogError> {
+    let drafted = drafted_key(&KeyPlaces::of(directory));
+    let Ok(text) = fs::read_to_string(&drafted) else { return Ok(signer) };
+    let draft = SigningKey::from_secret_text(&text)?;
+    if next != Some(draft.public()) {
+        fs::remove_file(&drafted).map_err(|error| LogError::io("remove", &drafted, error))?;
+        return Ok(signer);
+    }
+    enthrone(directory, &draft)?;
+    Ok(draft)
 }
 
 /// The origin of a log that has no keys: from its segments, where it has some.

@@ -13,6 +13,7 @@ use crate::note::{Checkpoint, Note, VerifierKey};
 use crate::record::{KeySource, Record};
 use crate::segment::{Segment, SegmentFile, SegmentHeader, list};
 use crate::tree::{Frontier, Hash, TileWriter, Tiles, leaf_hash, root_at};
+use crate::verify::successor;
 
 /// Segments at the end whose records are read again, since their tiles may not have reached the disk.
 const REREAD: usize = 2;
@@ -24,6 +25,8 @@ pub(super) struct Found {
     pub(super) last: Option<LastSegment>,
     /// The size that the latest checkpoint states.
     pub(super) signed: Option<u64>,
+    /// The key that the very last record puts in force: what a rotation leaves that was interrupted.
+    pub(super) successor: Option<VerifierKey>,
 }
 
 /// The segment that may go on.
@@ -41,6 +44,7 @@ struct Tree {
     last: Option<LastSegment>,
     /// The root when there were as many records as the checkpoint states.
     root: Option<Hash>,
+    successor: Option<VerifierKey>,
 }
 
 /// Finds out what the log holds. Nothing is changed before it agrees with its checkpoint.
@@ -74,7 +78,7 @@ pub(super) fn recover(
     if let Some(last) = tree.last.as_ref().filter(|last| last.torn) {
         set_aside(last, tree.frontier.size(), notices)?;
     }
-    Ok(Found { frontier: tree.frontier, tiles: tree.tiles, last: tree.last, signed: size })
+    Ok(Found { frontier: tree.frontier, tiles: tree.tiles, last: tree.last, signed: size, successor: tree.successor })
 }
 
 /// The segments that were begun whole. The last may have been cut in its header, before anything was recorded in it.
@@ -128,6 +132,7 @@ fn tree(directory: &Path, log: &[u8; 16], segments: &[SegmentFile], signed: Opti
         tiles: TileWriter::resume(directory, first)?,
         last: None,
         root: None,
+        successor: None,
     };
     if let Some(signed) = signed.filter(|signed| *signed <= first) {
         tree.root = Some(root_at(&Tiles::of(directory), signed)?);
@@ -153,10 +158,12 @@ fn read(file: &SegmentFile, log: &[u8; 16], end: u64, signed: Option<u64>, tree:
     while tree.frontier.size() < end {
         match segment.next_record() {
             Ok(Some(stored)) => {
-                if Record::parse(stored.bytes)?.header.index != stored.index {
+                let record = Record::parse(stored.bytes)?;
+                if record.header.index != stored.index {
                     let what = format!("another record stands in the place of record {}", stored.index);
                     return Err(LogError::damaged(&file.path, stored.offset, what));
                 }
+                tree.successor = successor(&record).map(|(key, _)| key);
                 let tiles = &mut tree.tiles;
                 tree.frontier.append(leaf_hash(stored.bytes), |height, _, hash| tiles.add(height, hash));
                 if signed == Some(tree.frontier.size()) {

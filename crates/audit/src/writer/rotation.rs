@@ -1,6 +1,7 @@
 //! Changing the keys of a log without rewriting it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,12 +13,7 @@ use crate::error::LogError;
 use crate::keys::{FileKek, KeyEncryption, KeyPlaces, Keys, replace, rewrap, sync_folder, write_secret};
 use crate::note::SigningKey;
 use crate::record::{Field, Value};
-
-/// What the old key signs: this, and the new public key. Nobody can take it for a checkpoint, which begins with the origin.
-pub(crate) const SUCCESSION: &str = "omni-audit/1 the next key is\n";
-/// The fields of the record that says so.
-pub(crate) const NEXT_KEY: &str = "log.next_key";
-pub(crate) const SIGNED_BY_LAST: &str = "log.signed_by_last";
+use crate::verify::{NEXT_KEY, SIGNED_BY_LAST, SUCCESSION};
 
 impl Journal {
     /// Puts a new signing key in force. A record in clear, with the old key's signature, vouches for it; all checkpoints
@@ -25,10 +21,8 @@ impl Journal {
     pub(super) fn rotate_signing(&mut self) -> Result<String, LogError> {
         let next = SigningKey::generate(self.signer.public().name())?;
         let text = next.public().to_string();
-        let places = KeyPlaces::of(&self.directory);
-        // In this order, a crash between two steps leaves a key that is vouched for by a record, or one never used.
-        let drafted = places.signing().with_extension("next");
-        write_secret(&drafted, &next.secret_text())?;
+        // In this order, a crash between two steps leaves a key that is vouched for by the last record, or one never used.
+        write_secret(&drafted_key(&KeyPlaces::of(&self.directory)), &next.secret_text())?;
         self.history_us = 0;
         self.checkpoint()?;
         let signature = self.signer.sign(format!("{SUCCESSION}{text}").as_bytes());
@@ -38,11 +32,7 @@ impl Journal {
             Field::hub(SIGNED_BY_LAST, Value::Text(STANDARD.encode(signature))),
         ];
         self.commit(&[Entry { time_us: now_us(), fields, identity: None, plain: true }])?;
-        let path = verifier_path(&self.directory);
-        let known = fs::read_to_string(&path).map_err(|error| LogError::io("read", &path, error))?;
-        replace(&path, format!("{known}{text}\n").as_bytes(), 0o644)?;
-        fs::rename(&drafted, places.signing()).map_err(|error| LogError::io("write", &places.signing(), error))?;
-        sync_folder(places.folder()).map_err(|error| LogError::io("write", &places.signing(), error))?;
+        enthrone(&self.directory, &next)?;
         self.signer = next;
         self.checkpoint()?;
         Ok(text)
@@ -61,14 +51,31 @@ impl Journal {
     }
 }
 
+/// Where the next signing key lies until a record vouches for it.
+pub(super) fn drafted_key(places: &KeyPlaces) -> PathBuf {
+    places.signing().with_extension("next")
+}
+
+/// Puts the drafted signing key, which a record vouches for, in the place of the old one.
+pub(super) fn enthrone(directory: &Path, next: &SigningKey) -> Result<(), LogError> {
+    let (path, places) = (verifier_path(directory), KeyPlaces::of(directory));
+    let known = fs::read_to_string(&path).map_err(|error| LogError::io("read", &path, error))?;
+    let line = next.public().to_string();
+    if !known.lines().any(|known| known == line) {
+        replace(&path, format!("{known}{line}\n").as_bytes(), 0o644)?;
+    }
+    let renamed = fs::rename(drafted_key(&places), places.signing()).and_then(|()| sync_folder(places.folder()));
+    renamed.map_err(|error| LogError::io("write", &places.signing(), error))
+}
+
 /// Where the next encryption key lies until all keys are wrapped with it.
-pub(super) fn next_kek(places: &KeyPlaces) -> std::path::PathBuf {
+pub(super) fn next_kek(places: &KeyPlaces) -> PathBuf {
     places.encryption().with_extension("next")
 }
 
 /// Wraps what the old key still wraps, then puts the new one in its place. Where that was interrupted it is done again.
 pub(super) fn finish_encryption(
-    directory: &std::path::Path,
+    directory: &Path,
     log: &[u8; 16],
     old: &dyn KeyEncryption,
     next: &FileKek,
