@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::targets::{
-    batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, scan, schema, screen, sse, token,
-    translate, uri, websocket,
+    audit_ask, batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, scan, schema, screen, sse,
+    token, translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -16,6 +16,7 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    Target { name: "audit_ask", run: audit_ask::run },
     Target { name: "batch", run: batch::run },
     Target { name: "cursor", run: cursor::run },
     Target { name: "dispatch", run: dispatch::run },

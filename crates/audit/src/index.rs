@@ -6,6 +6,7 @@
 
 mod builder;
 mod file;
+mod forget;
 mod key;
 mod layout;
 mod plan;
@@ -13,6 +14,7 @@ pub(crate) mod postings;
 
 pub use builder::{IndexBuilder, Placed};
 pub use file::{Index, IndexError, ReadAt};
+pub(crate) use forget::forget;
 pub use key::{IndexKey, Tag};
 pub use layout::{BLOCK_RECORDS, Block, Covered};
 pub use plan::{INDEXED, candidates, tags_of};

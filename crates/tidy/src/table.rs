@@ -120,6 +120,7 @@ pub const TABLE: &[Row] = &[
             "omni-protocol",
             "omni-screen",
             "omni-egress",
+            "omni-audit",
             "omni-auth",
             "omni-hub",
             "omni-gateway",

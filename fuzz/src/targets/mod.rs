@@ -1,5 +1,6 @@
 //! One file a target.
 
+pub(crate) mod audit_ask;
 pub(crate) mod batch;
 pub(crate) mod cursor;
 pub(crate) mod dispatch;

@@ -11,7 +11,8 @@ use super::entry::{Entry, now_us};
 use crate::archive::checkpoint_path;
 use crate::error::LogError;
 use crate::frame;
-use crate::keys::{Keys, replace, sync_folder};
+use crate::index::forget;
+use crate::keys::{Identity, Keys, replace, sync_folder};
 use crate::note::{Checkpoint, Note, SigningKey};
 use crate::record::{PlainRecord, Seal};
 use crate::segment::{SEGMENT_HEADER_LEN, SegmentHeader, day_of, segment_path};
@@ -51,6 +52,14 @@ pub(super) struct OpenSegment {
 }
 
 impl Journal {
+    /// Erases a person's key, and the indexes that their records are found by.
+    pub(super) fn erase(&self, identity: &Identity) -> Result<bool, LogError> {
+        let erased = self.keys.erase(identity)?;
+        // Also where the key was gone already: what was tried before may have ended between the two.
+        forget(&self.directory)?;
+        Ok(erased)
+    }
+
     /// Writes entries and makes them durable: all or none.
     pub(super) fn commit(&mut self, entries: &[Entry]) -> Result<(), LogError> {
         let Some(first) = entries.first() else { return Ok(()) };

@@ -168,7 +168,7 @@ impl Writer {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Erase(identity, reply) => drop(reply.send(self.journal.keys.erase(&identity))),
+            Command::Erase(identity, reply) => drop(reply.send(self.journal.erase(&identity))),
             Command::RotateSigning(reply) => drop(reply.send(self.journal.rotate_signing())),
             Command::RotateEncryption(reply) => drop(reply.send(self.journal.rotate_encryption())),
             Command::Checkpoint(reply) => drop(reply.send(self.journal.checkpoint())),

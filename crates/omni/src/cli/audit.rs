@@ -6,10 +6,12 @@ mod export;
 mod filter;
 mod log_dir;
 mod prove;
+mod rotate_key;
 mod rows;
 mod rows_width;
 mod show;
 mod tail;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,8 +33,10 @@ enum What {
     Query(ask::QueryArgs),
     Show(show::ShowArgs),
     Export(export::ExportArgs),
+    Verify(verify::VerifyArgs),
     Prove(prove::ProveArgs),
     CheckProof(check_proof::CheckProofArgs),
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 impl AuditArgs {
@@ -42,8 +46,10 @@ impl AuditArgs {
             What::Query(command) => command.run(context),
             What::Show(command) => command.run(context),
             What::Export(command) => command.run(context),
+            What::Verify(command) => command.run(context),
             What::Prove(command) => command.run(context),
             What::CheckProof(command) => command.run(),
+            What::RotateKey(command) => command.run(context),
         }
     }
 }

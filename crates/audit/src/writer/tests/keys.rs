@@ -17,8 +17,13 @@ fn comp_3_an_erased_person_is_read_by_nobody_and_everything_else_stays() {
     }
     let (before, persons) = (raw(directory.path()), directory.path().join("audit/keys/persons"));
     let wrapped = fs::read(&persons).unwrap();
+    fs::create_dir_all(directory.path().join("audit/index/2026-11-22")).unwrap();
     assert!(log.erase(&Identity::of(&Principal::local("ann"))).unwrap());
     assert!(!log.erase(&Identity::of(&Principal::local("ann"))).unwrap(), "there is none any more");
+    assert!(
+        !directory.path().join("audit/index").exists(),
+        "an index made before would still know which records were theirs"
+    );
     assert!(!log.erase(&Identity::of(&Principal::local("cy"))).unwrap());
     write(&log, "ann", "again").unwrap();
     log.close();

@@ -7,7 +7,7 @@ pub(crate) const COLUMNS: usize = 7;
 /// Between columns.
 const GAP: usize = 2;
 /// What a column keeps at least where the terminal is too narrow for all.
-const LEAST: [usize; COLUMNS] = [4, 14, 9, 10, 10, 12, 6];
+const LEAST: [usize; COLUMNS] = [20, 14, 9, 10, 10, 12, 6];
 
 /// Widths of the columns; one of width 0 is left out.
 #[derive(Debug, Default)]
