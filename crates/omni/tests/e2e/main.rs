@@ -7,6 +7,7 @@ mod admin;
 mod admin_schema;
 mod attacks;
 mod audit;
+mod audit_ask;
 mod audit_sent;
 mod breaker;
 mod changes;
