@@ -2,7 +2,7 @@
 //!
 //! It is made from the segment and can be made again. It tells nobody without the segment's key who did what: what records are
 //! found by is blinded (HMAC). It is not trusted either: every part of it carries a MAC, and what it points at is read and
-//! checked, so a forged one costs time and nothing else. Layout and reasons: `docs/AUDIT.md`.
+//! checked, so a forged one costs time and nothing else. Layout: `layout.rs`.
 
 mod builder;
 mod file;
