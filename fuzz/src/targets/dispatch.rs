@@ -10,6 +10,7 @@ use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Hub, Limits, Reply, Scope, Session, dispatch};
 use omni_types::{Principal, ServerName};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::pieces::Pieces;
 use crate::tree::{tree, written};
@@ -111,6 +112,11 @@ impl World {
 
 /// A well-formed answer, under the id of the request where that can be known.
 fn answered(body: &[u8], id: Option<Option<&Value>>) {
+    if id.is_none() && tree(body).is_none() {
+        // The id comes back as it was written, and no tree can hold some: 1e4004.
+        assert!(serde_json::from_slice::<&RawValue>(body).is_ok(), "{}", String::from_utf8_lossy(body));
+        return;
+    }
     let body = written(body);
     assert_eq!(body["jsonrpc"], "2.0");
     assert!(id.is_none_or(|id| body.get("id") == id), "{body} answers {id:?}");
