@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::targets::{
-    audit_ask, batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, scan, schema, screen, sse,
-    token, translate, uri, websocket,
+    audit_ask, batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, reference, scan, schema,
+    screen, sse, token, translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -27,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "list", run: list::run },
     Target { name: "name", run: name::run },
     Target { name: "policy", run: policy::run },
+    Target { name: "reference", run: reference::run },
     Target { name: "scan", run: scan::run },
     Target { name: "schema", run: schema::run },
     Target { name: "screen", run: screen::run },

@@ -69,6 +69,12 @@ pub const TABLE: &[Row] = &[
         reason: "a wing: servers are reached without knowing for whom, so the proxy cannot decide about permission",
     },
     Row {
+        package: "omni-secrets",
+        may_use: &["omni-types", "omni-store", "omni-telemetry", "omni-audit", "omni-egress"],
+        wing: true,
+        reason: "a wing: values are found and kept without knowing what they are used for; never in the general cache",
+    },
+    Row {
         package: "omni-hub",
         may_use: &[
             "omni-types",
@@ -122,6 +128,7 @@ pub const TABLE: &[Row] = &[
             "omni-egress",
             "omni-audit",
             "omni-auth",
+            "omni-secrets",
             "omni-hub",
             "omni-gateway",
         ],

@@ -1,0 +1,23 @@
+//! On whose behalf a secret is asked for.
+
+use std::fmt;
+
+use omni_types::ServerName;
+
+/// On whose behalf a secret is asked for. Who may have which is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Requester {
+    /// A server of the configuration: the operator wrote the reference into its entry.
+    Server(ServerName),
+    /// A profile: text that others wrote, so nothing is granted unless the operator named it.
+    Profile(String),
+}
+
+impl fmt::Display for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(name) => write!(f, "server `{name}`"),
+            Self::Profile(name) => write!(f, "profile `{name}`"),
+        }
+    }
+}
