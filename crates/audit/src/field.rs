@@ -1,6 +1,7 @@
 //! The fields of events: their names, numbers, classes, forms and bounds, in one table.
 
 use crate::class::Class;
+use crate::told::Told;
 
 /// A field with its value, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,15 +205,60 @@ impl EventField {
     /// A field, its value cut to what the field may hold; `None` where it may hold nothing, or nothing of this form.
     #[must_use]
     pub fn new(name: FieldName, value: impl Into<FieldValue>) -> Option<Self> {
-        let spec = name.spec();
-        let value = match (spec.form, value.into()) {
-            _ if spec.class == Class::SecretNever => return None,
-            (Form::Text, FieldValue::Text(text)) => FieldValue::Text(cut(text, spec.bytes_max)),
-            (Form::List, FieldValue::List(list)) => FieldValue::List(cut_list(list, spec.bytes_max)),
-            (Form::Number, value @ FieldValue::Number(_)) | (Form::Digest, value @ FieldValue::Digest(_)) => value,
-            _ => return None,
+        let value = value.into();
+        let (spec, told, mut field) = (name.spec(), value.told(), None);
+        if spec.takes(told) {
+            spec.within(told, |value| field = Some(Self { name, value: value.into() }));
+        }
+        field
+    }
+}
+
+impl From<Told<'_>> for FieldValue {
+    fn from(value: Told<'_>) -> Self {
+        match value {
+            Told::Text(text) => Self::Text(text.to_owned()),
+            Told::Number(number) => Self::Number(number),
+            Told::Digest(digest) => Self::Digest(*digest),
+            Told::List(list) => Self::List(list.to_vec()),
+        }
+    }
+}
+
+impl FieldValue {
+    pub(crate) fn told(&self) -> Told<'_> {
+        match self {
+            Self::Text(text) => Told::Text(text),
+            Self::Number(number) => Told::Number(*number),
+            Self::Digest(digest) => Told::Digest(digest),
+            Self::List(list) => Told::List(list),
+        }
+    }
+}
+
+impl FieldSpec {
+    /// Whether the field may hold anything, and a value of this form.
+    pub(crate) fn takes(&self, value: Told<'_>) -> bool {
+        let form = match value {
+            Told::Text(_) => Form::Text,
+            Told::Number(_) => Form::Number,
+            Told::Digest(_) => Form::Digest,
+            Told::List(_) => Form::List,
         };
-        Some(Self { name, value })
+        self.class != Class::SecretNever && self.form == form
+    }
+
+    /// Hands on the value, cut to what the field may hold.
+    pub(crate) fn within(&self, value: Told<'_>, take: impl FnOnce(Told<'_>)) {
+        match value {
+            Told::Text(text) if text.len() > self.bytes_max => take(Told::Text(&cut(text.to_owned(), self.bytes_max))),
+            Told::List(list)
+                if list.iter().map(|text| text.len() + LIST_FRAME).sum::<usize>() > list_room(self.bytes_max) =>
+            {
+                take(Told::List(&cut_list(list.to_vec(), self.bytes_max)));
+            }
+            _ => take(value),
+        }
     }
 }
 
@@ -231,13 +277,18 @@ fn cut(mut text: String, bytes_max: usize) -> String {
     text
 }
 
+/// What each text of a list costs beside itself, so that many empty ones cannot pass.
+const LIST_FRAME: usize = 4;
+
+const fn list_room(bytes_max: usize) -> usize {
+    bytes_max.saturating_sub(MORE.len_utf8() + LIST_FRAME)
+}
+
 fn cut_list(list: Vec<String>, bytes_max: usize) -> Vec<String> {
-    // Each costs a few bytes of framing too, so that many empty ones cannot pass.
-    const FRAME: usize = 4;
-    let mut left = bytes_max.saturating_sub(MORE.len_utf8() + FRAME);
+    let mut left = list_room(bytes_max);
     let mut kept = Vec::new();
     for text in list {
-        let Some(rest) = left.checked_sub(text.len() + FRAME) else {
+        let Some(rest) = left.checked_sub(text.len() + LIST_FRAME) else {
             kept.push(MORE.to_string());
             break;
         };

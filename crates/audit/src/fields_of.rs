@@ -1,59 +1,121 @@
 //! An event and who caused it, as the fields that the log keeps.
 
-use omni_telemetry::TraceId;
-
 use crate::class::Class;
-use crate::event::{Event, Origin};
-use crate::field::{EventField, FieldName, FieldValue};
+use crate::event::Event;
+use crate::field::{EventField, FIELDS, FieldName, FieldSpec, FieldValue};
 use crate::record::{Field, Value};
+use crate::told::Told;
 use crate::who::Who;
-
-/// Fields of a usual event, so that their list is not moved while it grows.
-const USUAL: usize = 20;
 
 impl Event {
     /// The fields of this event on the account of `who`, in the order of their numbers, each within its bound.
     #[must_use]
     pub fn into_fields(self, who: &Who) -> Vec<EventField> {
-        let Self {
-            kind,
-            action,
-            resource,
-            outcome,
-            phase,
-            reason,
-            arguments_sha256,
-            duration,
-            trace_id,
-            origin,
-            facts,
-        } = self;
-        let mut fields = Fields(Vec::with_capacity(USUAL));
-        fields.add(FieldName::Kind, kind.as_str());
-        fields.add(FieldName::Action, action.into_owned());
-        fields.add(FieldName::Outcome, outcome.as_str());
-        if let Some((phase, call)) = phase {
-            fields.add(FieldName::Phase, phase.as_str());
-            fields.add(FieldName::Call, format!("{call:032x}"));
-        }
-        if let Some(resource) = resource {
-            fields.add_some(FieldName::Server, resource.server.map(|server| server.as_str().to_owned()));
-            fields.add(FieldName::Name, resource.name);
-        }
-        fields.add_some(FieldName::DurationUs, duration.map(|d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX)));
-        fields.add_some(FieldName::TraceId, trace_id.as_ref().map(TraceId::to_string));
-        fields.origin(origin);
-        fields.who(who);
-        fields.add_some(FieldName::Reason, reason);
-        fields.add_some(FieldName::ArgumentsSha256, arguments_sha256);
-        for (name, value) in facts {
-            fields.add(name, value);
-        }
-        fields.0.sort_by_key(|field| field.name);
-        // A fact may not speak for what the event itself says.
-        fields.0.dedup_by_key(|field| field.name);
-        fields.0
+        let client = self.origin.client_info.as_deref().and_then(client);
+        let mut fields = Vec::with_capacity(FIELDS.len() / 2);
+        self.each_field(who, client.as_deref(), |spec, value| {
+            fields.push(EventField { name: spec.field, value: value.into() });
+        });
+        fields
     }
+
+    /// Tells the same, and makes nothing that need not be made: every call is written down. `client` is what [`client`]
+    /// makes of the client's own words.
+    pub(crate) fn each_field(
+        &self,
+        who: &Who,
+        client: Option<&str>,
+        mut tell: impl FnMut(&'static FieldSpec, Told<'_>),
+    ) {
+        let call = self.phase.map(|(_, call)| hex(call));
+        let trace = self.trace_id.map(|trace| hex(trace.bits()));
+        let address =
+            self.origin.address.filter(|a| !a.is_unspecified()).map(|address| address.to_canonical().to_string());
+        let mut fields = Fields([None; FIELDS.len()]);
+        fields.text(FieldName::Kind, self.kind.as_str());
+        fields.text(FieldName::Action, &self.action);
+        fields.text(FieldName::Outcome, self.outcome.as_str());
+        if let (Some((phase, _)), Some(call)) = (self.phase, &call) {
+            fields.text(FieldName::Phase, phase.as_str());
+            fields.text(FieldName::Call, digits(call));
+        }
+        if let Some(resource) = &self.resource {
+            fields.some_text(FieldName::Server, resource.server.as_ref().map(|server| server.as_str()));
+            fields.text(FieldName::Name, &resource.name);
+        }
+        if let Some(duration) = self.duration {
+            fields.put(FieldName::DurationUs, Told::Number(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)));
+        }
+        fields.some_text(FieldName::TraceId, trace.as_ref().map(digits));
+        fields.some_text(FieldName::Transport, self.origin.transport.map(|transport| transport.as_str()));
+        fields.some_text(FieldName::Revision, self.origin.revision);
+        fields.some_text(FieldName::Address, address.as_deref());
+        fields.some_text(FieldName::Client, client);
+        fields.who(who);
+        fields.some_text(FieldName::Reason, self.reason.as_deref());
+        if let Some(digest) = &self.arguments_sha256 {
+            fields.put(FieldName::ArgumentsSha256, Told::Digest(digest));
+        }
+        for (name, value) in &self.facts {
+            fields.put(*name, value.told());
+        }
+        for (spec, value) in FIELDS.iter().zip(fields.0) {
+            if let Some(value) = value {
+                spec.within(value, |value| tell(spec, value));
+            }
+        }
+    }
+}
+
+/// What is known of an event, each at the place of its number.
+struct Fields<'a>([Option<Told<'a>>; FIELDS.len()]);
+
+impl<'a> Fields<'a> {
+    /// What was put first stays: a fact may not speak for what the event itself says.
+    fn put(&mut self, name: FieldName, value: Told<'a>) {
+        let place = &mut self.0[usize::from(name.number()) - 1];
+        if place.is_none() && name.spec().takes(value) {
+            *place = Some(value);
+        }
+    }
+
+    fn text(&mut self, name: FieldName, text: &'a str) {
+        self.put(name, Told::Text(text));
+    }
+
+    fn some_text(&mut self, name: FieldName, text: Option<&'a str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    fn who(&mut self, who: &'a Who) {
+        match who {
+            Who::Principal(principal) => {
+                self.text(FieldName::PrincipalKind, principal.kind().as_str());
+                self.text(FieldName::Principal, principal.id());
+                self.some_text(FieldName::Issuer, principal.issuer());
+                self.some_text(FieldName::Tenant, principal.tenant());
+                self.some_text(FieldName::OauthClient, principal.client());
+            }
+            Who::Anonymous => self.text(FieldName::PrincipalKind, "anonymous"),
+            Who::System => self.text(FieldName::PrincipalKind, "system"),
+        }
+    }
+}
+
+fn hex(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (place, byte) in number.to_be_bytes().into_iter().enumerate() {
+        digits[2 * place] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        digits[2 * place + 1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    digits
+}
+
+fn digits(hex: &[u8; 32]) -> &str {
+    // ASCII by its making.
+    std::str::from_utf8(hex).unwrap_or_default()
 }
 
 impl From<EventField> for Field {
@@ -69,47 +131,8 @@ impl From<EventField> for Field {
     }
 }
 
-struct Fields(Vec<EventField>);
-
-impl Fields {
-    fn add(&mut self, name: FieldName, value: impl Into<FieldValue>) {
-        self.0.extend(EventField::new(name, value));
-    }
-
-    fn add_some(&mut self, name: FieldName, value: Option<impl Into<FieldValue>>) {
-        if let Some(value) = value {
-            self.add(name, value);
-        }
-    }
-
-    fn origin(&mut self, origin: Origin) {
-        let Origin { address, transport, revision, client_info } = origin;
-        self.add_some(FieldName::Transport, transport.map(|transport| transport.as_str()));
-        self.add_some(FieldName::Revision, revision);
-        self.add_some(
-            FieldName::Address,
-            address.filter(|a| !a.is_unspecified()).map(|address| address.to_canonical().to_string()),
-        );
-        self.add_some(FieldName::Client, client_info.as_deref().and_then(client));
-    }
-
-    fn who(&mut self, who: &Who) {
-        match who {
-            Who::Principal(principal) => {
-                self.add(FieldName::PrincipalKind, principal.kind().as_str());
-                self.add(FieldName::Principal, principal.id());
-                self.add_some(FieldName::Issuer, principal.issuer());
-                self.add_some(FieldName::Tenant, principal.tenant());
-                self.add_some(FieldName::OauthClient, principal.client());
-            }
-            Who::Anonymous => self.add(FieldName::PrincipalKind, "anonymous"),
-            Who::System => self.add(FieldName::PrincipalKind, "system"),
-        }
-    }
-}
-
 /// `name version` of what a client says of itself.
-fn client(info: &str) -> Option<String> {
+pub(crate) fn client(info: &str) -> Option<String> {
     let info: serde_json::Value = serde_json::from_str(info).ok()?;
     let name = info["name"].as_str()?;
     Some(match info["version"].as_str() {

@@ -18,11 +18,30 @@ pub(crate) enum Frame<'a> {
 
 /// Appends a frame.
 pub(crate) fn push(out: &mut Vec<u8>, content: &[u8]) {
+    let begun = begin(out);
+    out.extend_from_slice(content);
+    end(out, begun);
+}
+
+/// A frame that is begun; its content is what is appended until it ends.
+#[derive(Debug)]
+pub(crate) struct Begun(usize);
+
+/// Begins a frame.
+pub(crate) fn begin(out: &mut Vec<u8>) -> Begun {
+    let begin = out.len();
+    out.extend_from_slice(&[0; FRAME_HEAD_LEN]);
+    Begun(begin)
+}
+
+/// Ends a frame; gives its content.
+pub(crate) fn end(out: &mut [u8], Begun(begin): Begun) -> &[u8] {
+    let (head, content) = out[begin..].split_at_mut(FRAME_HEAD_LEN);
     let length = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&length), content);
-    out.extend_from_slice(&length);
-    out.extend_from_slice(&checksum.to_be_bytes());
-    out.extend_from_slice(content);
+    head[..2].copy_from_slice(&length);
+    head[2..].copy_from_slice(&checksum.to_be_bytes());
+    content
 }
 
 /// The frame at the beginning of `bytes`.

@@ -26,6 +26,7 @@ mod seen;
 mod segment;
 mod sink;
 mod tiles_export;
+mod told;
 mod tree;
 mod verify;
 mod who;

@@ -27,13 +27,15 @@ impl Who {
     pub fn person(&self, now: SystemTime) -> String {
         match self {
             Self::Principal(principal) => principal.binding(),
-            Self::Anonymous => {
-                let days = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_S;
-                format!("anonymous\0{days}")
-            }
+            Self::Anonymous => format!("anonymous\0{}", day(now)),
             Self::System => "system".to_owned(),
         }
     }
+}
+
+/// Whole days since 1970, UTC.
+pub(crate) fn day(now: SystemTime) -> u64 {
+    now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_S
 }
 
 impl From<&Principal> for Who {

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::auth_settings::DpopSettings;
 use crate::cache::{Digest, digest_of};
-use crate::chance::random;
 use crate::clock::now;
 use crate::credentials::Credentials;
 use crate::refusal::Refusal;
 use crate::token::{Algorithm, Compact, Key};
+use omni_types::random;
 
 /// The type of a proof.
 const PROOF_TYPE: &str = "dpop+jwt";

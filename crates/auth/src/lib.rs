@@ -3,7 +3,6 @@
 mod auth_settings;
 mod bases;
 mod cache;
-mod chance;
 mod claims;
 mod clock;
 mod credentials;

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::digest_of;
-use crate::chance::random;
 use crate::clock::now;
+use omni_types::random;
 
 /// What such a token begins with, so that people and scanners for secrets know one when they see it.
 pub const LOCAL_TOKEN_PREFIX: &str = "omni_local_";

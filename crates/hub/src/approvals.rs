@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omni_store::{ApprovalRow, Page, Store, StoreError};
-use omni_types::Principal;
+use omni_types::{Principal, random};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-use crate::chance::random;
 
 /// Calls that may wait at a time, and of one caller.
 const WAITING_MAX: usize = 1_024;

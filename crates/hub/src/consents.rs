@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use omni_types::{Fault, FaultKind};
+use omni_types::{Fault, FaultKind, random};
 use tokio::time::Instant;
 
-use crate::chance::random;
 use crate::parking::Identity;
 use crate::seal::Seal;
 

@@ -10,12 +10,11 @@ use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport,
 use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
-use omni_types::{Fault, FaultKind, Principal};
+use omni_types::{Fault, FaultKind, Principal, random};
 use tokio::sync::Semaphore;
 
 use crate::access::Around;
 use crate::approvals::Approvals;
-use crate::chance::random;
 use crate::channel::Channel;
 use crate::consents::Consents;
 use crate::limits::Limits;

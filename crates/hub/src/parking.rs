@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use omni_proxy::Messages;
-use omni_types::{Fault, FaultKind, Principal, ServerName};
+use omni_types::{Fault, FaultKind, Principal, ServerName, random};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::chance::random;
 use crate::scope::Scope;
 use crate::seal::Seal;
 

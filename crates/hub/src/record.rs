@@ -1,11 +1,14 @@
 //! The record of one call: opened and closed by the dispatcher, so that every end of a call is written once.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use omni_audit::{Audit, Event, EventKind, FieldName, FieldValue, NotRecorded, Origin, Outcome, Phase, Recording, Who};
+use omni_audit::{
+    Audit, Event, EventKind, FieldName, FieldValue, NotRecorded, Origin, Outcome, Phase, Recording, Resource, Who,
+};
 use omni_protocol::{Method, member};
 use omni_telemetry::TraceId;
 use omni_types::{Fault, FaultKind, Principal, ServerName};
@@ -140,7 +143,7 @@ impl CallRecord {
             return Ok(());
         }
         let call = TraceId::fresh().bits();
-        let mut event = self.event(Outcome::Pending, None);
+        let mut event = self.event(Outcome::Pending, None, false);
         event.phase = Some((Phase::Begun, call));
         let recorded = self.audit.record_durably(Who::from(&self.principal), event).await;
         recorded
@@ -152,7 +155,7 @@ impl CallRecord {
     /// Closes the record with the call's end. Where nothing may be answered without its record, what it returns is ready
     /// when that is durable.
     pub(crate) fn finish(&mut self, end: End<'_>) -> Option<Recording> {
-        if std::mem::replace(&mut self.closed, true) {
+        if mem::replace(&mut self.closed, true) {
             return None;
         }
         let event = self.last(end)?;
@@ -202,7 +205,7 @@ impl CallRecord {
             End::Fault(fault, _) => Some(fault),
             End::Answered { .. } => None,
         };
-        let mut event = self.event(outcome, fault);
+        let mut event = self.event(outcome, fault, true);
         event.phase = self.call.map(|call| (Phase::Ended, call));
         event.duration = Some(self.began.elapsed());
         match end {
@@ -213,18 +216,18 @@ impl CallRecord {
         Some(event)
     }
 
-    fn event(&mut self, outcome: Outcome, fault: Option<&Fault>) -> Event {
+    /// An event of what is known; the last one of a call has it for itself.
+    fn event(&mut self, outcome: Outcome, fault: Option<&Fault>, is_last: bool) -> Event {
         let action: Cow<'static, str> = match &self.action {
-            Some(Action::Call(method) | Action::Other(Some(method))) => method.as_str().to_owned().into(),
+            Some(Action::Call(method) | Action::Other(Some(method))) => method.name(),
             Some(Action::Other(None)) => RESPONSE.into(),
             None => UNREADABLE.into(),
         };
         let mut event = Event::new(EventKind::Call, action, outcome);
-        event.origin = self.origin.clone();
+        event.origin = if is_last { mem::take(&mut self.origin) } else { self.origin.clone() };
         event.trace_id = Some(self.trace);
-        if let Some(name) = self.item.clone() {
-            event = event.on(self.server.as_ref(), name);
-        }
+        let name = if is_last { self.item.take() } else { self.item.clone() };
+        event.resource = name.map(|name| Resource { server: self.server.clone(), name });
         if let Some(arguments) = &mut self.arguments {
             event.arguments_sha256 = Some(arguments.sha256);
             // In the first of two records.

@@ -4,7 +4,7 @@
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use omni_protocol::{decode_cursor, encode_cursor};
 
-use crate::chance::{NoRandomness, random};
+use omni_types::{NoRandomness, random};
 
 /// Bytes of a cursor that is looked at.
 const CURSOR_LENGTH_MAX: usize = 64 * 1024;

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use omni_protocol::{Message, Version};
 use omni_proxy::{Capabilities, Link, Profile, SessionProfile};
-use omni_types::{Principal, ServerName};
+use omni_types::{NoRandomness, Principal, ServerName, random};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::access::Around;
 use crate::calls::Calls;
-use crate::chance::{NoRandomness, random};
 use crate::event_store::{EventStore, Keeping};
 use crate::outbox::Outbox;
 use crate::scope::Scope;

@@ -1,5 +1,7 @@
 //! The methods of the protocol that the hub knows by name.
 
+use std::borrow::Cow;
+
 /// A method name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -187,6 +189,23 @@ impl Method {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
+            Self::Other(name) => name,
+            known => known.known(),
+        }
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Other(name) => Cow::Owned(name.as_ref().to_owned()),
+            known => Cow::Borrowed(known.known()),
+        }
+    }
+
+    /// The name of one that is known.
+    const fn known(&self) -> &'static str {
+        match self {
             Self::Initialize => "initialize",
             Self::Discover => "server/discover",
             Self::Ping => "ping",
@@ -214,7 +233,7 @@ impl Method {
             Self::ListChanged(kind) => kind.changed(),
             Self::RootsListChanged => "notifications/roots/list_changed",
             Self::Acknowledged => "notifications/subscriptions/acknowledged",
-            Self::Other(name) => name,
+            Self::Other(_) => "",
         }
     }
 

@@ -8,6 +8,7 @@ use omni_types::keyed_digest;
 /// Hexadecimal digits of a trace id, and of a parent id (W3C Trace Context, section 3.2.2).
 const TRACE_DIGITS: usize = 32;
 const PARENT_DIGITS: usize = 16;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A W3C trace id. Not all zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,13 +42,27 @@ impl TraceId {
     #[must_use]
     pub fn traceparent(self) -> String {
         let parent = (Self::fresh().0 as u64).max(1);
-        format!("00-{self}-{parent:016x}-00")
+        let mut text = String::with_capacity(2 + 1 + TRACE_DIGITS + 1 + PARENT_DIGITS + 3);
+        text.push_str("00-");
+        push_hex(&mut text, &self.0.to_be_bytes());
+        text.push('-');
+        push_hex(&mut text, &parent.to_be_bytes());
+        text.push_str("-00");
+        text
     }
 
     /// The bits.
     #[must_use]
     pub const fn bits(self) -> u128 {
         self.0
+    }
+}
+
+/// Every call has one: the machinery of `format!` would cost ten times as much.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        text.push(char::from(HEX[usize::from(byte >> 4)]));
+        text.push(char::from(HEX[usize::from(byte & 15)]));
     }
 }
 

@@ -1,10 +1,12 @@
 //! The words of the house: what every floor means by a server, a principal and a fault.
 
+mod chance;
 mod digest;
 mod fault;
 mod principal;
 mod server_name;
 
+pub use chance::{NoRandomness, random};
 pub use digest::keyed_digest;
 pub use fault::{Blame, Fault, FaultKind};
 pub use principal::{Identity, Principal, PrincipalKind};

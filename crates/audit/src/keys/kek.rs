@@ -5,7 +5,6 @@ use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -112,9 +111,7 @@ impl KeyEncryption for FileKek {
     }
 }
 
-/// Random bytes.
+/// Random bytes, for keys.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], LogError> {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| LogError::Key("the system has no randomness for a key".to_owned()))?;
-    Ok(bytes)
+    omni_types::random().map_err(|error| LogError::Key(format!("no key: {error}")))
 }

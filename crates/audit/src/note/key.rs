@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use aws_lc_rs::rand;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use omni_types::random;
 
 use crate::error::LogError;
 
@@ -94,10 +94,7 @@ impl SigningKey {
     /// # Errors
     /// Where the system has no randomness, or the name is none.
     pub fn generate(name: &str) -> Result<Self, LogError> {
-        let mut seed = [0; 32];
-        rand::fill(&mut seed)
-            .map_err(|_| LogError::Key("the system has no randomness for a signing key".to_owned()))?;
-        Self::from_seed(name, seed)
+        Self::from_seed(name, random().map_err(|error| LogError::Key(format!("no signing key: {error}")))?)
     }
 
     /// The key of this name that a seed makes.

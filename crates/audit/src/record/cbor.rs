@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::field::{Field, Value};
 use crate::error::LogError;
 use crate::field::FieldName;
+use crate::told::Told;
 
 const UNSIGNED: u8 = 0;
 const BYTES: u8 = 2;
@@ -15,6 +16,37 @@ const FALSE: u64 = 20;
 const TRUE: u64 = 21;
 /// What a field is called whose number this version does not know.
 const LATER: &str = "field.";
+
+/// Begins an array of so many fields.
+pub(super) fn begin(fields: u64, out: &mut Vec<u8>) {
+    head(out, ARRAY, fields * 2);
+}
+
+/// Appends a field of the schema.
+pub(super) fn encode_told(name: FieldName, value: Told<'_>, out: &mut Vec<u8>) {
+    head(out, UNSIGNED, u64::from(name.number()));
+    match value {
+        Told::Text(value) => text(out, value),
+        Told::Number(value) => head(out, UNSIGNED, value),
+        Told::Digest(value) => bytes(out, value),
+        Told::List(values) => {
+            head(out, ARRAY, values.len() as u64);
+            values.iter().for_each(|value| text(out, value));
+        }
+    }
+}
+
+/// Appends bytes under a name that is the log's own.
+pub(super) fn encode_named(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    text(out, name);
+    bytes(out, value);
+}
+
+/// Appends that something is true, under a name that is the log's own.
+pub(super) fn encode_true(name: &str, out: &mut Vec<u8>) {
+    text(out, name);
+    head(out, SIMPLE, TRUE);
+}
 
 /// Appends `count` fields as one array: name, value, name, value.
 pub(super) fn encode<'a>(fields: impl Iterator<Item = &'a Field> + Clone, out: &mut Vec<u8>) {

@@ -8,7 +8,7 @@ pub const RECORD_BYTES_MAX: usize = 65_535;
 const DATA_KEY_ID_LEN: usize = 8;
 /// The layout's version.
 const VERSION: u8 = 1;
-const HEADER_LEN: usize = 28;
+pub(super) const HEADER_LEN: usize = 28;
 const HAS_PERSONAL: u8 = 1;
 const IS_PLAIN: u8 = 2;
 

@@ -6,18 +6,21 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 
 use super::cbor;
 use super::field::{Field, Value};
-use super::layout::{KeyId, RECORD_BYTES_MAX, Record, RecordHeader, encode_header};
+use super::layout::{HEADER_LEN, KeyId, RECORD_BYTES_MAX, Record, RecordHeader, encode_header};
 use crate::error::LogError;
 
-const TAG_LEN: usize = 16;
+pub(super) const TAG_LEN: usize = 16;
 const CONTEXT: &[u8] = b"omni-audit/1";
-const HUB_PART: u8 = 1;
-const PERSONAL_PART: u8 = 2;
+const AAD_LEN: usize = CONTEXT.len() + 16 + HEADER_LEN + 1;
+pub(super) const HUB_PART: u8 = 1;
+pub(super) const PERSONAL_PART: u8 = 2;
 /// The bound of each part before it is sealed, so that both fit into a record.
-const PART_BYTES_MAX: usize = 32_000;
+pub(super) const PART_BYTES_MAX: usize = 32_000;
 /// The field of the first part that names the person's key. It is sealed, so the disk does not tell whose records are
 /// one person's.
-const PERSON_KEY: &str = "log.person_key";
+pub(super) const PERSON_KEY: &str = "log.person_key";
+/// Says that personal fields were left out for want of their person's key.
+pub(super) const WITHHELD: &str = "log.withheld";
 
 /// A key that seals.
 pub struct Seal {
@@ -49,17 +52,30 @@ impl Seal {
     }
 
     fn seal(&self, log: &[u8; 16], head: &[u8], part: u8, text: &mut Vec<u8>) -> Result<(), LogError> {
-        let aad = aad(log, head, part);
-        self.key
-            .seal_in_place_append_tag(nonce(head)?, Aad::from(aad), text)
-            .map_err(|_| LogError::Key("sealing a record failed".to_owned()))
+        self.seal_end((log, head, part), 0, text)
+    }
+
+    /// Seals what stands in `out` from `begin` on for this log, header and part, and appends the tag.
+    pub(super) fn seal_end(
+        &self,
+        (log, head, part): (&[u8; 16], &[u8], u8),
+        begin: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LogError> {
+        let aad = Aad::from(aad(log, head, part)?);
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(nonce(head)?, aad, &mut out[begin..])
+            .map_err(|_| LogError::Key("sealing a record failed".to_owned()))?;
+        out.extend_from_slice(tag.as_ref());
+        Ok(())
     }
 
     fn open(&self, log: &[u8; 16], head: &[u8], part: u8, sealed: &[u8]) -> Result<Vec<u8>, LogError> {
         let mut text = sealed.to_vec();
         let length = self
             .key
-            .open_in_place(nonce(head)?, Aad::from(aad(log, head, part)), &mut text)
+            .open_in_place(nonce(head)?, Aad::from(aad(log, head, part)?), &mut text)
             .map_err(|_| {
                 LogError::Key("a record does not open with its key: it was changed, or the key is another".to_owned())
             })?
@@ -70,8 +86,15 @@ impl Seal {
 }
 
 /// The log, the whole header and the part: what was sealed for one place opens in no other.
-fn aad(log: &[u8; 16], head: &[u8], part: u8) -> Vec<u8> {
-    [CONTEXT, log, head, &[part]].concat()
+fn aad(log: &[u8; 16], head: &[u8], part: u8) -> Result<[u8; AAD_LEN], LogError> {
+    let mut aad = [part; AAD_LEN];
+    let (context, rest) = aad.split_at_mut(CONTEXT.len());
+    let (id, rest) = rest.split_at_mut(log.len());
+    let head: &[u8; HEADER_LEN] = head.try_into().map_err(|_| LogError::malformed("a record", "its header is none"))?;
+    context.copy_from_slice(CONTEXT);
+    id.copy_from_slice(log);
+    rest[..HEADER_LEN].copy_from_slice(head);
+    Ok(aad)
 }
 
 /// The index and the time's low bits. An index is sealed twice only where a write failed and was made again, at another
@@ -108,7 +131,7 @@ impl PlainRecord<'_> {
         if person.is_none() && hub.iter().any(|field| field.personal) {
             // Fail closed: what is personal and has no person's key is not stored under a key that nobody can erase.
             hub.retain(|field| !field.personal);
-            hub.push(Field::hub("log.withheld", Value::Flag(true)));
+            hub.push(Field::hub(WITHHELD, Value::Flag(true)));
         }
         if let (Some(person), false) = (person, own.is_empty()) {
             hub.insert(0, Field::hub(PERSON_KEY, Value::Bytes(person.id.to_vec())));

@@ -2,12 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::Disk;
-use super::entry::{Entry, now_us};
+use super::entry::{Body, Entry, now_us};
+use super::persons::Persons;
 use crate::archive::checkpoint_path;
 use crate::error::LogError;
 use crate::frame;
@@ -16,10 +18,12 @@ use crate::keys::{Identity, Keys, replace, sync_folder};
 use crate::note::{Checkpoint, Note, SigningKey};
 use crate::record::{PlainRecord, Seal};
 use crate::segment::{SEGMENT_HEADER_LEN, SegmentHeader, day_of, segment_path};
-use crate::tree::{Frontier, TileWriter, leaf_hash};
+use crate::tree::{Frontier, Hash, TileWriter, leaf_hash};
 
 /// How often a checkpoint goes into the history.
 const HISTORY_EVERY_US: u64 = 600_000_000;
+/// Room that is kept from one commit to the next.
+const ROOM_BYTES_MAX: usize = 256 << 10;
 
 /// The log as it is written. Whatever fails, what was durable stays, and the same commit may be tried again.
 #[derive(Debug)]
@@ -32,6 +36,9 @@ pub(super) struct Journal {
     pub(super) frontier: Frontier,
     pub(super) tiles: TileWriter,
     pub(super) open: Option<OpenSegment>,
+    pub(super) persons: Persons,
+    /// Room that commits are made in.
+    pub(super) room: Vec<u8>,
     pub(super) segment_bytes_max: u64,
     pub(super) retention_us: u64,
     /// The size that the latest checkpoint states.
@@ -53,7 +60,8 @@ pub(super) struct OpenSegment {
 
 impl Journal {
     /// Erases a person's key, and the indexes that their records are found by.
-    pub(super) fn erase(&self, identity: &Identity) -> Result<bool, LogError> {
+    pub(super) fn erase(&mut self, identity: &Identity) -> Result<bool, LogError> {
+        self.persons.let_go();
         let erased = self.keys.erase(identity)?;
         // Also where the key was gone already: what was tried before may have ended between the two.
         forget(&self.directory)?;
@@ -64,17 +72,11 @@ impl Journal {
     pub(super) fn commit(&mut self, entries: &[Entry]) -> Result<(), LogError> {
         let Some(first) = entries.first() else { return Ok(()) };
         let mut open = self.segment(first.time_us)?;
-        let (mut bytes, mut leaves) = (Vec::new(), Vec::with_capacity(entries.len()));
+        let mut bytes = mem::take(&mut self.room);
+        bytes.clear();
+        let mut leaves = Vec::with_capacity(entries.len());
         for (index, entry) in (self.frontier.size()..).zip(entries) {
-            let plain = PlainRecord { index, time_us: entry.time_us, fields: &entry.fields };
-            let record = if entry.plain {
-                plain.in_clear()
-            } else {
-                let person = entry.identity.as_ref().map(|identity| self.keys.seal_of(identity)).transpose()?;
-                plain.seal(&self.log, &open.data, person.as_ref())?
-            };
-            leaves.push(leaf_hash(&record));
-            frame::push(&mut bytes, &record);
+            leaves.push(self.encode(index, entry, &open.data, &mut bytes)?);
         }
         if let Err(error) = self.disk.write(&mut open.file, &bytes) {
             // Part of it may stand there. Where it can be cut off the segment goes on; else a new one is begun.
@@ -95,7 +97,28 @@ impl Journal {
             let tiles = &mut self.tiles;
             self.frontier.append(leaf, |height, _, hash| tiles.add(height, hash));
         }
+        bytes.shrink_to(ROOM_BYTES_MAX);
+        self.room = bytes;
         Ok(())
+    }
+
+    /// Appends an entry's frame, and gives its leaf.
+    fn encode(&mut self, index: u64, entry: &Entry, data: &Seal, bytes: &mut Vec<u8>) -> Result<Hash, LogError> {
+        let time_us = entry.time_us;
+        let person = match &entry.who {
+            Some(who) => Some(self.persons.seal_of(&self.keys, who, time_us)?),
+            None => None,
+        };
+        let begin = frame::begin(bytes);
+        match &entry.body {
+            Body::Draft(draft) => draft.seal((index, time_us), &self.log, (data, person.as_deref()), bytes)?,
+            Body::Fields(fields) => {
+                let record = PlainRecord { index, time_us, fields }.seal(&self.log, data, person.as_deref())?;
+                bytes.extend_from_slice(&record);
+            }
+            Body::Plain(fields) => bytes.extend_from_slice(&PlainRecord { index, time_us, fields }.in_clear()),
+        }
+        Ok(leaf_hash(frame::end(bytes, begin)))
     }
 
     /// The segment to write to: the one that grows, or a new one where that is full, of another day, or was given up.

@@ -5,6 +5,7 @@ mod entry;
 mod journal;
 mod lasting;
 mod opening;
+mod persons;
 mod queue;
 mod recovery;
 mod rotation;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::entry::now_us;
 use super::journal::Journal;
+use super::persons::Persons;
 use super::recovery::{recover, resume};
 use super::rotation::{drafted_key, enthrone, finish_encryption, next_kek};
 use super::settings::LogSettings;
@@ -45,6 +46,8 @@ pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journ
         frontier: found.frontier,
         tiles: found.tiles,
         open,
+        persons: Persons::default(),
+        room: Vec::new(),
         segment_bytes_max: settings.segment_bytes_max,
         retention_us: u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX),
         signed: found.signed,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::entry::{Entry, now_us};
+use super::entry::{Body, Entry, now_us};
 use super::journal::Journal;
 use crate::archive::verifier_path;
 use crate::error::LogError;
@@ -31,7 +31,7 @@ impl Journal {
             Field::hub(NEXT_KEY, Value::Text(text.clone())),
             Field::hub(SIGNED_BY_LAST, Value::Text(STANDARD.encode(signature))),
         ];
-        self.commit(&[Entry { time_us: now_us(), fields, identity: None, plain: true }])?;
+        self.commit(&[Entry { time_us: now_us(), body: Body::Plain(fields), who: None }])?;
         enthrone(&self.directory, &next)?;
         self.signer = next;
         self.checkpoint()?;

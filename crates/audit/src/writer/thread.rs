@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, now_us};
+use super::entry::{Drafting, Entry, now_us};
 use super::journal::Journal;
 use super::queue::{Command, Item, Queue, Shed, Taken, Waiting};
 use super::settings::LogSettings;
@@ -32,6 +32,7 @@ pub(super) struct Writer {
     complained: Option<Instant>,
     /// What is to be written, kept until it is durable.
     batch: Vec<Entry>,
+    drafting: Drafting,
     waiting: Vec<Waiting>,
     /// What was not recorded, until a record says so.
     shed: Shed,
@@ -48,6 +49,7 @@ impl Writer {
             last_checkpoint: Instant::now(),
             complained: None,
             batch: Vec::new(),
+            drafting: Drafting::default(),
             waiting: Vec::new(),
             shed: Shed::default(),
         }
@@ -64,6 +66,9 @@ impl Writer {
             let idle = quiet > IDLE_ROUNDS && !self.journal.is_unsigned() && self.batch.is_empty();
             // What is already to be written does not wait for more.
             let group = if self.batch.is_empty() { self.group } else { Duration::ZERO };
+            if idle {
+                self.journal.persons.let_go();
+            }
             self.queue.take(group, idle, &mut taken);
             quiet = if taken.items.is_empty() { quiet.saturating_add(1) } else { 0 };
             self.gather(&mut taken.items);
@@ -85,7 +90,7 @@ impl Writer {
 
     fn gather(&mut self, items: &mut VecDeque<Item>) {
         for Item { time_us, who, event, waiting } in items.drain(..) {
-            self.batch.push(Entry::of(time_us, &who, event));
+            self.batch.push(self.drafting.entry(time_us, who, event));
             self.waiting.extend(waiting);
         }
     }
@@ -103,7 +108,7 @@ impl Writer {
                 .fact(FieldName::Count, count)
                 .fact(FieldName::FromUs, first_us)
                 .fact(FieldName::UntilUs, last_us);
-            self.batch.push(Entry::of(now_us(), &Who::System, event));
+            self.batch.push(self.drafting.entry(now_us(), Who::System, event));
         }
     }
 
@@ -192,7 +197,6 @@ impl Drop for Writer {
 
 /// What was found when the log was opened, put on record.
 fn found(notice: String) -> Entry {
-    let mut entry = Entry::of(now_us(), &Who::System, Event::new(EventKind::Log, "log/recover", Outcome::Success));
-    entry.fields.push(Field::hub("log.notice", Value::Text(notice)));
-    entry
+    let event = Event::new(EventKind::Log, "log/recover", Outcome::Success);
+    Entry::of_fields(now_us(), Who::System, event, Some(Field::hub("log.notice", Value::Text(notice))))
 }

@@ -65,7 +65,7 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
         Method::POST if is_sse => sse::take(guest, &scope, sender, head, body).await,
         _ if is_sse => not_allowed("GET, POST"),
         // Boxed: a connection holds the room for its request as long as it lives, also while it only listens.
-        Method::POST => Box::pin(post(guest, scope, sender, head, body)).await,
+        Method::POST => post(guest, scope, sender, head, body).await,
         Method::GET if websocket::is_wanted(&head.headers) => websocket::open(guest, scope, sender, head, body),
         Method::GET => get(shared, &scope, sender, &head.headers),
         Method::DELETE => delete(shared, &scope, &sender, &head.headers),
@@ -105,7 +105,8 @@ async fn post(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, bod
     let mut response = match session {
         Some(session) => resumable::answer(shared, session, received).await,
         None => {
-            let reply: Reply = dispatch(&shared.hub, received).await;
+            // In a box of its own: what is large and moved about costs more than to allocate.
+            let reply: Reply = Box::pin(dispatch(&shared.hub, received)).await;
             render(reply, &Setting { stopping: shared.stopping.clone() })
         }
     };

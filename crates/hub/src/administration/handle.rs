@@ -7,7 +7,7 @@ use omni_store::{Stamp, Store};
 
 use crate::Hub;
 use crate::administration::error::AdminError;
-use crate::chance::random;
+use omni_types::random;
 
 /// Random bytes of an id of a revocation.
 const ID_BYTES: usize = 8;

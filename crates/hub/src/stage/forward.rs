@@ -62,7 +62,9 @@ async fn send(hub: &Arc<Hub>, routed: Routed, first: bool) -> Result<Answered, F
             let asks_otherwise =
                 matches!(validated.caller, Caller::Session(_)) && may_ask(&outgoing.method, link.version().era());
             let again = asks_otherwise.then(|| Box::new(outgoing.clone()));
-            let outcome = unless_cancelled(booked.as_ref(), async { Ok(link.exchange(outgoing).await) }).await?;
+            // Pinned here: what a function takes by value and then waits for stands in its future twice.
+            let exchanging = std::pin::pin!(async { Ok(link.exchange(outgoing).await) });
+            let outcome = unless_cancelled(booked.as_ref(), exchanging).await?;
             let is_mismatch = matches!(&outcome, Ok(exchange) if is_mismatch(validated, &link, exchange));
             if first && (is_mismatch || link.refused(&outcome)) {
                 let doubting = Box::pin(async { Ok(doubted(&authorized, &link, &outcome, is_mismatch).await) });

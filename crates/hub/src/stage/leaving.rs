@@ -3,10 +3,9 @@
 
 use bytes::Bytes;
 use omni_protocol::{ErrorCode, Splice, member};
-use omni_types::{Blame, Fault, FaultKind};
+use omni_types::{Blame, Fault, FaultKind, random};
 
 use crate::Hub;
-use crate::chance::random;
 use crate::stage::input::URL_ELICITATION_REQUIRED;
 
 /// Bytes of an error that are written to the log.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::chance::random;
+use omni_types::random;
 
 /// What a key begins with.
 pub(super) const API_KEY_PREFIX: &str = "omni_";

@@ -3,6 +3,8 @@
 //! The crypto library has a generator of its own, which gathers entropy for some 50 ms when it is first asked: as long as the
 //! hub may take from its start to its first answer.
 
+use std::io;
+
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// The system has no randomness to give.
@@ -10,11 +12,11 @@ use rustix::rand::{GetRandomFlags, getrandom};
 #[error("the system has no randomness to give")]
 pub struct NoRandomness;
 
-/// Random bytes.
+/// `N` random bytes.
 ///
 /// # Errors
 /// When the kernel gives none.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     let mut filled = 0;
     while filled < N {
@@ -25,4 +27,10 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
         }
     }
     Ok(bytes)
+}
+
+impl From<NoRandomness> for io::Error {
+    fn from(error: NoRandomness) -> Self {
+        Self::other(error)
+    }
 }
