@@ -6,6 +6,7 @@ use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use super::disk::Disk;
 use super::entry::{Body, Entry, now_us};
@@ -24,6 +25,17 @@ use crate::tree::{Frontier, Hash, TileWriter, leaf_hash};
 const HISTORY_EVERY_US: u64 = 600_000_000;
 /// Room that is kept from one commit to the next.
 const ROOM_BYTES_MAX: usize = 256 << 10;
+
+/// Records that are worked on at once.
+const TURN: usize = 16;
+
+/// Calls are answered on the same processors: where there are few, what is written in the background must not make them wait
+/// for a whole group of records.
+pub(super) fn let_others_go(done: usize) {
+    if done % TURN == TURN - 1 {
+        thread::yield_now();
+    }
+}
 
 /// The log as it is written. Whatever fails, what was durable stays, and the same commit may be tried again.
 #[derive(Debug)]
@@ -77,6 +89,7 @@ impl Journal {
         let mut leaves = Vec::with_capacity(entries.len());
         for (index, entry) in (self.frontier.size()..).zip(entries) {
             leaves.push(self.encode(index, entry, &open.data, &mut bytes)?);
+            let_others_go(leaves.len());
         }
         if let Err(error) = self.disk.write(&mut open.file, &bytes) {
             // Part of it may stand there. Where it can be cut off the segment goes on; else a new one is begun.
@@ -93,7 +106,8 @@ impl Journal {
         }
         open.length += bytes.len() as u64;
         self.open = Some(open);
-        for leaf in leaves {
+        for (done, leaf) in leaves.into_iter().enumerate() {
+            let_others_go(done);
             let tiles = &mut self.tiles;
             self.frontier.append(leaf, |height, _, hash| tiles.add(height, hash));
         }

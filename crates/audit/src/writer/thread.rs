@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entry::{Drafting, Entry, now_us};
-use super::journal::Journal;
+use super::journal::{Journal, let_others_go};
 use super::queue::{Command, Item, Queue, Shed, Taken, Waiting};
 use super::settings::LogSettings;
 use crate::error::LogError;
@@ -89,7 +89,8 @@ impl Writer {
     }
 
     fn gather(&mut self, items: &mut VecDeque<Item>) {
-        for Item { time_us, who, event, waiting } in items.drain(..) {
+        for (done, Item { time_us, who, event, waiting }) in items.drain(..).enumerate() {
+            let_others_go(done);
             self.batch.push(self.drafting.entry(time_us, who, event));
             self.waiting.extend(waiting);
         }
