@@ -177,6 +177,11 @@ impl Queue {
         self.messages.recv().await
     }
 
+    /// The next one, if it is in line already.
+    pub(crate) fn ready(&mut self) -> Option<Queued> {
+        self.messages.try_recv().ok()
+    }
+
     /// Returns some time after the channel was let go: what was put in line before may still go out, to a server that
     /// reads.
     pub(crate) fn let_go(&self) -> impl Future<Output = ()> + Send + use<> {

@@ -6,11 +6,11 @@ use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use super::disk::Disk;
 use super::entry::{Body, Entry, now_us};
 use super::persons::Persons;
+use super::turns::Turns;
 use crate::archive::checkpoint_path;
 use crate::error::LogError;
 use crate::frame;
@@ -26,17 +26,6 @@ const HISTORY_EVERY_US: u64 = 600_000_000;
 /// Room that is kept from one commit to the next.
 const ROOM_BYTES_MAX: usize = 256 << 10;
 
-/// Records that are worked on at once.
-const TURN: usize = 16;
-
-/// Calls are answered on the same processors: where there are few, what is written in the background must not make them wait
-/// for a whole group of records.
-pub(super) fn let_others_go(done: usize) {
-    if done % TURN == TURN - 1 {
-        thread::yield_now();
-    }
-}
-
 /// The log as it is written. Whatever fails, what was durable stays, and the same commit may be tried again.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -49,6 +38,7 @@ pub(super) struct Journal {
     pub(super) tiles: TileWriter,
     pub(super) open: Option<OpenSegment>,
     pub(super) persons: Persons,
+    pub(super) turns: Turns,
     /// Room that commits are made in.
     pub(super) room: Vec<u8>,
     pub(super) segment_bytes_max: u64,
@@ -89,7 +79,7 @@ impl Journal {
         let mut leaves = Vec::with_capacity(entries.len());
         for (index, entry) in (self.frontier.size()..).zip(entries) {
             leaves.push(self.encode(index, entry, &open.data, &mut bytes)?);
-            let_others_go(leaves.len());
+            self.turns.after(leaves.len(), entries.len());
         }
         if let Err(error) = self.disk.write(&mut open.file, &bytes) {
             // Part of it may stand there. Where it can be cut off the segment goes on; else a new one is begun.
@@ -107,7 +97,7 @@ impl Journal {
         open.length += bytes.len() as u64;
         self.open = Some(open);
         for (done, leaf) in leaves.into_iter().enumerate() {
-            let_others_go(done);
+            self.turns.after(done, entries.len());
             let tiles = &mut self.tiles;
             self.frontier.append(leaf, |height, _, hash| tiles.add(height, hash));
         }

@@ -11,6 +11,7 @@ mod recovery;
 mod rotation;
 mod settings;
 mod thread;
+mod turns;
 
 pub use disk::{Disk, RealDisk};
 pub use lasting::{Health, LastingLog};

@@ -13,6 +13,7 @@ use super::persons::Persons;
 use super::recovery::{recover, resume};
 use super::rotation::{drafted_key, enthrone, finish_encryption, next_kek};
 use super::settings::LogSettings;
+use super::turns::Turns;
 use crate::archive::{ORIGIN_PREFIX, log_id, verifier_path};
 use crate::error::LogError;
 use crate::keys::{FileKek, KeyPlaces, Keys, random, replace, secret_folder, write_secret};
@@ -47,6 +48,7 @@ pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journ
         tiles: found.tiles,
         open,
         persons: Persons::default(),
+        turns: Turns::default(),
         room: Vec::new(),
         segment_bytes_max: settings.segment_bytes_max,
         retention_us: u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX),

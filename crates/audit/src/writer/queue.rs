@@ -101,6 +101,10 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) const fn records_max(&self) -> usize {
+        self.records_max
+    }
+
     /// Puts an event in; where it does not fit it is counted as shed.
     pub(super) fn push(&self, who: Who, event: Event, waiting: Option<Waiting>) {
         let size = size_of(&event);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entry::{Drafting, Entry, now_us};
-use super::journal::{Journal, let_others_go};
+use super::journal::Journal;
 use super::queue::{Command, Item, Queue, Shed, Taken, Waiting};
 use super::settings::LogSettings;
+use super::turns::Turns;
 use crate::error::LogError;
 use crate::event::Event;
 use crate::field::FieldName;
@@ -39,7 +40,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(queue: Arc<Queue>, journal: Journal, settings: &LogSettings) -> Self {
+    pub(super) fn new(queue: Arc<Queue>, mut journal: Journal, settings: &LogSettings) -> Self {
+        journal.turns = Turns::of(Arc::clone(&queue));
         queue.state().records = journal.frontier.size();
         Self {
             queue,
@@ -89,8 +91,9 @@ impl Writer {
     }
 
     fn gather(&mut self, items: &mut VecDeque<Item>) {
+        let group = items.len();
         for (done, Item { time_us, who, event, waiting }) in items.drain(..).enumerate() {
-            let_others_go(done);
+            self.journal.turns.after(done, group);
             self.batch.push(self.drafting.entry(time_us, who, event));
             self.waiting.extend(waiting);
         }

@@ -7,12 +7,15 @@ use omni_protocol::{LineBuffer, to_single_line};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
+use crate::calls::Queued;
 use crate::channel::{Channel, OnEnd, Port, Queue};
 use crate::demux::Demux;
 use crate::error::LinkError;
 use crate::process::{Child, GuardWatch, Tail};
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
+/// What waits is written at once up to about here: what a pipe holds.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// For a process that closed its standard output to end, so that its exit status can be told.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
 /// For the last lines of standard error to be read after the process ended.
@@ -36,20 +39,32 @@ pub(crate) fn open(server: &str, child: Child, on_end: OnEnd) -> Channel {
 async fn write_lines(mut stdin: ChildStdin, mut queue: Queue) {
     let let_go = queue.let_go();
     let writing = async {
+        let mut lines = Vec::new();
         while let Some(queued) = queue.next().await {
-            let line = to_single_line(&queued.message);
-            let mut whole = Vec::with_capacity(line.len() + 1);
-            whole.extend_from_slice(&line);
-            whole.push(b'\n');
-            if stdin.write_all(&whole).await.is_err() || stdin.flush().await.is_err() {
+            push_line(&mut lines, &queued);
+            // Calls that came together go out together, so that their server is woken once for all of them.
+            tokio::task::yield_now().await;
+            while lines.len() < WRITE_BYTES_MAX
+                && let Some(queued) = queue.ready()
+            {
+                push_line(&mut lines, &queued);
+            }
+            if stdin.write_all(&lines).await.is_err() || stdin.flush().await.is_err() {
                 return;
             }
+            lines.clear();
+            lines.shrink_to(WRITE_BYTES_MAX);
         }
     };
     tokio::select! {
         () = writing => {}
         () = let_go => {}
     }
+}
+
+fn push_line(lines: &mut Vec<u8>, queued: &Queued) {
+    lines.extend_from_slice(&to_single_line(&queued.message));
+    lines.push(b'\n');
 }
 
 async fn read_stderr(server: String, stderr: ChildStderr, tail: Arc<Tail>) {
