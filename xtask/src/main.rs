@@ -26,7 +26,7 @@ cargo xtask COMMAND
   check [--advisories]   format, lints, tests of the house (tidy), dependencies (deny), documentation
   test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, a simulation, a soak, each fuzz target;
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
-  bench [BENCH ARGS]     release build, then omni-bench run --omni target/release/omni ARGS
+  bench [BENCH ARGS]     build as shipped (`dist`), then omni-bench run --omni target/dist/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
                          what reads strangers' bytes under libFuzzer, two targets at a time, up to 20 s each (in CI 120 s for what
                          comes over the wire, 60 s for its parts, small ones 30 s; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept

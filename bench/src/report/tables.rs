@@ -54,7 +54,7 @@ fn surroundings(text: &mut String, results: &Results) {
     let _ = writeln!(text, "| | |\n|---|---|\n| date | {} |\n| commit | {} |", run.date, run.commit);
     let _ =
         writeln!(text, "| machine | {}, {} CPUs, {} GiB, Linux {} |", run.cpu, run.cpus, run.memory_gib, run.kernel);
-    let _ = writeln!(text, "| compiler | {}, profile `release` |", run.rustc);
+    let _ = writeln!(text, "| compiler | {} |", run.rustc);
     let _ = writeln!(text, "| load average | {} before, {} after |", run.load_average, results.load_average_after);
     for (name, version) in &run.versions {
         let _ = writeln!(text, "| {} | {version} |", if name == "rawproxy" { "bare hyper proxy" } else { name });
@@ -258,8 +258,8 @@ fn method(text: &mut String, results: &Results) {
     text.push_str(
         "## How to repeat it\n\n```sh\napt-get install nginx-light                 # optional\n\
          cargo install mcp-proxy --version 0.6.0 --locked --no-default-features --root DIR   # optional\n\
-         cargo build --release -p omni -p omni-bench\n\
-         target/release/omni-bench run --omni target/release/omni --mcp-proxy DIR/bin/mcp-proxy\n```\n\n\
+         cargo build --profile dist -p omni -p omni-bench\n\
+         target/dist/omni-bench run --omni target/dist/omni --mcp-proxy DIR/bin/mcp-proxy\n```\n\n\
          `cargo xtask bench` builds and runs it; `--only calls,starts,sse,blob,lists,stdio,cross,http2,websocket,idle` measures some of it; `cargo xtask bench --counts` counts instructions instead. \
          `--quick` takes about three minutes; `--rounds`, `--seconds`, `--sessions`, `--eras`, `--tool blob --payload BYTES`, `--sse`, `--placement` and `--realtime` \
          change what is measured. The results, a line of JSON for each measurement, are in `target/bench/`; \

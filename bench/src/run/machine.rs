@@ -1,6 +1,7 @@
 //! What a run is made on: the machine, the commit, the compiler.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// The first line a command prints; empty if it fails.
@@ -60,7 +61,10 @@ pub(crate) fn kernel() -> String {
 
 /// Version of the compiler.
 pub(crate) fn rustc() -> String {
-    ask("rustc", &["--version"])
+    // cargo puts a profile's programs into a folder of its name.
+    let program = std::env::current_exe().unwrap_or_default();
+    let profile = program.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    format!("{}, profile `{profile}`", ask("rustc", &["--version"]))
 }
 
 /// Load average over 1, 5 and 15 minutes.
