@@ -5,11 +5,6 @@ use crate::detect::kind::Kind;
 
 /// Digits from which on a number could be a card's.
 const DIGITS_MIN: usize = 13;
-/// Such a number takes up to 25 bytes, with a sign between any two digits, and so lies within two pieces of this length.
-const PIECE: usize = 32;
-/// Digits that the fuller of the two pieces has at least.
-const PIECE_DIGITS_MIN: u8 = 7;
-
 /// Whether `json` could hold what is wanted: `false` is sure.
 #[must_use]
 pub(crate) fn might_hold(json: &[u8], wanted: &dyn Fn(Kind) -> bool) -> bool {
@@ -26,31 +21,20 @@ pub(crate) fn might_hold(json: &[u8], wanted: &dyn Fn(Kind) -> bool) -> bool {
 
 /// Whether at least [`DIGITS_MIN`] digits follow each other, with single spaces or hyphens between.
 fn digits(bytes: &[u8]) -> bool {
-    let (pieces, left) = bytes.as_chunks();
-    let mut last = [b' '; PIECE];
-    last[..left.len()].copy_from_slice(left);
-    pieces.iter().chain([&last]).enumerate().any(|(number, piece)| {
-        let start = number * PIECE;
-        count(piece) >= PIECE_DIGITS_MIN && run(bytes, start.saturating_sub(PIECE)..bytes.len().min(start + 2 * PIECE))
+    // Of two neighbours within such a number one at least is a digit, and steps are short enough to meet two in any.
+    (0..bytes.len()).step_by(DIGITS_MIN - 1).any(|at| {
+        let digit = [at, at + 1].into_iter().find(|at| bytes.get(*at).is_some_and(u8::is_ascii_digit));
+        digit.is_some_and(|at| is_long(bytes, at))
     })
 }
 
-/// Written for a length that is known, so that the compiler counts many bytes in one instruction.
-fn count(piece: &[u8; PIECE]) -> u8 {
-    piece.iter().fold(0, |count, byte| count + u8::from(byte.is_ascii_digit()))
-}
-
-/// Whether such digits lie within `range`.
-fn run(bytes: &[u8], range: std::ops::Range<usize>) -> bool {
-    let mut count = 0;
-    range.into_iter().any(|at| {
-        if bytes[at].is_ascii_digit() {
-            count += 1;
-        } else if !parts(bytes, at) {
-            count = 0;
-        }
-        count >= DIGITS_MIN
-    })
+/// Whether so many digits stand around this one.
+fn is_long(bytes: &[u8], at: usize) -> bool {
+    let is_part = |at: &usize| bytes[*at].is_ascii_digit() || parts(bytes, *at);
+    let is_digit = |at: &usize| bytes[*at].is_ascii_digit();
+    let after = (at..bytes.len()).take_while(is_part).filter(is_digit).take(DIGITS_MIN).count();
+    let before = (0..at).rev().take_while(is_part).filter(is_digit).take(DIGITS_MIN).count();
+    before + after >= DIGITS_MIN
 }
 
 /// Whether a space or a hyphen stands alone between digits.
