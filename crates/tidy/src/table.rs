@@ -63,6 +63,12 @@ pub const TABLE: &[Row] = &[
         reason: "a wing: who somebody is and what they may do is decided without knowing any server",
     },
     Row {
+        package: "omni-profiles",
+        may_use: &["omni-types", "omni-store", "omni-telemetry", "omni-audit", "omni-egress"],
+        wing: true,
+        reason: "a wing: what a profile says is read without knowing any server, nor whoever applies it",
+    },
+    Row {
         package: "omni-proxy",
         may_use: &["omni-types", "omni-protocol", "omni-telemetry", "omni-audit", "omni-egress"],
         wing: true,
@@ -84,6 +90,7 @@ pub const TABLE: &[Row] = &[
             "omni-store",
             "omni-audit",
             "omni-auth",
+            "omni-profiles",
             "omni-proxy",
         ],
         wing: false,
@@ -129,6 +136,7 @@ pub const TABLE: &[Row] = &[
             "omni-audit",
             "omni-auth",
             "omni-secrets",
+            "omni-profiles",
             "omni-hub",
             "omni-gateway",
         ],

@@ -1,0 +1,59 @@
+//! The section `profiles` of the configuration.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where profiles are looked for, and what clients may do with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfilesSettings {
+    /// Folders that are looked through; relative paths are relative to this file. A folder that is not there holds none.
+    pub paths: Vec<PathBuf>,
+    /// Files that are profiles, by name, wherever they are.
+    #[schemars(with = "std::collections::BTreeMap<String, PathBuf>")]
+    pub files: IndexMap<String, PathBuf>,
+    /// Only files that one of these patterns covers, such as `team/**`; without any, all. A pattern without `/` is about a
+    /// file's own name.
+    pub include: Vec<String>,
+    /// No file or folder that one of these patterns covers.
+    pub exclude: Vec<String>,
+    /// Endings of files that are looked at.
+    pub extensions: Vec<String>,
+    /// Folders below the ones above that are looked into, one below another; 0 is none.
+    #[schemars(range(max = 10))]
+    pub depth_max: u64,
+    /// Whether files and folders whose name begins with a dot are looked at.
+    pub hidden: bool,
+    /// Whether symbolic links are followed, as Kubernetes mounts need it; they never lead out of their folder.
+    pub symlinks: bool,
+    /// Variables of profiles (`${name}`), by name. They go before those that profiles bring.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub variables: IndexMap<String, String>,
+}
+
+impl Default for ProfilesSettings {
+    fn default() -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            paths: vec!["configs".into(), "profiles".into()],
+            files: IndexMap::new(),
+            include: Vec::new(),
+            exclude: texts(&["*.tmp", "*.backup", "*~", ".git/**", "node_modules/**", "dist/**"]),
+            extensions: texts(&[".md", ".markdown", ".txt"]),
+            depth_max: 3,
+            hidden: false,
+            symlinks: false,
+            variables: IndexMap::new(),
+        }
+    }
+}
+
+impl ProfilesSettings {
+    /// The same with every path made absolute by `place`.
+    pub fn resolve(&mut self, place: impl Fn(&std::path::Path) -> PathBuf) {
+        self.paths.iter_mut().chain(self.files.values_mut()).for_each(|path| *path = place(path));
+    }
+}
