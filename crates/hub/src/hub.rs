@@ -20,6 +20,7 @@ use crate::consents::Consents;
 use crate::limits::Limits;
 use crate::listening::Listenings;
 use crate::parking::Parking;
+use crate::profiles::Profiles;
 use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
 use crate::session::{Session, Sessions};
@@ -47,6 +48,7 @@ pub struct Hub {
     accounts: foldhash::quality::RandomState,
     listenings: Arc<Listenings>,
     approvals: Approvals,
+    profiles: Profiles,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
@@ -94,6 +96,7 @@ impl Hub {
             accounts: foldhash::quality::RandomState::default(),
             parking: Parking::new(limits.parked_max, limits.input_wait),
             approvals: Approvals::default(),
+            profiles: Profiles::default(),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
             listenings: Arc::default(),
@@ -257,6 +260,11 @@ impl Hub {
         &self.approvals
     }
 
+    /// What is kept of profiles.
+    pub(crate) const fn profiles_kept(&self) -> &Profiles {
+        &self.profiles
+    }
+
     /// Views are made anew: what a principal may see has changed.
     pub(crate) fn forget_views(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
@@ -299,7 +307,8 @@ impl Hub {
             }
         }
         // Two callers may make the same view at the same time: cheaper than to make others wait behind a lock.
-        let reader = Reader { screen: snapshot.screen(), policy, scope, principal, around };
+        let shown = self.shown(scope);
+        let reader = Reader { screen: snapshot.screen(), policy, scope, principal, around, shown: &shown };
         let view = Arc::new(View::build(&snapshot, &reader, profile, generation));
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if views.len() >= VIEWS_MAX {
@@ -309,11 +318,18 @@ impl Hub {
         view
     }
 
-    /// The servers that `scope` shows.
+    /// The servers that `scope` shows anything of.
+    pub(crate) fn servers_shown(&self, scope: &Scope) -> Vec<Arc<Server>> {
+        let (shown, mut servers) = (self.shown(scope), self.servers(scope));
+        servers.retain(|server| shown.shows_server(server.name().as_str()));
+        servers
+    }
+
+    /// The servers that `scope` may lead to.
     pub(crate) fn servers(&self, scope: &Scope) -> Vec<Arc<Server>> {
         let snapshot = self.snapshot.load();
         match scope {
-            Scope::All => snapshot.servers().to_vec(),
+            Scope::All | Scope::Profile(_) => snapshot.servers().to_vec(),
             Scope::One(name) => snapshot.server(name.as_str()).cloned().into_iter().collect(),
         }
     }
@@ -333,7 +349,7 @@ impl Hub {
 
     /// Wakes the servers of `scope` that were not asked for their catalogs yet, as for a client of `profile`.
     pub(crate) fn wake(&self, scope: &Scope, profile: &Profile) {
-        for server in self.servers(scope) {
+        for server in self.servers_shown(scope) {
             server.wake(profile);
         }
     }
@@ -344,7 +360,7 @@ impl Hub {
     /// `true` when there was something to wait for.
     pub(crate) async fn settle(&self, scope: &Scope, profile: &Profile) -> bool {
         let mut waited = false;
-        for server in self.servers(scope) {
+        for server in self.servers_shown(scope) {
             waited |= server.settle(profile, self.limits.settle_wait).await;
         }
         waited

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use omni_protocol::ListKind;
 
 use crate::Hub;
-use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::subscribing::renew;
 
@@ -22,7 +21,7 @@ impl Hub {
         }
         for listening in &listenings {
             listening.everything_changed();
-            if listening.reader.scope != Scope::All && self.servers(&listening.reader.scope).is_empty() {
+            if listening.reader.scope.is_one() && self.servers(&listening.reader.scope).is_empty() {
                 listening.reader.outbox.end();
             }
         }

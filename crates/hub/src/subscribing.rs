@@ -9,6 +9,7 @@ use omni_types::{Fault, ServerName};
 
 use crate::Hub;
 use crate::access::access;
+use crate::profiles::decide;
 use crate::stage::resource_for;
 use crate::subscriptions::{Reader, Subscriptions, with_uri};
 use crate::view::Found;
@@ -63,7 +64,7 @@ impl Subscriber for Told {
         let about = (self.server.as_str(), update.uri);
         let about = access(principal, Action::ReadResource, ListKind::Resources, about);
         let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
-        if !matches!(snapshot.policy().decide(&about), Decision::Allow) {
+        if !matches!(decide(snapshot.policy(), &hub.shown(scope), &about), Decision::Allow) {
             return;
         }
         let shown: Arc<str> = if update.uri == update.subscribed {

@@ -11,6 +11,7 @@ use omni_types::Principal;
 
 use crate::access::{access, hints};
 use crate::apps::rewrite_interface;
+use crate::profiles::{Shown, decide};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::template::Template;
@@ -71,6 +72,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) principal: &'a Principal,
     pub(crate) around: Surroundings<'a>,
+    pub(crate) shown: &'a Shown,
 }
 
 impl View {
@@ -78,7 +80,10 @@ impl View {
     pub(crate) fn build(snapshot: &Snapshot, reader: &Reader<'_>, profile: &Profile, generation: u64) -> Self {
         let scope = reader.scope;
         let servers: Vec<Arc<Server>> = match scope {
-            Scope::All => snapshot.servers().to_vec(),
+            Scope::All | Scope::Profile(_) => {
+                let all = snapshot.servers().iter();
+                all.filter(|server| reader.shown.shows_server(server.name().as_str())).cloned().collect()
+            }
             Scope::One(name) => snapshot.server(name.as_str()).cloned().into_iter().collect(),
         };
         let mut view = Self {
@@ -116,7 +121,7 @@ impl View {
     }
 
     fn add(&mut self, reader: &Reader<'_>, at: usize, catalog: &Catalog, texts: &mut [Vec<String>; 4]) {
-        let Reader { screen, policy, scope, .. } = *reader;
+        let Reader { screen, policy, scope, shown: offered, .. } = *reader;
         let server = self.servers[at].name().clone();
         for (kind, texts) in ListKind::ALL.into_iter().zip(texts) {
             let list = catalog.list(kind);
@@ -127,7 +132,7 @@ impl View {
                 let about = access(reader.principal, action(kind), kind, (server.as_str(), &item.key));
                 let hints = if kind == ListKind::Tools { hints(catalog, &item.key) } else { about.hints };
                 let about = omni_auth::Access { hints, around: reader.around, ..about };
-                if !policy.decide(&about).is_possible() {
+                if !decide(policy, offered, &about).is_possible() {
                     continue;
                 }
                 // What servers say of what they offer is read by people and models: no hidden words in it, no name of two faces.
@@ -173,11 +178,11 @@ impl View {
     fn shown(&self, scope: &Scope, kind: ListKind, server: &str, key: &str) -> String {
         match (scope, kind) {
             (Scope::One(_), _) => key.to_owned(),
-            (Scope::All, ListKind::Tools | ListKind::Prompts) => qualified_name(server, key),
+            (_, ListKind::Tools | ListKind::Prompts) => qualified_name(server, key),
             // URIs are shown as they are unless an earlier server has the same.
-            (Scope::All, ListKind::Resources) if self.uris.contains_key(key) => hub_uri(server, key),
-            (Scope::All, ListKind::Templates) if self.template_keys.contains(key) => hub_uri(server, key),
-            (Scope::All, _) => key.to_owned(),
+            (_, ListKind::Resources) if self.uris.contains_key(key) => hub_uri(server, key),
+            (_, ListKind::Templates) if self.template_keys.contains(key) => hub_uri(server, key),
+            _ => key.to_owned(),
         }
     }
 

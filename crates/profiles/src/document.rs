@@ -51,7 +51,10 @@ impl Document {
             bases.extend(how.base_profiles.iter().cloned());
         }
         if front.description.as_ref().is_some_and(|text| text.len() > DESCRIPTION_BYTES_MAX) {
-            return Err(ProfileFault::whole(file, format!("description: is longer than {DESCRIPTION_BYTES_MAX} bytes")));
+            return Err(ProfileFault::whole(
+                file,
+                format!("description: is longer than {DESCRIPTION_BYTES_MAX} bytes"),
+            ));
         }
         for name in front.variables.keys().filter(|name| !crate::fill::is_name(name)) {
             let why = format!("variables: `{name}` is no name: letters, digits and `_`, no digit first");
@@ -109,10 +112,14 @@ mod tests {
 
     #[test]
     fn cfg_3_front_matter_is_read_and_the_text_stays() {
-        let document = parse("---\ndescription: Reviews code.\ntools: [\"git:*\"]\npolicy: {read_only: true}\n---\n# Hi\r\n  x").unwrap();
+        let document =
+            parse("---\ndescription: Reviews code.\ntools: [\"git:*\"]\npolicy: {read_only: true}\n---\n# Hi\r\n  x")
+                .unwrap();
         assert_eq!(document.text, "# Hi\r\n  x");
         assert_eq!(document.front.description.as_deref(), Some("Reviews code."));
-        for text in ["# Plain\n", "---\n", "---\nA rule above.\n---\nmore", "---\nkey: never closed\n", "", "--- \nx: 1"] {
+        for text in
+            ["# Plain\n", "---\n", "---\nA rule above.\n---\nmore", "---\nkey: never closed\n", "", "--- \nx: 1"]
+        {
             assert_eq!(parse(text).unwrap().text, text, "{text:?}");
         }
         assert_eq!(parse("---\n---\nrest").unwrap().text, "rest");

@@ -65,7 +65,10 @@ mod tests {
     fn cfg_5_variables_are_put_in_once() {
         let values = BTreeMap::from([("team", "core"), ("deep", "${team}")]);
         let filled = |text| fill(text, &values, 1_000).unwrap();
-        assert_eq!(filled("Team ${team}, ${deep}, $${team}, ${HOME}, ${}"), "Team core, ${team}, ${team}, ${HOME}, ${}");
+        assert_eq!(
+            filled("Team ${team}, ${deep}, $${team}, ${HOME}, ${}"),
+            "Team core, ${team}, ${team}, ${HOME}, ${}"
+        );
         assert_eq!(filled("${team"), "${team");
         assert_eq!(filled("${${team}}"), "${core}");
         assert!(fill("${team}", &BTreeMap::from([("team", "x".repeat(99).as_str())]), 50).is_err());
@@ -75,7 +78,9 @@ mod tests {
     #[test]
     fn sec_1_references_of_secrets_are_never_followed() {
         let values = BTreeMap::from([("VAULT", "x"), ("db", "y")]);
-        for text in ["${VAULT:db/password}", "${SECRET:api-key}", "${ENV:HOME}", "${FILE:/etc/passwd}", "${KEYCHAIN:a/b}"] {
+        for text in
+            ["${VAULT:db/password}", "${SECRET:api-key}", "${ENV:HOME}", "${FILE:/etc/passwd}", "${KEYCHAIN:a/b}"]
+        {
             assert_eq!(fill(text, &values, 1_000).unwrap(), text);
         }
     }

@@ -45,7 +45,10 @@ impl Front {
         let lists = [&front.servers, &front.tools, &front.prompts, &front.resources];
         let longest = lists.into_iter().flatten().map(Vec::len).chain([front.policy.deny.len(), front.extends.len()]);
         if longest.chain([front.variables.len()]).any(|entries| entries > ENTRIES_MAX) {
-            return Err(ProfileFault::whole(file, format!("a list of the front matter has more than {ENTRIES_MAX} entries")));
+            return Err(ProfileFault::whole(
+                file,
+                format!("a list of the front matter has more than {ENTRIES_MAX} entries"),
+            ));
         }
         Ok(front)
     }

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn cfg_3_a_misspelt_field_is_told_with_its_line() {
-        let fault = in_text("# A\ninheritance:\n  enabled: true\n  baseProfile: [x]\n", Path::new("a.md"), 0).unwrap_err();
+        let fault =
+            in_text("# A\ninheritance:\n  enabled: true\n  baseProfile: [x]\n", Path::new("a.md"), 0).unwrap_err();
         assert_eq!(fault.place.unwrap().0, 4, "{fault}");
         assert!(fault.message.contains("baseProfile"), "{fault}");
     }

@@ -119,9 +119,15 @@ mod tests {
         let all = library(
             &[
                 ("grand.md", "## Instructions\n- Grand\n"),
-                ("parent.md", "inheritance:\n  enabled: true\n  baseProfiles: [\"grand.md\"]\n\n## Instructions\n- Parent\n"),
+                (
+                    "parent.md",
+                    "inheritance:\n  enabled: true\n  baseProfiles: [\"grand.md\"]\n\n## Instructions\n- Parent\n",
+                ),
                 ("sub/other.md", "---\nvariables: {who: nobody}\n---\n## Instructions\n- Other ${who}\n"),
-                ("child.md", "---\nextends: [parent, ./sub/other]\nvariables: {who: you}\n---\n## Instructions\n- Child\n"),
+                (
+                    "child.md",
+                    "---\nextends: [parent, ./sub/other]\nvariables: {who: you}\n---\n## Instructions\n- Child\n",
+                ),
             ],
             &[],
         );
@@ -170,12 +176,17 @@ mod tests {
         assert_eq!(plain.hash(), "19812277b04a5a988e4dc361617bcb927d4297c47353da93aa992ac007f1f3cf");
         assert_eq!(plain.text, less.text);
         assert_ne!(plain.sha256, less.sha256);
-        assert!(less.offer.shows(Thing::Prompt, "fs", "x") && !less.offer.shows(Thing::Tool { read_only: true }, "fs", "x"));
+        assert!(
+            less.offer.shows(Thing::Prompt, "fs", "x") && !less.offer.shows(Thing::Tool { read_only: true }, "fs", "x")
+        );
     }
 
     #[test]
     fn cfg_5_the_operators_variables_go_before() {
-        let all = library(&[("a.md", "---\nvariables: {x: mine, y: mine}\n---\n${x} ${y} ${z}\n")], &[("x", "theirs"), ("z", "too")]);
+        let all = library(
+            &[("a.md", "---\nvariables: {x: mine, y: mine}\n---\n${x} ${y} ${z}\n")],
+            &[("x", "theirs"), ("z", "too")],
+        );
         assert_eq!(all.find("a").unwrap().text, "theirs mine too\n");
     }
 

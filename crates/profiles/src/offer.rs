@@ -53,9 +53,9 @@ impl Offer {
     #[must_use]
     pub fn shows_server(&self, server: &str) -> bool {
         self.servers.as_ref().is_none_or(|servers| servers.iter().any(|one| star(one, server)))
-            && [&self.tools, &self.prompts, &self.resources].into_iter().any(|list| {
-                list.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches_server(server)))
-            })
+            && [&self.tools, &self.prompts, &self.resources]
+                .into_iter()
+                .any(|list| list.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches_server(server))))
     }
 
     /// Whether `name`, as `server` calls it, is shown.
@@ -147,7 +147,9 @@ mod tests {
         assert!(one.shows(Thing::Resource, "fs", "file:///a") && !one.shows(Thing::Resource, "db", "x:y"));
         assert!(one.shows_server("fs") && !one.shows_server("db") && !one.is_everything());
         let reading = offer("policy: {read_only: true}");
-        assert!(reading.shows(READER, "a", "b") && !reading.shows(TOOL, "a", "b") && reading.shows(Thing::Prompt, "a", "b"));
+        assert!(
+            reading.shows(READER, "a", "b") && !reading.shows(TOOL, "a", "b") && reading.shows(Thing::Prompt, "a", "b")
+        );
         assert!(!offer("tools: []").shows(READER, "a", "b") && offer("").is_everything());
     }
 
@@ -157,7 +159,9 @@ mod tests {
         let later = offer("tools: [\"*\"]\npolicy: {deny: [\"db\"]}");
         for joined in [true, false] {
             let both = base.under(&later, joined);
-            assert!(!both.shows(READER, "git", "push") && !both.shows(READER, "db", "x") && !both.shows(TOOL, "fs", "x"));
+            assert!(
+                !both.shows(READER, "git", "push") && !both.shows(READER, "db", "x") && !both.shows(TOOL, "fs", "x")
+            );
             assert!(both.shows(READER, "fs", "x"));
         }
         assert!(!base.under(&offer(""), false).shows(READER, "fs", "x"));

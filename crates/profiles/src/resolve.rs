@@ -82,7 +82,9 @@ impl<'a> Way<'a> {
             let Some((base, below)) = find(self.all, document, wanted) else {
                 let known = self.all.keys().map(ProfileName::as_str).collect::<Vec<_>>().join(", ");
                 let way = self.told(wanted);
-                return Err(fault(format!("builds on `{wanted}`, which is no profile here ({way}); there are: {known}")));
+                return Err(fault(format!(
+                    "builds on `{wanted}`, which is no profile here ({way}); there are: {known}"
+                )));
             };
             let next = self.lay(base, below)?;
             if !self.bases.contains(base) {

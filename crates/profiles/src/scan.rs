@@ -125,7 +125,10 @@ fn read_one(scan: &mut Scan, settings: &ProfilesSettings, dir: &Dir, candidate: 
     }
     if scan.sources.len() >= FILES_MAX {
         if !scan.faults.iter().any(|fault| fault.message.contains("profiles are all")) {
-            scan.faults.push(ProfileFault::whole(shown, format!("{FILES_MAX} profiles are all that are kept; more are left out")));
+            scan.faults.push(ProfileFault::whole(
+                shown,
+                format!("{FILES_MAX} profiles are all that are kept; more are left out"),
+            ));
         }
         return;
     }

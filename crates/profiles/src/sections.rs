@@ -56,7 +56,8 @@ pub(crate) fn heading(line: &str) -> Option<(usize, &str)> {
     let level = rest.chars().take_while(|c| *c == '#').count();
     let title = &rest[level..];
     let fits = (1..=6).contains(&level) && line.len() - rest.len() <= 3;
-    (fits && (title.is_empty() || title.starts_with([' ', '\t']))).then(|| (level, title.trim().trim_end_matches('#').trim()))
+    (fits && (title.is_empty() || title.starts_with([' ', '\t'])))
+        .then(|| (level, title.trim().trim_end_matches('#').trim()))
 }
 
 fn cut(text: &str) -> Vec<Section> {
@@ -189,7 +190,8 @@ mod tests {
     use super::{cut, lay_over};
     use crate::bases::Strategy;
 
-    const BASE: &str = "# Base\n\nAbout base.\n\n## Instructions\n- Base instruction 1\n- Base instruction 2\n\n## Style\nPlain.\n";
+    const BASE: &str =
+        "# Base\n\nAbout base.\n\n## Instructions\n- Base instruction 1\n- Base instruction 2\n\n## Style\nPlain.\n";
     const LATER: &str = "# Main\n\n## Instructions\n- Main instruction\n- Base instruction 1\n\n## More\nText\n";
 
     #[test]

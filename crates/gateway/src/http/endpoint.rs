@@ -1,4 +1,4 @@
-//! The paths: `/mcp`, `/sse` and each with `/{server}` for clients, `/healthz` and `/readyz` for whoever watches over
+//! The paths: `/mcp`, `/sse` and each with `/{server}` or `/p/{profile}` for clients, `/healthz` and `/readyz` for whoever watches over
 //! the hub.
 
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
         Err(refusal) => return *refusal,
     };
     let Some(scope) = scope_of(shared, rest) else {
-        return refuse(StatusCode::NOT_FOUND, "there is no server of that name; all of them are at /mcp");
+        return refuse(StatusCode::NOT_FOUND, "there is no server or profile of that name; all servers are at /mcp");
     };
     match head.method {
         Method::GET if is_sse => sse::open(shared, scope, sender, &head.headers),
@@ -79,6 +79,9 @@ fn scope_of(shared: &Shared, rest: &str) -> Option<Scope> {
         return Some(Scope::All);
     }
     let name = rest.strip_prefix('/')?.trim_end_matches('/');
+    if let Some(profile) = name.strip_prefix("p/") {
+        return shared.hub.profile_scope(profile);
+    }
     shared.hub.snapshot().server(name).map(|server| Scope::One(server.name().clone()))
 }
 

@@ -172,11 +172,12 @@ pub(crate) fn metadata(shared: &Shared, headers: &HeaderMap, path: &str) -> Resp
     response
 }
 
-/// `/mcp`, `/sse`, or a name of a server's form below them.
+/// `/mcp`, `/sse`, or a name of a server's or profile's form below them.
 fn is_resource(path: &str) -> bool {
     let rest = path.strip_prefix("/mcp").or_else(|| path.strip_prefix("/sse"));
     rest.is_some_and(|rest| {
         let name = rest.strip_prefix('/').unwrap_or("-");
+        let name = name.strip_prefix("p/").unwrap_or(name);
         let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
         rest.is_empty() || (rest.starts_with('/') && named)
     })

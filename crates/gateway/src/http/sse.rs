@@ -35,6 +35,7 @@ pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, sender: Identified, heade
     let path = match &scope {
         Scope::All => "/sse".to_owned(),
         Scope::One(name) => format!("/sse/{name}"),
+        Scope::Profile(name) => format!("/sse/p/{name}"),
     };
     let endpoint = format!("event: endpoint\ndata: {path}?{SESSION_MEMBER}{id}\n\n");
     let (messages, inbox) = mpsc::channel(INBOX_MAX);

@@ -8,6 +8,7 @@ use omni_screen::Described;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
+use crate::profiles::Shown;
 use crate::scope::Scope;
 use crate::task_id::EXTENSION as TASKS;
 
@@ -31,9 +32,13 @@ pub(crate) struct SelfDescription {
 /// What `scope` says of itself to a client of `profile`.
 pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -> Result<SelfDescription, Fault> {
     match scope {
-        Scope::All => {
+        Scope::All | Scope::Profile(_) => {
             hub.wake(scope, profile);
-            Ok(screened(hub, of_all(&hub.servers(scope), profile)))
+            let told = match hub.shown(scope) {
+                Shown::Profile(profile) => profile.text.clone(),
+                Shown::Everything | Shown::Gone(_) => String::new(),
+            };
+            Ok(screened(hub, of_all(&hub.servers_shown(scope), profile, told)))
         }
         Scope::One(name) => {
             hub.settle(scope, profile).await;
@@ -73,8 +78,9 @@ fn of_one(catalog: &Catalog) -> SelfDescription {
     }
 }
 
-/// What any server has, as far as is known; where a server has not said yet, what the hub could carry for it.
-fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
+/// What any server has, as far as is known; where a server has not said yet, what the hub could carry for it. `text` is
+/// what a profile tells, which stands before all servers' instructions, as it is.
+fn of_all(servers: &[Arc<Server>], profile: &Profile, mut text: String) -> SelfDescription {
     let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now(profile))).collect();
     let unknown = states.iter().any(|(_, state)| state.catalog.is_none());
     let has = |name: &str| {
@@ -97,7 +103,6 @@ fn of_all(servers: &[Arc<Server>], profile: &Profile) -> SelfDescription {
         capabilities.push(r#""tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}"#.to_owned());
     }
     capabilities.extend(extensions(states.iter().filter_map(|(_, s)| s.catalog.as_deref()), profile));
-    let mut text = String::new();
     for (name, state) in &states {
         let own = state.catalog.as_ref().and_then(|c| c.hello.instructions.as_deref());
         let Some(own) = own.and_then(|t| serde_json::from_str::<String>(t).ok()) else { continue };

@@ -55,7 +55,7 @@ pub(crate) async fn list(hub: &Arc<Hub>, validated: Validated, kind: ListKind) -
 
 fn server_info(view: &View, scope: &Scope) -> String {
     let own = match scope {
-        Scope::All => None,
+        Scope::All | Scope::Profile(_) => None,
         Scope::One(_) => view.servers().first().and_then(|s| s.last_catalog().catalog?.hello.server_info.clone()),
     };
     own.unwrap_or_else(|| HUB_INFO.to_owned())
@@ -65,6 +65,7 @@ fn context(kind: ListKind, scope: &Scope) -> String {
     match scope {
         Scope::All => kind.method().to_owned(),
         Scope::One(name) => format!("{name} {}", kind.method()),
+        Scope::Profile(name) => format!("p {name} {}", kind.method()),
     }
 }
 

@@ -99,7 +99,7 @@ fn filter(authenticated: &Authenticated) -> Result<Filter, Fault> {
 /// Whether the list can be told to have changed: at `/mcp` any can, since servers come and go.
 fn may_change(hub: &Hub, scope: &Scope, profile: &omni_proxy::Profile, kind: ListKind) -> bool {
     match scope {
-        Scope::All => true,
+        Scope::All | Scope::Profile(_) => true,
         Scope::One(_) => hub.servers(scope).iter().all(|server| {
             let known = server.catalog_now(profile).catalog;
             known.is_none_or(|catalog| catalog.capability(kind.capability()).is_some())

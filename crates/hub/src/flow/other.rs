@@ -14,12 +14,12 @@ use crate::stage::{Sanitized, Validated};
 /// Passes the method on, or says that nobody knows it. Which of several servers is meant is never guessed.
 pub(crate) async fn other(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Sanitized, Fault> {
     match &validated.received().scope {
-        Scope::All if validated.method().is_some_and(|method| method.as_str() == "tasks/list") => {
+        Scope::All | Scope::Profile(_) if validated.method().is_some_and(|method| method.as_str() == "tasks/list") => {
             let why =
                 "`tasks/list` is not offered at /mcp, whose servers' tasks have no common list; see /mcp/{server}";
             Err(Fault::new(FaultKind::MethodNotFound, why))
         }
-        Scope::All => Err(unknown_method(&validated)),
+        Scope::All | Scope::Profile(_) => Err(unknown_method(&validated)),
         Scope::One(_) => call_tool(hub, validated, record).await,
     }
 }

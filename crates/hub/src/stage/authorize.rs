@@ -10,6 +10,7 @@ use omni_types::{Fault, FaultKind, ServerName};
 
 use crate::Hub;
 use crate::access::{access, hints};
+use crate::profiles::{Shown, decide};
 use crate::scope::Scope;
 use crate::stage::admit::Admitted;
 use crate::stage::around::around;
@@ -51,7 +52,7 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
         match validated.caller() {
             Caller::Modern(meta) if !knows_tasks(&meta.client_capabilities) => return Err(undeclared()),
             // At the endpoint of one server the tasks of the earlier revisions are that server's business.
-            Caller::Session(_) if validated.received().scope != Scope::All => {}
+            Caller::Session(_) if validated.received().scope.is_one() => {}
             _ => {
                 let found = Box::pin(task(hub, admitted.authenticated())).await?;
                 return Ok(Authorized { admitted, access: Some(found), ask: None });
@@ -87,7 +88,7 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
         Scope::One(only) => {
             hub.snapshot().server(only.as_str()).cloned().map(|server| Found { server, name: name.to_owned() })
         }
-        Scope::All => find(hub, &admitted, kind, name).await,
+        Scope::All | Scope::Profile(_) => find(hub, &admitted, kind, name).await,
     };
     let Some(found) = found else { return Err(unknown(kind, name)) };
     // Before policy looks at them: it decides about what the server will see.
@@ -139,20 +140,21 @@ async fn allowed(
 ) -> Result<Option<Arc<Ask>>, Fault> {
     let snapshot = hub.snapshot();
     let Authenticated { validated, principal, .. } = authenticated;
+    let shown = hub.shown(&validated.received().scope);
     // By far the most frequent, and it must cost nothing: the local user of a hub without rules.
-    if snapshot.policy().is_free(principal) {
+    if shown.is_everything() && snapshot.policy().is_free(principal) {
         return Ok(None);
     }
     let around = around(hub, validated);
     let about = access(principal, what.0, what.1, (found.server.name().as_str(), &found.name));
     let hints = if what.1 == ListKind::Tools { Box::pin(said(hub, validated, found)).await } else { about.hints };
-    decide(hub, &Access { hints, arguments, around: around.surroundings(), ..about })
+    decided(hub, &shown, &Access { hints, arguments, around: around.surroundings(), ..about })
 }
 
 /// # Errors
 /// When policy does not allow it.
-fn decide(hub: &Hub, about: &Access<'_>) -> Result<Option<Arc<Ask>>, Fault> {
-    match hub.snapshot().policy().decide(about) {
+fn decided(hub: &Hub, shown: &Shown, about: &Access<'_>) -> Result<Option<Arc<Ask>>, Fault> {
+    match decide(hub.snapshot().policy(), shown, about) {
         Decision::Allow => Ok(None),
         // What began with an approval is asked about without one.
         Decision::Approve(_) if matches!(about.arguments, Arguments::Unknown) => Ok(None),
@@ -199,7 +201,7 @@ async fn task(hub: &Hub, authenticated: &Authenticated) -> Result<Found, Fault> 
     let unknown = || Fault::new(FaultKind::InvalidParams, "params.taskId: there is no such task");
     let task = TaskId::open(hub.seal(), principal, sealed).ok_or_else(unknown)?;
     let here = match &validated.received().scope {
-        Scope::All => true,
+        Scope::All | Scope::Profile(_) => true,
         Scope::One(name) => name.as_str() == task.server,
     };
     let server = hub.snapshot().server(&task.server).cloned().filter(|_| here).ok_or_else(unknown)?;
@@ -220,7 +222,7 @@ pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> 
     let about = (found.server.name().as_str(), found.name.as_str());
     let about = access(principal, Action::ReadResource, ListKind::Resources, about);
     let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
-    match decide(hub, &about)? {
+    match decided(hub, &hub.shown(scope), &about)? {
         None => Ok(found),
         Some(ask) => {
             Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve each reading", ask.policy)))

@@ -14,7 +14,6 @@ use crate::Hub;
 use crate::log_level::rank;
 use crate::parking::{Identity, Parked};
 use crate::rewrite::rewrite_uris;
-use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;
@@ -269,7 +268,7 @@ impl Passage {
 
     /// Whether its client knows tasks by sealed ids: at the endpoint of one server those of 2025-11-25 are that server's.
     fn names_tasks(&self) -> bool {
-        let is_sealed = self.version().era() == Era::Modern || self.validated.received().scope == Scope::All;
+        let is_sealed = self.version().era() == Era::Modern || !self.validated.received().scope.is_one();
         is_sealed && (self.method().is_of_task() || *self.method() == Method::ToolsCall)
     }
 
@@ -288,7 +287,7 @@ impl Passage {
     /// URIs that another server has too are shown under names that tell them apart.
     fn rewrite(&self, result: &str) -> Option<String> {
         let scope = &self.validated.received().scope;
-        if *scope != Scope::All || !might_have(result, "\"uri\"") {
+        if scope.is_one() || !might_have(result, "\"uri\"") {
             return None;
         }
         let view = self.hub.view(scope, &self.principal, &around(&self.hub, &self.validated), self.validated.profile());
@@ -325,9 +324,7 @@ impl Passage {
             (Some(Method::Cancelled), Caller::Session(session)) => self.withdrawn(session, &message),
             (Some(Method::Cancelled), _) => Carried::Dropped,
             // It names a task as the server does, and may be missed: a task's state is asked for.
-            (Some(Method::Other(name)), _)
-                if &**name == TASK_STATUS && self.validated.received().scope == Scope::All =>
-            {
+            (Some(Method::Other(name)), _) if &**name == TASK_STATUS && !self.validated.received().scope.is_one() => {
                 Carried::Dropped
             }
             // What only the other era has, its clients do not know.

@@ -10,7 +10,6 @@ use crate::Hub;
 use crate::calls::unless_cancelled;
 use crate::log_level::replay;
 use crate::parking::Parked;
-use crate::scope::Scope;
 use crate::session::Session;
 use crate::stage::authorize::Authorized;
 use crate::stage::fit::fits;
@@ -163,7 +162,7 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
             }
         }
     } else {
-        let is_sealed = validated.version().era() == Era::Modern || validated.received().scope == Scope::All;
+        let is_sealed = validated.version().era() == Era::Modern || !validated.received().scope.is_one();
         let is_task = is_sealed && message.method().is_some_and(Method::is_of_task);
         let task = if is_task { (&params.task_id_range, &params.task_id) } else { (&None, &None) };
         let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri), task];

@@ -21,6 +21,7 @@ mod own_file;
 mod places;
 mod policy;
 mod printable;
+mod profile;
 mod reload;
 mod remove;
 mod running;
@@ -85,6 +86,7 @@ enum Command {
     Store(store::StoreArgs),
     Check(check::CheckArgs),
     Policy(policy::PolicyArgs),
+    Profile(profile::ProfileArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Server(server::ServerArgs),
@@ -120,6 +122,7 @@ impl Cli {
             Command::Store(command) => command.run(context),
             Command::Check(command) => command.run(context),
             Command::Policy(command) => command.run(context),
+            Command::Profile(command) => command.run(context),
             Command::Schema(command) => command.run(context),
             Command::Completions(command) => command.run(Self::command()),
         }

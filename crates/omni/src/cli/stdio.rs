@@ -18,6 +18,9 @@ pub(crate) struct StdioArgs {
     /// Show this server alone, under its own names.
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
+    /// Tell and show what this profile does.
+    #[arg(long, value_name = "NAME", conflicts_with = "server")]
+    profile: Option<String>,
     /// Folder for what the hub must remember, instead of the configuration's `data_dir`.
     #[arg(long, env = "OMNI_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -40,6 +43,12 @@ impl StdioArgs {
             running.wake_unknown();
             let (_never, stopping) = tokio::sync::watch::channel(false);
             running.audit.send_on(&settings.audit, &stopping);
+            let scope = match &self.profile {
+                None => scope,
+                Some(name) => running.hub.profile_scope(name).ok_or_else(|| {
+                    anyhow!("there is no profile `{name}`: `omni profile list` shows those that there are")
+                })?,
+            };
             let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
             let limit = settings.gateway.body_bytes_max;
             let stop = stop_signals.next();

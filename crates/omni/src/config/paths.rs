@@ -19,6 +19,9 @@ pub(crate) fn resolve(settings: &mut Settings, folder: &Path, home: Option<&Path
             *path = place(path);
         }
     }
+    if let Some(profiles) = &mut settings.profiles {
+        profiles.resolve(place);
+    }
     settings.policy.files.iter_mut().for_each(|path| *path = place(path));
     for server in settings.servers.values_mut() {
         resolve_server(server, &place);

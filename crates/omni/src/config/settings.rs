@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
 use omni_gateway::settings::GatewaySettings;
 use omni_hub::throttle::settings::ThrottleSettings;
+use omni_profiles::settings::ProfilesSettings;
 pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
 use omni_screen::settings::{AnswersSettings, ValidationSettings};
 use schemars::JsonSchema;
@@ -39,6 +40,9 @@ pub(crate) struct Settings {
     /// What is checked of what servers answer.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) answers: AnswersSettings,
+    /// Profiles: what clients are told and shown at `/mcp/p/{profile}`. Without this section there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) profiles: Option<ProfilesSettings>,
     /// Where the hub keeps what it must remember; relative paths are relative to this file. By default
     /// `$XDG_DATA_HOME/omni` or `~/.local/share/omni`.
     #[serde(skip_serializing_if = "Option::is_none")]

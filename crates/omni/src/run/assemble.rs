@@ -18,6 +18,7 @@ use omni_store::Store;
 use crate::config::Settings;
 use crate::run::audit::{AuditLog, open};
 use crate::run::key;
+use crate::run::profiles::{self, Followed};
 
 /// Between two looks at what the Auth module keeps.
 const AUTH_TICK: Duration = Duration::from_millis(500);
@@ -34,6 +35,7 @@ pub(crate) struct Running {
     program: PathBuf,
     store: Option<CatalogStore>,
     throttle: Arc<Mutex<Option<Throttled>>>,
+    profiles: Followed,
 }
 
 /// Limits, and the settings that they were made of.
@@ -82,10 +84,12 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let audit = open(&settings.audit, data_dir)?;
     let hub = hub.audited(audit.audit())?;
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
-    let running = Running { hub, audit, administration, program, store, throttle: Arc::default() };
+    let running =
+        Running { hub, audit, administration, program, store, throttle: Arc::default(), profiles: Followed::default() };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));
+    tokio::spawn(profiles::follow(running.hub.clone(), running.profiles.clone()));
     Ok(running)
 }
 
@@ -130,6 +134,7 @@ impl Running {
                 .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen())))
                 .throttled(throttle),
         );
+        self.profiles.put(&self.hub, settings.profiles.as_ref());
         for server in gone {
             tokio::spawn(async move { server.retire(drain).await });
         }

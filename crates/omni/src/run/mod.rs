@@ -4,11 +4,13 @@ mod assemble;
 mod audit;
 mod default;
 mod key;
+mod profiles;
 pub(crate) mod recorded;
 mod reload;
 mod signals;
 
 pub(crate) use crate::run::assemble::{Running, assemble, has_logins, runtime, start_log};
 pub(crate) use crate::run::default::configuration;
+pub(crate) use crate::run::profiles::library;
 pub(crate) use crate::run::reload::follow;
 pub(crate) use crate::run::signals::StopSignals;

@@ -40,6 +40,7 @@ mod oauth_dpop;
 mod oauth_keys;
 mod oauth_provider;
 mod policy;
+mod profiles;
 mod quiet;
 mod real_servers;
 mod reload;

@@ -27,8 +27,19 @@ fn names(settings: &ProfilesSettings) -> Vec<String> {
 fn cfg_2_the_defaults_are_those_of_the_system_before() {
     let folder = tempfile::tempdir().unwrap();
     for path in [
-        "dev.md", "notes.txt", "x.markdown", "team/CLAUDE.md", "a/b/c/deep.md", "a/b/c/d/deeper.md", ".hidden.md", "old.md~",
-        "x.md.backup", "node_modules/p/readme.md", "sub/node_modules/readme.md", ".git/a.md", "code.rs",
+        "dev.md",
+        "notes.txt",
+        "x.markdown",
+        "team/CLAUDE.md",
+        "a/b/c/deep.md",
+        "a/b/c/d/deeper.md",
+        ".hidden.md",
+        "old.md~",
+        "x.md.backup",
+        "node_modules/p/readme.md",
+        "sub/node_modules/readme.md",
+        ".git/a.md",
+        "code.rs",
     ] {
         put(folder.path(), path, "text");
     }

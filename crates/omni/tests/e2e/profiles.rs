@@ -1,0 +1,145 @@
+//! CFG-1 to CFG-8: a profile changes what a client is told and shown, while the hub runs, and never adds to what policy allows.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::hub::command;
+use crate::harness::{Client, Era, Hub, everything, http, until};
+
+const TEXT: &str = "# Reviewer\r\n\nBe kind.  \n- `${HOME}` stays, \"quotes\" too\n";
+
+fn home(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("profiles")).unwrap();
+    for (name, text) in files {
+        fs::write(home.path().join("profiles").join(name), text).unwrap();
+    }
+    home
+}
+
+/// What a client of `era` is told first.
+async fn told(hub: &Hub, path: &str, era: Era) -> String {
+    let result = match era {
+        Era::Modern => Client::open(hub, path, era).await.result("server/discover", json!({})).await,
+        Era::Legacy => {
+            let info = json!({ "name": "omni-e2e", "version": "1" });
+            let params = json!({ "protocolVersion": era.version(), "capabilities": {}, "clientInfo": info });
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+            let headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+            let request = http::request(::http::Method::POST, hub.address, path, &headers, body.to_string());
+            http::send(hub.address, request).await.json()["result"].clone()
+        }
+    };
+    result["instructions"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What the endpoint at `path` answers.
+async fn status(hub: &Hub, path: &str) -> u16 {
+    Client::open(hub, path, Era::Modern).await.ask("tools/list", json!({})).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cfg_8_a_profile_tells_its_text_and_shows_what_it_says() {
+    let less = "---\ntools: [\"s:test_simple_*\"]\nresources: []\nprompts: [\"s:test_simple_prompt\"]\n---\nLess.\n";
+    let home = home(&[("reviewer.md", TEXT), ("less.md", less)]);
+    let deny = json!(["s:test_simple_text"]);
+    let config = json!({ "servers": { "s": everything(&[]) }, "policy": { "deny": deny }, "profiles": {} });
+    let hub = Hub::at(home, config);
+    hub.awake().await;
+    for era in Era::BOTH {
+        let plain = Client::open(&hub, "/mcp/p/reviewer", era).await;
+        let text = told(&hub, "/mcp/p/reviewer", era).await;
+        assert!(text.starts_with(TEXT), "{text:?}");
+        let all = Client::open(&hub, "/mcp", era).await;
+        assert_eq!(plain.tools().await, all.tools().await);
+        assert!(!told(&hub, "/mcp", era).await.contains("Be kind"));
+        let narrow = Client::open(&hub, "/mcp/p/less", era).await;
+        let tools = narrow.tools().await;
+        assert!(!tools.is_empty() && tools.iter().all(|tool| tool.starts_with("s__test_simple_")), "{tools:?}");
+        // What policy denies no profile brings back.
+        assert!(!tools.contains(&"s__test_simple_text".to_owned()), "{tools:?}");
+        let (uris, _) = narrow.list("resources/list", "resources", "uri").await;
+        assert_eq!(uris, [] as [String; 0]);
+        let (prompts, _) = narrow.list("prompts/list", "prompts", "name").await;
+        assert_eq!(prompts, ["s__test_simple_prompt"]);
+        for name in ["s__test_error_handling", "s:test_error_handling", "s__test_simple_text"] {
+            let answer = narrow.ask("tools/call", json!({ "name": name, "arguments": {} })).await;
+            assert_eq!((answer.status, &answer.json()["error"]["code"]), (403, &json!(403)), "{name}: {answer:?}");
+        }
+        let answer = narrow.ask("tools/call", json!({ "name": "s__test_error_handling", "arguments": {} })).await;
+        assert_eq!(answer.json()["error"]["data"]["policy"], "profile less");
+        for (method, params) in [
+            ("resources/read", json!({ "uri": "test://static-binary" })),
+            ("prompts/get", json!({ "name": "s__test_prompt_with_arguments", "arguments": {} })),
+        ] {
+            let error = narrow.error(method, params).await;
+            assert!([403, -32002, -32602].contains(&error["code"].as_i64().unwrap()), "{method}: {error}");
+        }
+        narrow.call("s__test_simple_image", json!({})).await;
+    }
+    assert_eq!(status(&hub, "/mcp/p/nobody").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cfg_6_a_changed_profile_is_taken_over_and_a_bad_one_leaves_the_others() {
+    let home = home(&[("dev.md", "One.\n")]);
+    let hub = Hub::at(home, json!({ "servers": { "s": everything(&[]) }, "profiles": {} }));
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp/p/dev", Era::Modern).await;
+    assert!(client.tools().await.len() > 1);
+    let folder = hub.home.path().join("profiles");
+    let put = |name: &str, text: &str| {
+        let (whole, file) = (folder.join(".new"), folder.join(name));
+        fs::write(&whole, text).unwrap();
+        fs::rename(whole, file).unwrap();
+    };
+    put("bad.md", "---\nnmae: x\n---\n");
+    put("dev.md", "---\npolicy: {deny: [\"*\"]}\n---\nTwo.\n");
+    until("the profile is another one", 15, async || {
+        let tools = client.tools().await;
+        if tools.is_empty() { Ok(()) } else { Err(format!("{tools:?}")) }
+    })
+    .await;
+    assert!(told(&hub, "/mcp/p/dev", Era::Modern).await.starts_with("Two.\n"));
+    until("the fault is told", 15, async || {
+        let log = hub.log();
+        if log.contains("bad.md:2:1") && log.contains("nmae") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    // Gone, it shows nothing.
+    fs::remove_file(folder.join("dev.md")).unwrap();
+    until("the endpoint is gone", 15, async || match status(&hub, "/mcp/p/dev").await {
+        404 => Ok(()),
+        status => Err(status.to_string()),
+    })
+    .await;
+}
+
+/// CFG-3: commands see the same; CFG-1: a project's file is written and mended to the byte.
+#[test]
+fn cfg_1_commands_list_show_and_write_profiles() {
+    let home = home(&[
+        ("base.md", "# Base\n\n## Rules\n- One\n"),
+        ("dev.md", "---\nextends: base\ndescription: For work.\n---\n## Rules\n- Two\u{202e}\n"),
+    ]);
+    fs::write(home.path().join("omni.yaml"), "profiles: {}\n").unwrap();
+    fs::write(home.path().join("CLAUDE.md"), "# Mine\n").unwrap();
+    let omni = |arguments: &[&str]| {
+        let output = command(&home).arg("profile").args(arguments).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (good, listed) = omni(&["list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((good, &listed["profiles"][1]["name"], &listed["faults"]), (true, &json!("dev"), &json!([])));
+    let (_, shown) = omni(&["show", "dev"]);
+    assert!(shown.contains("builds on base") && shown.contains("- One\n- Two\\u{202e}"), "{shown}");
+    let read = || fs::read_to_string(home.path().join("CLAUDE.md")).unwrap();
+    let (good, difference) = omni(&["apply", "dev"]);
+    assert!(good && difference.contains("+- One") && read() == "# Mine\n", "{difference}");
+    assert!(omni(&["apply", "dev", "--write"]).0 && read().contains("- One\n- Two"));
+    assert!(omni(&["apply", "base", "--write"]).0 && !read().contains("- Two"));
+    assert!(omni(&["apply", "--undo", "--write"]).0);
+    assert_eq!(read(), "# Mine\n");
+    assert!(!omni(&["apply", "--undo", "--write"]).0 && !omni(&["show", "nobody"]).0);
+}
