@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who};
 use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
+use omni_profiles::Library;
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
 use omni_types::{Fault, FaultKind, Principal, random};
@@ -20,7 +21,6 @@ use crate::consents::Consents;
 use crate::limits::Limits;
 use crate::listening::Listenings;
 use crate::parking::Parking;
-use crate::profiles::Profiles;
 use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
 use crate::session::{Session, Sessions};
@@ -48,7 +48,7 @@ pub struct Hub {
     accounts: foldhash::quality::RandomState,
     listenings: Arc<Listenings>,
     approvals: Approvals,
-    profiles: Profiles,
+    library: ArcSwapOption<Library>,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
@@ -96,7 +96,7 @@ impl Hub {
             accounts: foldhash::quality::RandomState::default(),
             parking: Parking::new(limits.parked_max, limits.input_wait),
             approvals: Approvals::default(),
-            profiles: Profiles::default(),
+            library: ArcSwapOption::empty(),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
             listenings: Arc::default(),
@@ -260,9 +260,9 @@ impl Hub {
         &self.approvals
     }
 
-    /// What is kept of profiles.
-    pub(crate) const fn profiles_kept(&self) -> &Profiles {
-        &self.profiles
+    /// The profiles in force.
+    pub(crate) const fn library(&self) -> &ArcSwapOption<Library> {
+        &self.library
     }
 
     /// Views are made anew: what a principal may see has changed.

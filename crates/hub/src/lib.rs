@@ -26,6 +26,7 @@ mod rewrite;
 mod scope;
 mod seal;
 mod session;
+mod shown;
 mod snapshot;
 pub mod stage;
 mod subscribing;

@@ -9,7 +9,7 @@ use omni_types::{Fault, ServerName};
 
 use crate::Hub;
 use crate::access::access;
-use crate::profiles::decide;
+use crate::shown::decide;
 use crate::stage::resource_for;
 use crate::subscriptions::{Reader, Subscriptions, with_uri};
 use crate::view::Found;

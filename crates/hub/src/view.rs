@@ -11,8 +11,8 @@ use omni_types::Principal;
 
 use crate::access::{access, hints};
 use crate::apps::rewrite_interface;
-use crate::profiles::{Shown, decide};
 use crate::scope::Scope;
+use crate::shown::{Shown, decide};
 use crate::snapshot::Snapshot;
 use crate::template::Template;
 

@@ -8,8 +8,8 @@ use omni_screen::Described;
 use omni_types::{Fault, FaultKind};
 
 use crate::Hub;
-use crate::profiles::Shown;
 use crate::scope::Scope;
+use crate::shown::Shown;
 use crate::task_id::EXTENSION as TASKS;
 
 /// Characters of one server's instructions that are passed on.

@@ -10,8 +10,8 @@ use omni_types::{Fault, FaultKind, ServerName};
 
 use crate::Hub;
 use crate::access::{access, hints};
-use crate::profiles::{Shown, decide};
 use crate::scope::Scope;
+use crate::shown::{Shown, decide};
 use crate::stage::admit::Admitted;
 use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;

@@ -87,6 +87,9 @@ impl State {
 pub(crate) async fn follow(hub: Arc<Hub>, followed: Followed) {
     loop {
         tokio::time::sleep(LOOK).await;
+        if followed.lock().settings.is_none() {
+            continue;
+        }
         let (hub, followed) = (Arc::clone(&hub), followed.clone());
         // Folders may be slow, and nobody is to wait behind them.
         let looked = tokio::task::spawn_blocking(move || followed.look(&hub)).await;

@@ -41,7 +41,7 @@ async fn status(hub: &Hub, path: &str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cfg_8_a_profile_tells_its_text_and_shows_what_it_says() {
-    let less = "---\ntools: [\"s:test_simple_*\"]\nresources: []\nprompts: [\"s:test_simple_prompt\"]\n---\nLess.\n";
+    let less = "---\ntools: [\"s:test_simple_*\", \"s:test_image_content\"]\nresources: []\nprompts: [\"s:test_simple_prompt\"]\n---\nLess.\n";
     let home = home(&[("reviewer.md", TEXT), ("less.md", less)]);
     let deny = json!(["s:test_simple_text"]);
     let config = json!({ "servers": { "s": everything(&[]) }, "policy": { "deny": deny }, "profiles": {} });
@@ -56,9 +56,8 @@ async fn cfg_8_a_profile_tells_its_text_and_shows_what_it_says() {
         assert!(!told(&hub, "/mcp", era).await.contains("Be kind"));
         let narrow = Client::open(&hub, "/mcp/p/less", era).await;
         let tools = narrow.tools().await;
-        assert!(!tools.is_empty() && tools.iter().all(|tool| tool.starts_with("s__test_simple_")), "{tools:?}");
         // What policy denies no profile brings back.
-        assert!(!tools.contains(&"s__test_simple_text".to_owned()), "{tools:?}");
+        assert_eq!(tools, ["s__test_image_content"]);
         let (uris, _) = narrow.list("resources/list", "resources", "uri").await;
         assert_eq!(uris, [] as [String; 0]);
         let (prompts, _) = narrow.list("prompts/list", "prompts", "name").await;
@@ -76,7 +75,7 @@ async fn cfg_8_a_profile_tells_its_text_and_shows_what_it_says() {
             let error = narrow.error(method, params).await;
             assert!([403, -32002, -32602].contains(&error["code"].as_i64().unwrap()), "{method}: {error}");
         }
-        narrow.call("s__test_simple_image", json!({})).await;
+        narrow.call("s__test_image_content", json!({})).await;
     }
     assert_eq!(status(&hub, "/mcp/p/nobody").await, 404);
 }

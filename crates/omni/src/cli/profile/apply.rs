@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 
 use crate::cli::context::Context;
-use crate::cli::profile::{find, library, marked};
+use crate::cli::profile::load::{find, library};
+use crate::cli::profile::marked;
 use crate::cli::say::{say, say_err};
 use crate::cli::{diff, file};
 

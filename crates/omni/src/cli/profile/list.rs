@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::printable::printable;
-use crate::cli::profile::library;
+use crate::cli::profile::load::library;
 use crate::cli::say::{say, say_err};
 use crate::cli::table::table;
 

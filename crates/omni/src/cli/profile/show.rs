@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::printable::printable;
-use crate::cli::profile::{find, library};
+use crate::cli::profile::load::{find, library};
 use crate::cli::say::{say, say_err};
 
 /// Show one profile as it is applied: bases laid under it, variables put in, hidden characters in sight.
@@ -93,6 +93,9 @@ mod tests {
 
     #[test]
     fn cfg_3_hidden_characters_are_shown() {
-        assert_eq!(visible("a\tb\r\nc\u{202e}d\u{e0041}\u{1b}[2J\n"), "a\tb\nc\\u{202e}d\\u{e0041}\\u{1b}[2J\n");
+        assert_eq!(
+            visible("a\tb\r\nc\u{202e}d\u{e0041}\u{1b}[2J\n"),
+            "a\tb\nc\\u{202e}d\\u{e0041}\\u{1b}\\u{5b}\\u{32}\\u{4a}\n"
+        );
     }
 }

@@ -1,0 +1,63 @@
+//! What a profile shows of the servers, laid under policy, which is asked all the same.
+
+use std::sync::Arc;
+
+use omni_auth::{Access, Decision, Denial, Policy, ThingKind};
+use omni_profiles::{Profile, ProfileName, Thing};
+
+/// What of the servers an endpoint shows somebody, whatever policy says.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    /// All of it.
+    Everything,
+    /// What this profile shows.
+    Profile(Arc<Profile>),
+    /// A profile that is not there any more, which shows nothing.
+    Gone(ProfileName),
+}
+
+/// The decision about `about`: a profile can only take away from what policy allows.
+pub(crate) fn decide(policy: &Policy, shown: &Shown, about: &Access<'_>) -> Decision {
+    match shown.denial(about) {
+        Some(denial) => Decision::Deny(Arc::new(denial)),
+        None => policy.decide(about),
+    }
+}
+
+impl Shown {
+    pub(crate) const fn is_everything(&self) -> bool {
+        matches!(self, Self::Everything)
+    }
+
+    /// Whether anything of `server` may be shown.
+    pub(crate) fn shows_server(&self, server: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Profile(profile) => profile.offer.shows_server(server),
+            Self::Gone(_) => false,
+        }
+    }
+
+    fn denial(&self, about: &Access<'_>) -> Option<Denial> {
+        let (name, shows) = match self {
+            Self::Everything => return None,
+            Self::Gone(name) => (name, false),
+            Self::Profile(profile) => {
+                let thing = match about.thing {
+                    ThingKind::Prompt => Thing::Prompt,
+                    ThingKind::Resource => Thing::Resource,
+                    _ => Thing::Tool { read_only: about.hints.read_only },
+                };
+                (&profile.name, profile.offer.shows(thing, about.server, about.name))
+            }
+        };
+        (!shows).then(|| Denial {
+            policy: Some(format!("profile {name}").into()),
+            reason: format!("profile `{name}` does not show {}:{}", about.server, about.name),
+            needed: "use another profile, or have this one changed".to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
