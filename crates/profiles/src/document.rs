@@ -56,7 +56,7 @@ impl Document {
                 format!("description: is longer than {DESCRIPTION_BYTES_MAX} bytes"),
             ));
         }
-        for name in front.variables.keys().filter(|name| !crate::fill::is_name(name)) {
+        if let Some(name) = front.variables.keys().find(|name| !crate::fill::is_name(name)) {
             let why = format!("variables: `{name}` is no name: letters, digits and `_`, no digit first");
             return Err(ProfileFault::whole(file, why));
         }

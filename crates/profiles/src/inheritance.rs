@@ -22,7 +22,7 @@ pub(crate) fn in_text(
     let under_heading = is_heading(all[start].text);
     let ends = |line: &Line<'_>| {
         let margin = !line.text.starts_with([' ', '\t']) && !line.text.trim().is_empty();
-        if under_heading { heading(line.text).is_some() || !(is_yaml(line.text) || !margin) } else { margin }
+        if under_heading { heading(line.text).is_some() || (margin && !is_yaml(line.text)) } else { margin }
     };
     let end = all[start + 1..].iter().position(ends).map_or(all.len(), |at| start + 1 + at);
     let block = &all[start + 1..end];
