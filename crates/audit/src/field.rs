@@ -162,6 +162,7 @@ fields! {
     40 SecretValue "secret_value" SecretNever Text 0 "What a secret's reference leads to.",
     41 Result "result" SecretNever Text 0 "What a server answered.",
     42 ProfileSha256 "profile_sha256" Internal Digest 32 "SHA-256 of what the profile gives: its text and what it takes away.",
+    43 Provider "provider" Internal Text 32 "Who gave a secret: store, env, file, vault.",
 }
 
 impl FieldName {

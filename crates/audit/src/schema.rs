@@ -48,7 +48,7 @@ const fn about(kind: EventKind) -> &'static str {
             "A tool, prompt or resource was used, or would have been; one record, or two in strict mode."
         }
         EventKind::Approval => "A person said yes or no to one call.",
-        EventKind::Secret => "A secret was resolved.",
+        EventKind::Secret => "A secret was given out: asked for, still kept, or had of a fallback; or it was not.",
         EventKind::Profile => "A profile was loaded or applied.",
         EventKind::Configuration => "The hub started or stopped, its configuration changed, or a change was refused.",
         EventKind::Administration => "An administrator did something.",
@@ -74,7 +74,7 @@ const fn actions(kind: EventKind) -> &'static [&'static str] {
             "tasks/result",
         ],
         EventKind::Approval => &["approvals/decide"],
-        EventKind::Secret => &["secrets/resolve"],
+        EventKind::Secret => &["secrets/resolve", "secrets/hit", "secrets/fall-back"],
         EventKind::Profile => &["profiles/load", "profiles/apply"],
         EventKind::Configuration => &["hub/start", "hub/stop", "configuration/reload"],
         EventKind::Administration => {

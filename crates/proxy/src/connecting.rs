@@ -194,8 +194,11 @@ impl Server {
         next_id: &mut u64,
     ) -> Result<(Wire, Hello), LinkError> {
         let Transport::Remote(remote) = &self.spec.transport else {
-            return self.converse(self.process()?, profile, speaks, next_id).await;
+            return self.converse(self.process().await?, profile, speaks, next_id).await;
         };
+        let mut remote = remote.clone();
+        remote.headers.extend(self.spec.credentials.fields(&self.spec.name).await?);
+        let remote = &remote;
         let found = if speaks.sse { RemoteTransport::Sse } else { RemoteTransport::Http };
         let transport = remote.transport.unwrap_or(found);
         // HTTP+SSE was left behind before 2026-07-28 came.
@@ -245,9 +248,11 @@ impl Server {
         self.speaks.lock().unwrap_or_else(PoisonError::into_inner).sse = found;
     }
 
-    fn process(self: &Arc<Self>) -> Result<Wire, LinkError> {
+    async fn process(self: &Arc<Self>) -> Result<Wire, LinkError> {
         let Transport::Stdio(spec) = &self.spec.transport else { return Err(LinkError::Stopped) };
-        let child = spawn(spec, self.guard.as_ref())?;
+        let mut spec = spec.clone();
+        spec.env.extend(self.spec.credentials.variables(&self.spec.name).await?);
+        let child = spawn(&spec, self.guard.as_ref())?;
         self.processes.fetch_add(1, Ordering::AcqRel);
         let (server, began) = (Arc::downgrade(self), tokio::time::Instant::now());
         let on_end = Box::new(move |error: LinkError| {

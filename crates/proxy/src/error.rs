@@ -14,6 +14,12 @@ pub enum LinkError {
         /// Why.
         why: String,
     },
+    /// What its entry refers to cannot be had.
+    #[error("its secrets cannot be had: {why}")]
+    Secrets {
+        /// Which, and why.
+        why: String,
+    },
     /// The child process ended.
     #[error("its process ended ({how}){}", last_words(said))]
     Ended {
@@ -127,6 +133,7 @@ impl LinkError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NotStarted { .. } => "not-started",
+            Self::Secrets { .. } => "secrets",
             Self::Ended { .. } => "ended",
             Self::Disconnected { .. } => "disconnected",
             Self::Broken(_) => "broken",

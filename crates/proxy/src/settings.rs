@@ -37,6 +37,14 @@ pub struct ServerSettings {
     /// Headers sent with every request to `url`, e.g. `Authorization`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Those of `env` that hold references to secrets, as they are written: values are put in when a process is started.
+    #[serde(skip_deserializing, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(skip)]
+    pub secret_env: BTreeMap<String, String>,
+    /// Those of `headers` that hold references to secrets, as they are written.
+    #[serde(skip_deserializing, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(skip)]
+    pub secret_headers: BTreeMap<String, String>,
     /// One of the servers inside this program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builtin: Option<BuiltinSettings>,

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use omni_egress::{PoolLimits, Target};
 use omni_types::ServerName;
 
+use crate::credentials::Credentials;
 use crate::resilience::Resilience;
 use crate::settings::{BuiltinSettings, PoolSettings, RemoteTransport, ServerSettings, Sharing};
 
@@ -29,6 +30,8 @@ pub struct ServerSpec {
     pub pool: PoolLimits,
     /// What it is for.
     pub description: Option<String>,
+    /// What it is given when it is started or connected to.
+    pub credentials: Credentials,
 }
 
 /// How a server is reached.
@@ -119,6 +122,9 @@ impl ServerSpec {
             }),
             _ => return Err(error("", "give exactly one of `command`, `url` and `builtin`".to_owned())),
         };
+        for key in settings.secret_headers.keys() {
+            header_name(key).map_err(|why| error(&format!(".headers.{key}"), why.to_owned()))?;
+        }
         Ok(Self {
             name: parsed,
             transport,
@@ -126,6 +132,7 @@ impl ServerSpec {
             resilience: Resilience::build(&settings.resilience()),
             pool: pool(&settings.pool).map_err(|why| error(".pool", why))?,
             description: settings.description.clone(),
+            credentials: Credentials::new(settings.secret_env.clone(), settings.secret_headers.clone()),
         })
     }
 
@@ -189,15 +196,17 @@ fn headers(settings: &BTreeMap<String, String>) -> Result<HeaderMap, (String, St
     let mut map = HeaderMap::new();
     for (key, value) in settings {
         let wrong = |why: &str| (key.clone(), why.to_owned());
-        let name = HeaderName::try_from(key.as_str()).map_err(|_| wrong("is no header name"))?;
-        if OWN_HEADERS.contains(&name.as_str()) {
-            return Err(wrong("is set by the hub itself"));
-        }
+        let name = header_name(key).map_err(wrong)?;
         let mut value = HeaderValue::from_str(value).map_err(|_| wrong("its value cannot stand in a header"))?;
         value.set_sensitive(true);
         map.insert(name, value);
     }
     Ok(map)
+}
+
+fn header_name(key: &str) -> Result<HeaderName, &'static str> {
+    let name = HeaderName::try_from(key).map_err(|_| "is no header name")?;
+    if OWN_HEADERS.contains(&name.as_str()) { Err("is set by the hub itself") } else { Ok(name) }
 }
 
 fn builtin_args(builtin: &BuiltinSettings) -> Vec<String> {

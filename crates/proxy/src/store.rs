@@ -76,6 +76,11 @@ impl CatalogStore {
                 }
             }
         }
+        // As they are written: a catalog stays the same when a secret is rotated.
+        for (key, text) in spec.credentials.env.iter().chain(&spec.credentials.headers) {
+            add(key);
+            add(text);
+        }
         if !capabilities.is_empty() {
             add(capabilities.text());
         }

@@ -213,11 +213,32 @@ impl Screen {
     /// A text that only people and models read, fit to be shown.
     #[must_use]
     pub fn reason(&self, text: &str, asked: &str) -> Option<String> {
-        let found = without_leaks(text, asked);
+        let masked = self.without_secrets(text);
+        let found = without_leaks(masked.as_deref().unwrap_or(text), asked).or(masked);
         if found.is_some() {
             self.counts.count(Odd::Error);
         }
         found
+    }
+
+    /// `text` with the secrets masked that are known by their values; `None` where it holds none.
+    fn without_secrets(&self, text: &str) -> Option<String> {
+        let mut found = Vec::new();
+        self.mask.find(text, &mut found);
+        if found.is_empty() {
+            return None;
+        }
+        found.sort_by_key(|(range, _)| range.start);
+        let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+        for (range, name) in found.into_iter().filter(|(range, _)| !range.is_empty()) {
+            if range.start >= at {
+                out.push_str(&text[at..range.start]);
+                out.push_str(&format!("[secret {name} masked]"));
+            }
+            at = at.max(range.end);
+        }
+        out.push_str(&text[at..]);
+        Some(out)
     }
 
     /// Whether the errors of `server` are filtered.

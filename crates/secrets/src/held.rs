@@ -21,6 +21,12 @@ impl Held {
         Self(Arc::new(Zeroizing::new(value)))
     }
 
+    /// Takes a value in that is wiped already when it is done with.
+    #[must_use]
+    pub(crate) fn wiped(value: Zeroizing<String>) -> Self {
+        Self(Arc::new(value))
+    }
+
     /// The value. Whoever asks answers for where it goes.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -1,15 +1,30 @@
 //! The Secret Manager: references to secrets, and the values that they stand for, kept out of every file, log and answer.
 
+mod chain;
+mod circuit;
+mod counts;
 mod error;
+mod fault;
 mod field;
 mod held;
+mod local;
+mod providers;
+mod redact;
 mod reference;
 mod requester;
+mod resolver;
+mod seal;
+pub mod settings;
 mod template;
 
+pub use counts::ProviderCounts;
 pub use error::{SecretError, TemplateError};
 pub use field::field_of;
 pub use held::{Held, VALUE_BYTES_MAX};
+pub use local::{Entry, LocalStore, NAME_BYTES_MAX, SECRETS_MAX, StoreError, name_fault};
+pub use providers::Around;
+pub use redact::{MASKED_BYTES_MIN, Redactor};
 pub use reference::{REFERENCE_BYTES_MAX, Reference, Source};
 pub use requester::Requester;
+pub use resolver::Resolver;
 pub use template::{Part, REFERENCES_MAX, TEXT_BYTES_MAX, Template};

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Compact, Format};
 
+use crate::masked::MaskedStderr;
 use crate::traced::Traced;
 
 /// How a line of the log looks.
@@ -24,7 +25,7 @@ pub fn start_log(level: &str, format: LogFormat) {
         Err(_) => EnvFilter::try_new(level),
     }
     .unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| MaskedStderr);
     // What cannot be written would be told on standard error, too, by a macro that panics where that cannot be written: a full
     // disk under the log would end whatever had a line to say.
     let builder = builder.log_internal_errors(false);

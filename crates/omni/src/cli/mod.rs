@@ -27,6 +27,7 @@ mod remove;
 mod running;
 pub(crate) mod say;
 mod schema;
+mod secret;
 mod secrets;
 mod serve;
 mod server;
@@ -80,6 +81,7 @@ enum Command {
     Status(status::StatusArgs),
     Key(key::KeyArgs),
     Token(token::TokenArgs),
+    Secret(secret::SecretArgs),
     Approvals(approvals::ApprovalsArgs),
     Audit(audit::AuditArgs),
     Reload(reload::ReloadArgs),
@@ -116,6 +118,7 @@ impl Cli {
             Command::Status(command) => command.run(context),
             Command::Key(command) => command.run(context),
             Command::Token(command) => command.run(context),
+            Command::Secret(command) => command.run(context),
             Command::Approvals(command) => command.run(context),
             Command::Audit(command) => command.run(context),
             Command::Reload(command) => command.run(context),

@@ -68,7 +68,7 @@ pub(crate) fn is_secret_argument(args: &[String], index: usize) -> bool {
 }
 
 fn is_literal(name: &str, value: &str) -> bool {
-    if value.is_empty() || value.contains("${ENV:") {
+    if value.is_empty() || omni_secrets::Template::parse(value).is_ok_and(|text| text.references().next().is_some()) {
         return false;
     }
     let name = name.to_lowercase();
@@ -127,6 +127,7 @@ mod tests {
             ("GITHUB_TOKEN", "abc", true),
             ("GITHUB_TOKEN", "${ENV:GITHUB_TOKEN}", false),
             ("Authorization", "Bearer ${ENV:T}", false),
+            ("Authorization", "Bearer ${STORE:t}", false),
             ("Authorization", "Bearer abc", true),
             ("OPENAI_API_KEY", "x", true),
             ("ANY", "ghp_0123456789", true),

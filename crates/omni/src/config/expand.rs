@@ -1,4 +1,6 @@
-//! `${ENV:NAME}` and `${ENV:NAME:-default}` in text values.
+//! `${ENV:NAME}` and `${ENV:NAME:-default}` in text values; references to secrets are kept apart, unresolved.
+
+use omni_secrets::{Part, Reference, Source, Template};
 
 use crate::config::error::{Place, Problem};
 use crate::config::node::{Node, Value};
@@ -6,6 +8,18 @@ use crate::config::surroundings::Surroundings;
 
 /// Longest text after variables were put in.
 const EXPANDED_BYTES_MAX: usize = 1 << 20;
+/// The parts of a server's entry in which secrets may stand: nobody but the server sees them.
+const SECRET_PLACES: [&str; 2] = ["env", "headers"];
+
+/// A text of a server's entry whose references are resolved when the server is started, never before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) server: String,
+    /// `env` or `headers`.
+    pub(crate) part: &'static str,
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
 
 /// Why a reference could not be replaced.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,20 +30,45 @@ enum Fault {
     Wrong(String),
 }
 
-/// Replaces the references in every text below `root`; what cannot be replaced stays as it is and is reported.
-pub(crate) fn expand(root: &mut Node, around: &Surroundings, problems: &mut Vec<Problem>) {
-    let Value::Map(sections) = &mut root.value else { return };
+/// Replaces the references to variables in every text below `root`; what cannot be replaced stays as it is and is reported.
+/// Texts with references to secrets are taken out of the tree where they may stand: their values never become part of it.
+pub(crate) fn expand(root: &mut Node, around: &Surroundings, problems: &mut Vec<Problem>) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    let Value::Map(sections) = &mut root.value else { return deliveries };
     for (section, node) in sections {
         match &mut node.value {
             Value::Map(servers) if section.name == "servers" => {
-                for (_, server) in servers {
+                for (name, server) in servers {
                     let disabled = matches!(server.entry("disabled"), Some((_, Node { value: Value::Bool(true), .. })));
+                    take_out(&name.name, server, &mut deliveries);
                     walk(server, around, disabled, problems);
                 }
             }
             _ => walk(node, around, false, problems),
         }
     }
+    deliveries
+}
+
+fn take_out(server: &str, node: &mut Node, deliveries: &mut Vec<Delivery>) {
+    let Value::Map(parts) = &mut node.value else { return };
+    for (part, node) in parts {
+        let Some(part) = SECRET_PLACES.into_iter().find(|place| *place == part.name) else { continue };
+        let Value::Map(entries) = &mut node.value else { continue };
+        entries.retain(|(key, entry)| {
+            let Value::Text(text) = &entry.value else { return true };
+            let secret = Template::parse(&text.text).is_ok_and(|read| read.references().any(is_secret));
+            if secret {
+                let (server, key, text) = (server.to_owned(), key.name.clone(), text.text.clone());
+                deliveries.push(Delivery { server, part, key, text });
+            }
+            !secret
+        });
+    }
+}
+
+fn is_secret(reference: &Reference) -> bool {
+    reference.source != Source::Env
 }
 
 fn walk(node: &mut Node, around: &Surroundings, forgiving: bool, problems: &mut Vec<Problem>) {
@@ -53,29 +92,25 @@ fn problem(place: Place, message: String) -> Problem {
 }
 
 fn replace(text: &str, around: &Surroundings) -> Result<String, Fault> {
+    let template = Template::parse(text).map_err(|error| Fault::Wrong(error.why))?;
     let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(dollar) = rest.find('$') {
-        replaced.push_str(&rest[..dollar]);
-        rest = &rest[dollar..];
-        if let Some(after) = rest.strip_prefix("$${") {
-            replaced.push_str("${");
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("${") {
-            let end = after.find('}').ok_or_else(|| {
-                Fault::Wrong("`${` is not closed by `}`; write `$${` for the characters themselves".to_owned())
-            })?;
-            replaced.push_str(&value(&after[..end], around)?);
-            rest = &after[end + 1..];
-        } else {
-            replaced.push('$');
-            rest = &rest[1..];
+    for part in template.parts() {
+        match part {
+            Part::Text(plain) => replaced.push_str(plain),
+            Part::Value { reference, .. } if is_secret(reference) => {
+                return Err(Fault::Wrong(format!(
+                    "{reference} cannot stand here: secrets go into `env` and `headers` of a server, which no other \
+                     program can read"
+                )));
+            }
+            Part::Value { reference, default, .. } => {
+                replaced.push_str(&value(&reference.path, default.as_deref(), around)?);
+            }
         }
         if replaced.len() > EXPANDED_BYTES_MAX {
             return Err(Fault::Wrong(format!("longer than {EXPANDED_BYTES_MAX} bytes with its variables put in")));
         }
     }
-    replaced.push_str(rest);
     Ok(replaced)
 }
 
@@ -85,35 +120,16 @@ pub(crate) fn escape_others(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         escaped.push_str(&rest[..start]);
-        let ours = rest[start..].starts_with("${ENV:") || escaped.ends_with('$');
+        let word = rest[start + 2..].split(':').next().unwrap_or_default();
+        let ours = Source::of_name(word).is_some() || escaped.ends_with('$');
         escaped.push_str(if ours { "${" } else { "$${" });
         rest = &rest[start + 2..];
     }
     escaped + rest
 }
 
-/// The value of what stands between the braces.
-fn value(reference: &str, around: &Surroundings) -> Result<String, Fault> {
-    let Some(rest) = reference.strip_prefix("ENV:") else {
-        return Err(Fault::Wrong(match reference.split_once(':') {
-            Some((source, _)) if !source.is_empty() && is_name(source) => format!(
-                "`${{{source}:…}}` names a source of values that is not there; only `${{ENV:NAME}}` is \
-                 (write `$${{` for the characters themselves)"
-            ),
-            _ if is_name(reference) => format!(
-                "`${{{reference}}}` means nothing here: write `${{ENV:{reference}}}` for the variable, \
-                 or `$${{{reference}}}` for the characters themselves"
-            ),
-            _ => "after `${` comes `ENV:NAME}`; write `$${` for the characters themselves".to_owned(),
-        }));
-    };
-    let (name, default) = match rest.split_once(":-") {
-        Some((name, default)) => (name, Some(default)),
-        None => (rest, None),
-    };
-    if !is_name(name) {
-        return Err(Fault::Wrong(format!("`{name}` is not the name of a variable: letters, digits and `_`")));
-    }
+/// The value of a variable.
+fn value(name: &str, default: Option<&str>, around: &Surroundings) -> Result<String, Fault> {
     match (around.variable(name), default) {
         (Some(value), _) => Ok(value.to_owned()),
         (None, Some(default)) => Ok(default.to_owned()),
@@ -124,14 +140,9 @@ fn value(reference: &str, around: &Surroundings) -> Result<String, Fault> {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::path::Path;
 
     use super::*;
@@ -166,6 +177,7 @@ mod tests {
         for (text, escaped) in [
             ("${ENV:A} ${HOME}", "${ENV:A} $${HOME}"),
             ("$${HOME}", "$${HOME}"),
+            ("Bearer ${STORE:a}", "Bearer ${STORE:a}"),
             ("echo $HOME ${#x[@]}", "echo $HOME $${#x[@]}"),
         ] {
             assert_eq!(escape_others(text), escaped);
@@ -178,7 +190,8 @@ mod tests {
         for (text, part) in [
             ("${ENV:NONE}", "NONE is not set"),
             ("${HOME}", "write `${ENV:HOME}`"),
-            ("${VAULT:db/password}", "`${VAULT:…}` names a source"),
+            ("${VAULT:db/password}", "cannot stand here"),
+            ("${AWS:x}", "`${AWS:…}` names a source"),
             ("${ENV:A", "not closed"),
             ("${ENV:a b}", "not the name of a variable"),
             ("${}", "after `${` comes"),
@@ -188,5 +201,26 @@ mod tests {
             };
             assert!(message.contains(part), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn sec_3_secrets_stand_in_env_and_headers_and_never_become_part_of_the_tree() {
+        let text = "servers:\n  a: {command: x, env: {K: 'x ${STORE:k}', P: '${ENV:A}', E: '$${STORE:k}'}}\n  \
+                    b: {url: 'http://h', headers: {Authorization: 'Bearer ${VAULT:a:b}'}}\n  \
+                    c: {command: x, args: ['${STORE:k}']}\nlog: {level: '${FILE:x}'}";
+        let mut root = crate::config::node::read(text).unwrap();
+        let mut problems = Vec::new();
+        let around = Surroundings::of_test(Path::new("/h"), Path::new("/w")).with("A", "${STORE:k}");
+        let taken = expand(&mut root, &around, &mut problems);
+        let taken: Vec<_> =
+            taken.iter().map(|d| (d.server.as_str(), d.part, d.key.as_str(), d.text.as_str())).collect();
+        assert_eq!(
+            taken,
+            [("a", "env", "K", "x ${STORE:k}"), ("b", "headers", "Authorization", "Bearer ${VAULT:a:b}")]
+        );
+        let plain = root.plain();
+        // What a variable holds, and what is escaped, is text: it is never resolved.
+        assert_eq!(plain["servers"]["a"]["env"], serde_json::json!({"P": "${STORE:k}", "E": "${STORE:k}"}));
+        assert_eq!(problems.len(), 2, "arguments can be read by every user of the machine: {problems:?}");
     }
 }

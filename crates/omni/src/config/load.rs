@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::check::{self, Complaint};
 use crate::config::error::{ConfigErrors, Problem};
-use crate::config::expand::expand;
+use crate::config::expand::{Delivery, expand};
 use crate::config::file::read_file;
 use crate::config::nearest::nearest;
 use crate::config::node::{self, Node};
@@ -38,7 +38,7 @@ pub(crate) fn parse_in(text: &str, origin: &Path, around: &Surroundings) -> Resu
     let fail = |problems| ConfigErrors::new(origin, text, problems);
     let mut root = node::read(text).map_err(|problem| fail(vec![problem]))?;
     let mut problems = Vec::new();
-    expand(&mut root, around, &mut problems);
+    let deliveries = expand(&mut root, around, &mut problems);
     let (value, misshapen) = shape::check(&root, &schema::schema());
     problems.extend(misshapen);
     let mut settings = match serde_json::from_value::<Settings>(value) {
@@ -50,6 +50,7 @@ pub(crate) fn parse_in(text: &str, origin: &Path, around: &Surroundings) -> Resu
             return Err(fail(problems));
         }
     };
+    deliver(&mut settings, deliveries);
     problems.extend(placed(&root, check::settings_problems(&settings, &|server, field| states(&root, server, field))));
     if !problems.is_empty() {
         return Err(fail(problems));
@@ -67,6 +68,15 @@ pub(crate) fn parse_in(text: &str, origin: &Path, around: &Surroundings) -> Resu
         return Err(fail(problems));
     }
     Ok(Config { settings, origin: origin.to_owned(), warnings })
+}
+
+/// Texts that were kept apart go to their servers, whose values are put in when they start.
+fn deliver(settings: &mut Settings, deliveries: Vec<Delivery>) {
+    for Delivery { server, part, key, text } in deliveries {
+        let Some(entry) = settings.servers.get_mut(&server) else { continue };
+        let texts = if part == "env" { &mut entry.secret_env } else { &mut entry.secret_headers };
+        texts.insert(key, text);
+    }
 }
 
 /// Whether a server's entry has a key, be it misspelt: then that is the complaint, and not that it is missing.

@@ -11,6 +11,7 @@ pub(crate) fn resolve(settings: &mut Settings, folder: &Path, home: Option<&Path
     if let Some(path) = &mut settings.data_dir {
         *path = place(path);
     }
+    settings.secrets.folder = place(&settings.secrets.folder);
     if let Some(path) = &mut settings.audit.path {
         *path = place(path);
     }

@@ -11,6 +11,7 @@ use omni_hub::throttle::settings::ThrottleSettings;
 use omni_profiles::settings::ProfilesSettings;
 pub(crate) use omni_proxy::settings::{BuiltinSettings, PoolSettings, ServerDefaults, ServerSettings, Sharing};
 use omni_screen::settings::{AnswersSettings, ValidationSettings};
+use omni_secrets::settings::SecretsSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub(crate) struct Settings {
     /// Profiles: what clients are told and shown at `/mcp/p/{profile}`. Without this section there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profiles: Option<ProfilesSettings>,
+    /// Where secrets are kept, and which server gets which.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) secrets: SecretsSettings,
     /// Where the hub keeps what it must remember; relative paths are relative to this file. By default
     /// `$XDG_DATA_HOME/omni` or `~/.local/share/omni`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,9 +19,13 @@ use crate::config::Settings;
 use crate::run::audit::{AuditLog, open};
 use crate::run::key;
 use crate::run::profiles::{self, Followed};
+use crate::run::secrets::{Secrets, masked};
 
 /// Between two looks at what the Auth module keeps.
 const AUTH_TICK: Duration = Duration::from_millis(500);
+
+/// Between two looks whether a secret was rotated.
+const SECRETS_TICK: Duration = Duration::from_secs(2);
 
 /// A hub and what it needs to follow its configuration.
 #[derive(Debug, Clone)]
@@ -34,6 +38,9 @@ pub(crate) struct Running {
     pub(crate) administration: Arc<Administration>,
     program: PathBuf,
     store: Option<CatalogStore>,
+    secrets: Secrets,
+    /// What is in force; held while it is changed.
+    current: Arc<Mutex<Settings>>,
     throttle: Arc<Mutex<Option<Throttled>>>,
     profiles: Followed,
 }
@@ -82,13 +89,26 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let authenticator = authenticator.with(method);
     let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
     let audit = open(&settings.audit, data_dir)?;
-    let hub = hub.audited(audit.audit())?;
+    let redactor = Arc::default();
+    let masked = masked(audit.audit(), Arc::clone(&redactor));
+    let secrets = Secrets::new(&settings.secrets, data_dir, &masked, redactor);
+    let hub = hub.audited(masked)?;
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
-    let running =
-        Running { hub, audit, administration, program, store, throttle: Arc::default(), profiles: Followed::default() };
+    let running = Running {
+        hub,
+        audit,
+        administration,
+        program,
+        store,
+        secrets,
+        current: Arc::default(),
+        throttle: Arc::default(),
+        profiles: Followed::default(),
+    };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));
+    tokio::spawn(running.clone().follow_secrets());
     tokio::spawn(profiles::follow(running.hub.clone(), running.profiles.clone()));
     Ok(running)
 }
@@ -112,14 +132,47 @@ impl Running {
     /// Puts `settings` into force: servers whose entry did not change go on as they are, the others are replaced. When
     /// anything is wrong, nothing changes.
     pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.secrets.apply(&settings.secrets);
+        // Who gets which secret may be another by now, so all that get any are asked for anew.
+        if let Err(error) = self.put_in_force(settings, &|spec| others && !spec.credentials.is_empty()) {
+            self.secrets.apply(&current.secrets);
+            return Err(error);
+        }
+        *current = settings.clone();
+        Ok(())
+    }
+
+    /// Servers whose secrets were rotated are started or connected to anew, with what is true now.
+    async fn follow_secrets(self) {
+        loop {
+            tokio::time::sleep(SECRETS_TICK).await;
+            let snapshot = self.hub.snapshot();
+            let changed = self.secrets.changed(&|server| snapshot.server(server).is_some()).await;
+            if changed.is_empty() {
+                continue;
+            }
+            let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            match self.put_in_force(&current, &|spec| changed.contains(&spec.name)) {
+                Ok(()) => tracing::info!(servers = ?changed, "a secret changed: its servers are started anew"),
+                Err(error) => tracing::error!(%error, "a secret changed, and its servers could not be replaced"),
+            }
+            drop(current);
+            self.wake_unknown();
+        }
+    }
+
+    /// The servers of `settings`, those that are there as they are unless `is_other` says so.
+    fn put_in_force(&self, settings: &Settings, is_other: &dyn Fn(&ServerSpec) -> bool) -> Result<()> {
         let old = self.hub.snapshot();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
         let throttle = self.throttle(settings)?;
         let drain = Duration::from_secs(settings.gateway.drain_timeout_s);
         let mut servers = Vec::new();
         for (name, entry) in settings.servers.iter().filter(|(_, entry)| !entry.disabled) {
-            let spec = ServerSpec::build(name, &entry.or(&settings.server_defaults), &self.program)?;
-            let kept = old.server(name).filter(|server| *server.spec() == spec);
+            let mut spec = ServerSpec::build(name, &entry.or(&settings.server_defaults), &self.program)?;
+            spec.credentials.had_from(self.secrets.fill());
+            let kept = old.server(name).filter(|server| *server.spec() == spec && !is_other(&spec));
             servers.push(match kept {
                 Some(server) => Arc::clone(server),
                 None => {
@@ -131,7 +184,11 @@ impl Running {
             old.servers().iter().filter(|o| !servers.iter().any(|s| Arc::ptr_eq(s, o))).cloned().collect();
         self.hub.replace(
             Snapshot::new(servers, policy(settings)?)
-                .with_screen(Arc::new(Screen::build(&settings.validation, &settings.answers)?.after(old.screen())))
+                .with_screen(Arc::new(
+                    Screen::build(&settings.validation, &settings.answers)?
+                        .after(old.screen())
+                        .with_mask(self.secrets.mask()),
+                ))
                 .throttled(throttle),
         );
         self.profiles.put(&self.hub, settings.profiles.as_ref());

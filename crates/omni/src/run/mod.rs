@@ -7,6 +7,7 @@ mod key;
 mod profiles;
 pub(crate) mod recorded;
 mod reload;
+pub(crate) mod secrets;
 mod signals;
 
 pub(crate) use crate::run::assemble::{Running, assemble, has_logins, runtime, start_log};

@@ -45,6 +45,7 @@ mod quiet;
 mod real_servers;
 mod reload;
 mod resumption;
+mod secrets;
 mod slow_readers;
 mod subscriptions;
 mod tasks;

@@ -1,0 +1,98 @@
+//! Where values are kept: a file a provider, and the one door to all of them.
+
+mod environment;
+mod file;
+mod local;
+mod vault;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::fault::Fault;
+use crate::held::Held;
+use crate::local::{LocalStore, Stamp};
+use crate::providers::environment::Environment;
+use crate::providers::file::Files;
+use crate::providers::vault::Vault;
+use crate::settings::{ProviderName, SecretsSettings};
+
+/// What providers find around them.
+#[derive(Clone, Default)]
+pub struct Around {
+    /// The hub's environment.
+    pub variables: HashMap<String, String>,
+    /// The hub's data directory, where there is one.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The environment holds secrets, so it is not shown.
+impl std::fmt::Debug for Around {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Around").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+/// The providers of one configuration.
+#[derive(Debug, Clone)]
+pub(crate) enum Provider {
+    Env(Arc<Environment>),
+    File(Arc<Files>),
+    Store(Arc<LocalStore>),
+    Vault(Arc<Vault>),
+}
+
+impl Provider {
+    /// The provider of this name; `Err` says what it needs.
+    pub(crate) fn build(name: ProviderName, settings: &SecretsSettings, around: &Around) -> Result<Self, String> {
+        Ok(match name {
+            ProviderName::Env => Self::Env(Arc::new(Environment::new(around.variables.clone()))),
+            ProviderName::File => Self::File(Arc::new(Files::new(&settings.folder))),
+            ProviderName::Store => {
+                let folder: &Path =
+                    around.data_dir.as_deref().ok_or("the store needs a data directory, and there is none")?;
+                Self::Store(Arc::new(LocalStore::at(folder)))
+            }
+            ProviderName::Vault => {
+                let vault = settings
+                    .vault
+                    .as_ref()
+                    .ok_or("`secrets.vault` says nothing: give it at least `url` and `token`")?;
+                Self::Vault(Arc::new(Vault::build(vault)?))
+            }
+        })
+    }
+
+    /// The value kept under `path`.
+    pub(crate) async fn value(&self, path: &str) -> Result<Held, Fault> {
+        let path = path.to_owned();
+        match self.clone() {
+            Self::Env(environment) => environment.value(&path),
+            // Disks of other machines can hang: a thread may wait for them, the runtime may not.
+            Self::File(files) => beside(move || files.value(&path)).await,
+            Self::Store(store) => beside(move || local::value(&store, &path)).await,
+            Self::Vault(vault) => vault.value(&path).await,
+        }
+    }
+
+    /// What tells whether the value may be another one by now; `None` where only asking tells.
+    pub(crate) fn stamp(&self, path: &str) -> Stamp {
+        match self {
+            Self::Env(_) | Self::Vault(_) => None,
+            Self::File(files) => files.stamp(path),
+            Self::Store(store) => store.stamp(),
+        }
+    }
+
+    /// Whether it is asked over a network.
+    pub(crate) const fn is_remote(&self) -> bool {
+        matches!(self, Self::Vault(_))
+    }
+}
+
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Unreachable("stopped: the hub ends".to_owned())),
+    }
+}

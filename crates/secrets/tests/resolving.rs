@@ -1,0 +1,249 @@
+//! The way of a reference through grants, what is kept, and the chain of providers; Vault is spoken to over a real socket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use omni_audit::{Audit, Event, Outcome, Sink, Who};
+use omni_secrets::settings::SecretsSettings;
+use omni_secrets::{Around, Held, LocalStore, Redactor, Reference, Requester, Resolver, SecretError, Template};
+use omni_types::ServerName;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<Event>>>);
+
+impl Sink for Kept {
+    fn record(&self, _: Who, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Kept {
+    fn actions(&self) -> Vec<(String, Outcome)> {
+        self.0.lock().unwrap().iter().map(|event| (event.action.to_string(), event.outcome)).collect()
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    kept: Kept,
+    around: Around,
+}
+
+impl World {
+    fn new(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let variables: HashMap<_, _> = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let around = Around { variables, data_dir: Some(folder.path().to_owned()) };
+        Self { folder, kept: Kept::default(), around }
+    }
+
+    fn put(&self, name: &str, value: &str) {
+        LocalStore::at(self.folder.path()).put(&[(name.to_owned(), Held::new(value.to_owned()))]).unwrap();
+    }
+
+    fn resolver(&self, settings: serde_json::Value) -> Resolver {
+        let settings: SecretsSettings = serde_json::from_value(settings).unwrap();
+        Resolver::new(&settings, &self.around, Audit::to(self.kept.clone()), Arc::new(Redactor::default()))
+    }
+}
+
+fn server(name: &str) -> Requester {
+    Requester::Server(ServerName::parse(name).unwrap())
+}
+
+async fn value(resolver: &Resolver, inner: &str) -> Result<String, SecretError> {
+    let (reference, _) = Reference::parse(inner).unwrap();
+    resolver.resolve(&reference, &server("s")).await.map(|held| held.expose().to_owned())
+}
+
+#[tokio::test]
+async fn sec_4_the_fallback_is_asked_when_the_first_has_none_and_both_are_on_record() {
+    let world = World::new(&[("API_KEY", "of-the-environment")]);
+    let resolver = world.resolver(json!({ "fallback": "env" }));
+    assert_eq!(value(&resolver, "SECRET:api-key").await.unwrap(), "of-the-environment");
+    assert_eq!(value(&resolver, "SECRET:api-key").await.unwrap(), "of-the-environment");
+    assert!(
+        matches!(value(&resolver, "STORE:api-key").await, Err(SecretError::Missing { .. })),
+        "no fallback for STORE"
+    );
+    assert!(matches!(value(&resolver, "KEYCHAIN:ada").await, Err(SecretError::Unusable { .. })));
+    world.put("api-key", "of-the-store");
+    let ours = world.resolver(json!({ "names": { "api-key": { "from": ["file", "store"] } }, "folder": "/nowhere" }));
+    assert_eq!(value(&ours, "SECRET:api-key").await.unwrap(), "of-the-store");
+    let (done, failed) = (Outcome::Success, Outcome::Failed);
+    let actions = ["fall-back", "hit", "resolve", "resolve", "fall-back"].map(|action| format!("secrets/{action}"));
+    let expected: Vec<_> = actions.into_iter().zip([done, done, failed, failed, done]).collect();
+    assert_eq!(world.kept.actions(), expected);
+    let counts = &resolver.counts();
+    let of = |name: &str| counts.iter().find(|(provider, _)| provider.as_str() == name).unwrap().1;
+    assert_eq!((of("env").hits, of("env").misses, of("env").fallbacks, of("store").failures), (1, 1, 1, 2));
+}
+
+#[tokio::test]
+async fn cfg_5_texts_are_filled_once_and_defaults_stand_in_for_what_is_missing_alone() {
+    let world = World::new(&[("NESTED", "${STORE:a} $${x}")]);
+    world.put("a", r#"{"user":{"name":"ada"},"port":5432}"#);
+    let resolver = world.resolver(json!({}));
+    let fill = async |text: &str| {
+        let filled = resolver.fill(&Template::parse(text).unwrap(), &server("s")).await;
+        filled.map(|held| held.expose().to_owned())
+    };
+    assert_eq!(fill("${STORE:a:user.name}:${STORE:a:port} $${x}").await.unwrap(), "ada:5432 ${x}");
+    assert_eq!(fill("${ENV:NESTED}").await.unwrap(), "${STORE:a} $${x}", "a value is never read for references");
+    assert_eq!(fill("${STORE:b:-none}${ENV:B:-}").await.unwrap(), "none");
+    assert!(matches!(fill("${STORE:a:nothing:-x}").await, Err(SecretError::Unusable { .. })));
+    let key = LocalStore::at(world.folder.path()).key_path();
+    std::fs::remove_file(key).unwrap();
+    std::fs::write(world.folder.path().join("secrets.json"), "{").unwrap();
+    assert!(
+        matches!(fill("${STORE:b:-none}").await, Err(SecretError::Unusable { .. })),
+        "a broken store is not an empty one"
+    );
+}
+
+#[tokio::test]
+async fn sec_2_who_comes_while_a_value_is_asked_for_waits_for_the_same_answer() {
+    let world = World::new(&[]);
+    world.put("a", "value-of-a");
+    let resolver = Arc::new(world.resolver(json!({})));
+    let asking = (0..20).map(|_| {
+        let resolver = Arc::clone(&resolver);
+        tokio::spawn(async move { value(&resolver, "STORE:a").await.unwrap() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        assert_eq!(asked.await.unwrap(), "value-of-a");
+    }
+    let counts = resolver.counts().into_values().next().unwrap();
+    assert_eq!((counts.misses, counts.hits), (1, 19));
+    world.put("a", "another value");
+    assert_eq!(value(&resolver, "STORE:a").await.unwrap(), "another value", "what was changed is asked for again");
+    assert_eq!(resolver.redactor().masked("x another value").unwrap(), "x [secret a masked]");
+}
+
+#[tokio::test]
+async fn sec_5_a_secret_goes_to_those_that_are_named_and_to_no_profile() {
+    let world = World::new(&[]);
+    world.put("a", "value-of-a");
+    let resolver = world.resolver(json!({ "names": { "a": { "servers": ["other"] } } }));
+    let (reference, _) = Reference::parse("STORE:a").unwrap();
+    assert!(resolver.resolve(&reference, &server("other")).await.is_ok());
+    for requester in [server("s"), Requester::Profile("p".to_owned())] {
+        let refused = resolver.resolve(&reference, &requester).await.unwrap_err();
+        assert!(matches!(refused, SecretError::NotGranted { .. }) && !refused.to_string().contains("value"));
+    }
+    let denied = ("secrets/resolve".to_owned(), Outcome::Denied);
+    assert_eq!(world.kept.actions()[1..], [denied.clone(), denied]);
+}
+
+/// A server that speaks as much of Vault's API as the hub asks for: AppRole logins whose tokens serve twice.
+async fn vault(logins: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let uses = Arc::new(AtomicUsize::new(0));
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (logins, uses) = (Arc::clone(&logins), Arc::clone(&uses));
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                let mut buffer = [0; 4096];
+                loop {
+                    let text = String::from_utf8_lossy(&request).into_owned();
+                    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                        match stream.read(&mut buffer).await {
+                            Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
+                            _ => return,
+                        }
+                        continue;
+                    };
+                    let length = head
+                        .to_lowercase()
+                        .split("content-length: ")
+                        .nth(1)
+                        .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse::<usize>().unwrap());
+                    if body.len() < length {
+                        match stream.read(&mut buffer).await {
+                            Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
+                            _ => return,
+                        }
+                        continue;
+                    }
+                    let (status, answer) = answer(head, &body[..length], &logins, &uses);
+                    request.drain(..head.len() + 4 + length);
+                    let answer = answer.to_string();
+                    let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+                    if stream.write_all(reply.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+fn answer(head: &str, body: &str, logins: &AtomicUsize, uses: &AtomicUsize) -> (u16, serde_json::Value) {
+    let path = head.split(' ').nth(1).unwrap();
+    if path == "/v1/auth/approle/login" {
+        let sent: serde_json::Value = serde_json::from_str(body).unwrap();
+        if sent != json!({ "role_id": "r", "secret_id": "s" }) {
+            return (400, json!({ "errors": ["invalid role or secret ID"] }));
+        }
+        uses.store(0, Ordering::SeqCst);
+        let token = format!("token-{}", logins.fetch_add(1, Ordering::SeqCst) + 1);
+        return (200, json!({ "auth": { "client_token": token } }));
+    }
+    let token = format!("x-vault-token: token-{}\r\n", logins.load(Ordering::SeqCst));
+    if !format!("{}\r\n", head.to_lowercase()).contains(&token) || uses.fetch_add(1, Ordering::SeqCst) >= 2 {
+        return (403, json!({ "errors": ["permission denied"] }));
+    }
+    match path {
+        "/v1/kv/data/db/main" => (200, json!({ "data": { "data": { "password": "p4ssw0rd", "port": 5432 } } })),
+        "/v1/kv/data/sealed" => (503, json!({ "errors": ["Vault is sealed"] })),
+        _ => (404, json!({ "errors": [] })),
+    }
+}
+
+#[tokio::test]
+async fn sec_1_vault_is_asked_with_a_login_that_is_made_anew_when_it_has_run_out() {
+    let world = World::new(&[]);
+    let logins = Arc::new(AtomicUsize::new(0));
+    let url = vault(Arc::clone(&logins)).await;
+    let with =
+        |secret_id: &str| json!({ "vault": { "url": url, "mount": "kv", "role_id": "r", "secret_id": secret_id } });
+    let resolver = world.resolver(with("s"));
+    assert_eq!(value(&resolver, "VAULT:db/main:password").await.unwrap(), "p4ssw0rd");
+    assert_eq!(value(&resolver, "VAULT:db/main:port").await.unwrap(), "5432", "kept: not asked again");
+    assert!(matches!(value(&resolver, "VAULT:none").await, Err(SecretError::Missing { .. })));
+    // The third use of a token is refused: a login more, and the value is there.
+    assert!(matches!(value(&resolver, "VAULT:none/too").await, Err(SecretError::Missing { .. })));
+    assert_eq!(logins.load(Ordering::SeqCst), 2);
+    let sealed = value(&resolver, "VAULT:sealed").await.unwrap_err().to_string();
+    assert!(sealed.contains("vault answered 503: Vault is sealed; it is sealed or starting"), "{sealed}");
+    let wrong = value(&world.resolver(with("wrong")), "VAULT:db/main").await.unwrap_err();
+    assert!(matches!(wrong, SecretError::Unreachable { .. }), "{wrong}");
+    assert!(wrong.to_string().contains("answered 400: invalid role or secret ID"), "{wrong}");
+    assert!(!wrong.to_string().contains("wrong\""), "{wrong}");
+}
+
+#[tokio::test]
+async fn sec_4_a_provider_that_fails_again_and_again_is_left_alone() {
+    let world = World::new(&[("A", "of-the-environment")]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Nobody listens there any more.
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let settings = json!({ "provider": "vault", "fallback": "env", "vault": { "url": url, "token": "t" } });
+    let resolver = world.resolver(settings);
+    for number in 0..6 {
+        let told = value(&resolver, &format!("VAULT:{number}")).await.unwrap_err().to_string();
+        assert_eq!(told.contains("left alone"), number >= 5, "{number}: {told}");
+    }
+    assert_eq!(value(&resolver, "SECRET:A").await.unwrap(), "of-the-environment", "the fallback is not");
+    assert!(!matches!(value(&resolver, "VAULT:x").await, Err(SecretError::Missing { .. })), "no default may stand in");
+}

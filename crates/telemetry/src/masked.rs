@@ -1,0 +1,31 @@
+//! Standard error as the log writes to it: a line at a time, without what must not be written.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+/// What makes a line fit to be written; `None` where it is already.
+type Mask = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+static MASK: OnceLock<Mask> = OnceLock::new();
+
+/// From now on each line of the log is written as `mask` makes it. Only the first call in a process has an effect.
+pub fn mask_log(mask: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
+    // A second hub in one process is a test's.
+    let _already_masked = MASK.set(Box::new(mask));
+}
+
+/// Standard error behind the mask. The log writes an event whole, so no value is cut in two.
+#[derive(Debug)]
+pub(crate) struct MaskedStderr;
+
+impl Write for MaskedStderr {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let masked = MASK.get().and_then(|mask| mask(&String::from_utf8_lossy(event)));
+        io::stderr().write_all(masked.as_deref().map_or(event, str::as_bytes))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
