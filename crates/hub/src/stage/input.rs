@@ -88,6 +88,18 @@ pub(super) fn fits(version: Version, capabilities: &str, request: &InputRequest)
     version >= since && can_be_asked(capabilities, &method, request.params.as_deref())
 }
 
+/// JSON text of the capabilities that a client must have declared to be asked by `method`; `None` where that is no question
+/// to a client.
+pub(super) fn required_to_ask(method: &Method, params: Option<&str>) -> Option<&'static str> {
+    Some(match method.as_str() {
+        "roots/list" => r#"{"roots":{}}"#,
+        "sampling/createMessage" => r#"{"sampling":{}}"#,
+        "elicitation/create" if mode(params).as_deref() == Some("url") => r#"{"elicitation":{"url":{}}}"#,
+        "elicitation/create" => r#"{"elicitation":{}}"#,
+        _ => return None,
+    })
+}
+
 fn mode(params: Option<&str>) -> Option<String> {
     serde_json::from_str(member(params?, "mode")?.get()).ok()
 }

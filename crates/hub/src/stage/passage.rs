@@ -7,7 +7,7 @@ use bytes::Bytes;
 use omni_protocol::{
     Era, ErrorCode, Message, MessageKind, Method, Splice, Version, error_response, member, might_have, response,
 };
-use omni_proxy::{Link, can_be_asked};
+use omni_proxy::{Account, Link, can_be_asked};
 use omni_types::{Fault, Principal};
 
 use crate::Hub;
@@ -17,8 +17,9 @@ use crate::rewrite::rewrite_uris;
 use crate::session::Session;
 use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;
+use crate::stage::failure::says_failure;
 use crate::stage::fit::output_fits;
-use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, urls_of, wants_input};
+use crate::stage::input::{URL_ELICITATION_REQUIRED, input_required, may_ask, required_to_ask, urls_of, wants_input};
 use crate::stage::leaving::{error_without_leaks, leave, told};
 use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
@@ -54,6 +55,8 @@ pub(super) enum Carried {
     Dropped,
     /// A client of 2026-07-28 has to be asked this in the way of its era.
     Asked(Message),
+    /// It cannot be asked of the client, which did not declare these capabilities (JSON text); the server was told.
+    Undeclared(&'static str),
 }
 
 impl Passage {
@@ -74,6 +77,11 @@ impl Passage {
     /// JSON text of the id under which the client asked.
     pub(super) fn id(&self) -> &str {
         self.validated.message().id().unwrap_or("null")
+    }
+
+    /// On whose account the call waits for a place.
+    pub(super) fn account(&self) -> Account {
+        self.hub.account(&self.principal)
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
@@ -162,6 +170,19 @@ impl Passage {
         let requests = urls.iter().map(|(key, request)| (key.as_str(), request.as_str()));
         let result = input_required(requests, None, self.link.hello().server_info.as_deref());
         Some((response(self.id(), &result).into(), 200))
+    }
+
+    /// What a client of 2026-07-28 is told where its call failed after the server asked what the client did not declare to be
+    /// askable for, and the HTTP status that goes with it.
+    pub(super) fn capability_missing(&self, required: &str, message: &Message) -> Option<(Bytes, u16)> {
+        if !says_failure(message) {
+            return None;
+        }
+        let server = self.link.server();
+        let why =
+            format!("server `{server}` asked for what this client did not declare, and could not answer without it");
+        let data = format!(r#"{{"requiredCapabilities":{required}}}"#);
+        Some((error_response(Some(self.id()), ErrorCode::MISSING_CLIENT_CAPABILITY, &why, Some(&data)).into(), 400))
     }
 
     /// Puts the call aside; the state with which its client comes back.
@@ -378,7 +399,10 @@ impl Passage {
             _ => {}
         }
         self.refuse(&message, "the client did not declare it, or its revision does not know it");
-        Carried::Dropped
+        match required_to_ask(&method, message.params()).filter(|_| self.crosses()) {
+            Some(required) if may_ask(self.method(), self.version().era()) => Carried::Undeclared(required),
+            _ => Carried::Dropped,
+        }
     }
 
     fn owns_link(&self) -> bool {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use omni_protocol::{Message, Splice, object_with};
-use omni_proxy::{Exchange, Outgoing};
+use omni_proxy::{Exchange, Outgoing, Place};
 use omni_types::{Fault, FaultKind};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use crate::stage::passage::Passage;
 use crate::stage::translate::with_progress_token;
 
 /// The questions for the client, and what becomes of the call once they are answered.
-pub(super) type Begun = (Vec<Bytes>, Pin<Box<dyn Future<Output = Result<Exchange, Fault>> + Send>>);
+pub(super) type Begun = (Vec<Bytes>, Pin<Box<dyn Future<Output = Result<(Exchange, Place), Fault>> + Send>>);
 
 /// Begins a round: `result` says what the server wants to know, `again` is the call as it was sent.
 ///
@@ -47,7 +47,7 @@ pub(super) fn begin(passage: &Passage, result: &str, again: Outgoing) -> Result<
         questions.push(Bytes::from(legacy_request(number, &request)));
         answers.push((request, answer));
     }
-    let (link, wait) = (std::sync::Arc::clone(link), passage.input_wait());
+    let (link, wait, account) = (std::sync::Arc::clone(link), passage.input_wait(), passage.account());
     let round = async move {
         let collecting = async {
             let mut responses = Vec::with_capacity(answers.len());
@@ -65,7 +65,9 @@ pub(super) fn begin(passage: &Passage, result: &str, again: Outgoing) -> Result<
         let responses = tokio::time::timeout(wait, collecting).await.unwrap_or_else(|_| Err(late()))?;
         let outgoing = repeat(&again, link.next_id(), &responses, wanted.state.as_deref())
             .map_err(|e| Fault::new(FaultKind::Internal, format!("the call cannot be made again: {e}")))?;
-        link.exchange(outgoing).await.map_err(|e| link.fault(&e))
+        // The call left its place at the server to others while its client was asked.
+        let place = link.enter(|| account).await.map_err(|e| link.fault(&e))?;
+        Ok((link.exchange(outgoing).await.map_err(|e| link.fault(&e))?, place))
     };
     Ok((questions, Box::pin(round)))
 }

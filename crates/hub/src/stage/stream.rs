@@ -28,7 +28,7 @@ const GATHER: Duration = Duration::from_millis(30);
 const ROUNDS_MAX: usize = 16;
 
 /// The client's answers are on their way, and then the server's next message.
-type Round = Pin<Box<dyn Future<Output = Result<Exchange, Fault>> + Send>>;
+type Round = Pin<Box<dyn Future<Output = Result<(Exchange, Place), Fault>> + Send>>;
 
 /// What follows, message by message, up to the answer.
 pub struct SanitizedStream {
@@ -44,6 +44,8 @@ pub struct SanitizedStream {
     rounds: usize,
     /// What a server of an earlier revision asked of a client of 2026-07-28.
     asked: Vec<Asked>,
+    /// JSON text of capabilities that the server wanted of its client, which did not declare them.
+    undeclared: Option<&'static str>,
     status: u16,
     is_error: bool,
     booked: Option<Arc<Booked>>,
@@ -51,7 +53,8 @@ pub struct SanitizedStream {
     record: Option<Box<CallRecord>>,
     /// The end, which waits for its record to be durable.
     closing: Option<(Recording, End)>,
-    _place: Place,
+    /// Given back while the client is asked by the hub: nothing is in flight at the server then.
+    place: Option<Place>,
 }
 
 /// What [`SanitizedStream::next`] returns.
@@ -84,12 +87,13 @@ impl SanitizedStream {
             round: None,
             rounds: 0,
             asked,
+            undeclared: None,
             status,
             is_error: false,
             booked,
             record: None,
             closing: None,
-            _place: place,
+            place: Some(place),
         }
     }
 
@@ -142,7 +146,8 @@ impl SanitizedStream {
             if let Some(round) = &mut self.round {
                 let outcome = round.await;
                 self.round = None;
-                let exchange = outcome?;
+                let (exchange, place) = outcome?;
+                self.place = Some(place);
                 (self.first, self.source, self.status) = (Some(exchange.first), exchange.rest, exchange.status);
                 continue;
             }
@@ -186,10 +191,12 @@ impl SanitizedStream {
             let (questions, round) = rounds::begin(&self.passage, result, Outgoing::clone(again))?;
             self.ready.extend(questions.into_iter().map(|question| (question, false)));
             self.round = Some(round);
+            self.place = None;
             return Ok(());
         }
         self.is_error = says_failure(message);
-        let (bytes, changed) = match self.passage.urls_wanted(message) {
+        let missing = self.undeclared.and_then(|required| self.passage.capability_missing(required, message));
+        let (bytes, changed) = match missing.or_else(|| self.passage.urls_wanted(message)) {
             Some((bytes, status)) => (bytes, Some(status)),
             None => (self.passage.answer(message)?, None),
         };
@@ -208,6 +215,8 @@ impl SanitizedStream {
                 self.ready.push_back((bytes, false));
             }
             Carried::Dropped => {}
+            // It may do without; if it cannot, its client is told why.
+            Carried::Undeclared(required) => self.undeclared = Some(required),
             Carried::Asked(message) => {
                 let Some((key, request)) = modern_request(&message).filter(|_| self.asked.len() < REQUESTS_MAX) else {
                     self.passage.refuse(&message, "too many requests in one breath");

@@ -206,8 +206,11 @@ async fn tool_3_what_a_client_did_not_declare_it_is_not_asked() {
     for server in ["web", "pipe"] {
         for capabilities in [json!({}), json!({ "sampling": {} })] {
             let client = Client::able(&hub, &format!("/mcp/{server}"), Era::Modern, capabilities).await;
-            let result = client.result("tools/call", call(ELICIT)).await;
-            assert_eq!(result["resultType"], "complete", "{result}");
+            // The server hears so, fails, and its client is told what was missing, in the way of its own era.
+            let answer = client.ask("tools/call", call(ELICIT)).await;
+            let error = &answer.json()["error"];
+            assert_eq!((answer.status, &error["code"]), (400, &json!(-32021)), "{error}");
+            assert_eq!(error["data"], json!({ "requiredCapabilities": { "elicitation": {} } }), "{error}");
         }
     }
 }
@@ -252,6 +255,27 @@ async fn tool_3_a_legacy_client_is_asked_for_a_modern_server() {
         let silent = Client::open(&hub, &format!("/mcp/{server}"), Era::Legacy).await;
         let refused = silent.response("tools/call", call("test_missing_capability")).await;
         assert!(refused.to_string().contains("apabilit"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emg_1_a_call_whose_client_is_asked_leaves_its_place_to_others() {
+    let mut pipe = everything(&["--era", "modern"]);
+    pipe["bulkhead"] = json!({ "calls_max": 1, "waiting_max": 1, "wait_s": 30 });
+    let hub = Hub::with(json!({ "pipe": pipe }));
+    let asked = Client::able(&hub, "/mcp/pipe", Era::Legacy, able()).await;
+    let mut events = asked.listen("tools/call", call("test_input_required_result_multi_round")).await;
+    let other = Client::open(&hub, "/mcp/pipe", Era::Legacy).await;
+    loop {
+        let message = events.message().await;
+        if message.get("method").is_none() {
+            assert!(message["result"]["content"].is_array(), "{message}");
+            break;
+        }
+        // The server has one place, and answers others while the client thinks.
+        other.call("test_simple_text", json!({})).await;
+        let reply = json!({ "jsonrpc": "2.0", "id": message["id"], "result": answer(&message) });
+        assert_eq!(asked.post(&reply.to_string(), &[]).await.status, 202);
     }
 }
 
