@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use omni_protocol::{Message, Method};
-use tokio::sync::watch;
 
 use crate::error::LinkError;
 use crate::inbox::Inbox;
 use crate::let_go::LetGo;
+use crate::watch_channel;
 
 /// What a server says that belongs to no call.
 pub(crate) type Unasked = Box<dyn Fn(Message) + Send + Sync>;
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) heard: AtomicU64,
     pub(crate) unasked: OnceLock<Unasked>,
     /// Set when the channel is to be let go: a write that nobody reads must not hold it open.
-    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) closing: watch_channel::Sender<bool>,
 }
 
 impl std::fmt::Debug for Shared {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use omni_protocol::{Message, notification};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::calls::{Call, Queued, Shared, Unasked};
 use crate::demux::Demux;
 use crate::error::LinkError;
 use crate::inbox::Inbox;
 use crate::outgoing::Outgoing;
+use crate::watch_channel;
 
 /// Messages that may wait to be written; a server that does not read holds up only its own calls.
 const OUTBOX_MAX: usize = 64;
@@ -42,7 +43,7 @@ pub(crate) struct Port {
 #[derive(Debug)]
 pub(crate) struct Queue {
     messages: mpsc::Receiver<Queued>,
-    closing: watch::Receiver<bool>,
+    closing: watch_channel::Receiver<bool>,
 }
 
 /// One call on the channel; dropped, its later messages are thrown away.
@@ -84,7 +85,7 @@ impl Channel {
             alive: AtomicBool::new(true),
             heard: AtomicU64::new(0),
             unasked: OnceLock::new(),
-            closing: watch::Sender::new(false),
+            closing: watch_channel::Sender::new(false),
         });
         let queue = Queue { messages, closing: shared.closing.subscribe() };
         let demux = Demux::new(server, Arc::clone(&shared), outbox.downgrade());

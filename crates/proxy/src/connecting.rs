@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use omni_egress::EgressError;
 use omni_protocol::Era;
-use tokio::sync::watch;
 
 use crate::error::LinkError;
 use crate::handshake::greet;
@@ -20,6 +19,7 @@ use crate::settings::{RemoteTransport, Sharing};
 use crate::slots::{Connecting, forget};
 use crate::spec::{RemoteSpec, Transport};
 use crate::transports::{HttpWire, sse, stdio, websocket};
+use crate::watch_channel;
 use crate::wire::Wire;
 
 /// A process that ends sooner than this after its start counts as a failed start.
@@ -30,7 +30,7 @@ const LINKS_MAX: usize = 20_000;
 impl Server {
     pub(crate) fn start(self: &Arc<Self>, profile: &Profile) -> Result<Connecting, LinkError> {
         let key = self.key(profile);
-        let (done, connecting) = watch::channel(None);
+        let (done, connecting) = watch_channel::channel(None);
         {
             let mut links = self.lock();
             if links.len() >= LINKS_MAX {
@@ -65,7 +65,7 @@ impl Server {
                 outcome => outcome,
             };
             let outcome = server.connected(&key, outcome, done.subscribe());
-            let _nobody_waits = done.send(Some(outcome));
+            done.send_replace(Some(outcome));
         });
         Ok(connecting)
     }

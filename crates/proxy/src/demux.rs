@@ -1,7 +1,8 @@
 //! What a server says on a channel, given to the calls it belongs to.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use omni_protocol::{
@@ -9,15 +10,19 @@ use omni_protocol::{
     response, split_batch,
 };
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::calls::{Queued, Shared};
 use crate::error::LinkError;
 use crate::inbox::Inbox;
+use crate::ration::units;
 
 /// Messages of one batch (revision 2025-03-26).
 pub(crate) const BATCH_MAX: usize = 1_000;
 /// Bytes of the id of a request of the server's.
 const SERVER_ID_BYTES_MAX: usize = 256;
+/// Between two words in the log about what is no message.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Gives what is read to whom it concerns.
 #[derive(Debug, Clone)]
@@ -25,31 +30,39 @@ pub(crate) struct Demux {
     server: Arc<str>,
     shared: Arc<Shared>,
     replies: mpsc::WeakSender<Queued>,
+    rubbish: Arc<Mutex<Rubbish>>,
+}
+
+/// What came that is no message.
+#[derive(Debug, Default)]
+struct Rubbish {
+    told: Option<Instant>,
+    untold: u64,
 }
 
 impl Demux {
     pub(crate) fn new(server: &str, shared: Arc<Shared>, replies: mpsc::WeakSender<Queued>) -> Self {
-        Self { server: server.into(), shared, replies }
+        Self { server: server.into(), shared, replies, rubbish: Arc::default() }
     }
 
-    /// Takes what came as one piece: a message, or a batch of them.
+    /// Takes what came as one piece: a message, or a batch of them. Of what nobody waits for, how much it was (`ration.rs`).
     ///
     /// # Errors
     /// When it is a batch past the bound: the answers in it would be missed, so the channel cannot go on.
-    pub(crate) fn receive(&self, text: Bytes) -> Result<(), LinkError> {
+    pub(crate) fn receive(&self, text: Bytes) -> Result<u32, LinkError> {
         self.shared.heard.fetch_add(1, Ordering::Relaxed);
+        let bytes = text.len();
         if !is_batch(&text) {
-            self.one(text);
-            return Ok(());
+            return Ok(self.one(text));
         }
         match split_batch(&text, BATCH_MAX) {
             Ok(parts) if parts.is_empty() => self.not_a_message(&"an empty batch"),
-            Ok(parts) => parts.into_iter().for_each(|part| self.one(part)),
+            Ok(parts) => return Ok(parts.into_iter().map(|part| self.one(part)).sum()),
             // A line that is no JSON is something that was printed; an array of too much is the server's own.
             Err(error @ BatchError::TooMany { .. }) => return Err(LinkError::Broken(error.to_string())),
             Err(error) => self.not_a_message(&error),
         }
-        Ok(())
+        Ok(units(bytes))
     }
 
     /// Nothing more will come, for this reason.
@@ -64,23 +77,40 @@ impl Demux {
         }
     }
 
-    fn one(&self, text: Bytes) {
+    fn one(&self, text: Bytes) -> u32 {
+        let bytes = text.len();
         match Message::parse(text) {
             Ok(message) => match message.kind() {
-                MessageKind::Response => self.answered(message),
+                MessageKind::Response => {
+                    if self.answered(message) {
+                        return 0;
+                    }
+                }
                 MessageKind::Notification => self.notified(message),
                 MessageKind::Request => self.asked(message),
             },
             // Many programs print something before they begin to speak; that is no reason to end them.
             Err(error) => self.not_a_message(&error),
         }
+        units(bytes)
     }
 
+    /// Told, but no more than once a second: what prints without end must not fill the log.
     fn not_a_message(&self, error: &dyn std::fmt::Display) {
-        tracing::warn!(target: "server", server = &*self.server, %error, "what it said is not a message");
+        let untold = {
+            let mut rubbish = self.rubbish.lock().unwrap_or_else(PoisonError::into_inner);
+            if rubbish.told.is_some_and(|told| told.elapsed() < TOLD_EVERY) {
+                rubbish.untold += 1;
+                return;
+            }
+            rubbish.told = Some(Instant::now());
+            std::mem::take(&mut rubbish.untold)
+        };
+        tracing::warn!(target: "server", server = &*self.server, %error, untold, "what it said is not a message");
     }
 
-    fn answered(&self, message: Message) {
+    /// Whether a call waited for it.
+    fn answered(&self, message: Message) -> bool {
         let id = message.id_number();
         let call = id.and_then(|id| {
             let mut calls = self.shared.lock();
@@ -92,8 +122,12 @@ impl Demux {
         });
         match call {
             Some(call) => call.inbox.answer(message),
-            None => tracing::debug!(target: "server", "an answer to no open call was thrown away"),
+            None => {
+                tracing::debug!(target: "server", "an answer to no open call was thrown away");
+                return false;
+            }
         }
+        true
     }
 
     fn notified(&self, message: Message) {

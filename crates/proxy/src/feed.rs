@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::watch;
-
 use crate::link::Link;
 use crate::profile::Profile;
 use crate::subscriber::{SubscribeError, Subscriber, Update};
+use crate::watch_channel;
 
 /// Resources of one link that may be subscribed to.
 pub(crate) const URIS_MAX: usize = 16_384;
@@ -25,7 +24,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Feed {
     books: Mutex<Books>,
     /// Counted up whenever something is wanted, or was done.
-    changed: watch::Sender<u64>,
+    changed: watch_channel::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl Feed {
             next_link: None,
             moved_to: None,
         };
-        Arc::new(Self { books: Mutex::new(books), changed: watch::Sender::new(0) })
+        Arc::new(Self { books: Mutex::new(books), changed: watch_channel::Sender::new(0) })
     }
 
     /// For whom a link is made when there is none any more: whoever came last.
@@ -126,7 +125,7 @@ impl Feed {
     }
 
     /// Tells of every change of what is wanted or held.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch_channel::Receiver<u64> {
         self.changed.subscribe()
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use omni_egress::EgressError;
 use omni_types::{Fault, ServerName};
-use tokio::sync::watch;
 
 use crate::back_off::BackOff;
 use crate::breaker::{Breaker, BreakerState, millis};
 use crate::bulkhead::{Account, Bulkhead, Place};
 use crate::error::LinkError;
 use crate::resilience::Resilience;
+use crate::watch_channel;
 
 /// Lowest HTTP status that is a failure of the server and no answer to its client.
 const SERVER_ERROR: u16 = 500;
@@ -23,7 +23,7 @@ pub(crate) struct Health {
     pub(crate) back_off: BackOff,
     pub(crate) bulkhead: Bulkhead,
     /// Whether calls in flight are to end.
-    ending: watch::Sender<bool>,
+    ending: watch_channel::Sender<bool>,
 }
 
 impl Health {
@@ -32,7 +32,7 @@ impl Health {
             breaker: Breaker::new(resilience.breaker),
             back_off: BackOff::default(),
             bulkhead: Bulkhead::new(resilience.bulkhead),
-            ending: watch::Sender::new(false),
+            ending: watch_channel::Sender::new(false),
         }
     }
 

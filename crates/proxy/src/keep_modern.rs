@@ -9,7 +9,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use omni_protocol::{Message, MessageKind, Method};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::end::End;
@@ -19,6 +18,7 @@ use crate::listen::{Listen, ListenError, Opened, open};
 use crate::server::Server;
 use crate::subscriber::SubscribeError;
 use crate::update::updated;
+use crate::watch_channel;
 
 /// For which the stream before is still read beside the next one. No further one is opened meanwhile, so this bounds how
 /// often a server is asked, however many clients come and go.
@@ -131,7 +131,7 @@ impl Keeper<'_> {
         self.opening = Some((Box::pin(open(Arc::clone(self.link), filter.clone())), filter));
     }
 
-    async fn next(&mut self, changes: &mut watch::Receiver<u64>) -> Heard {
+    async fn next(&mut self, changes: &mut watch_channel::Receiver<u64>) -> Heard {
         let Self { current, old, opening, exceeds_since, link, .. } = self;
         let overlap = old.as_ref().map(|(_, until)| *until);
         let look = overlap.into_iter().chain(exceeds_since.map(|since| since + LINGER)).min();

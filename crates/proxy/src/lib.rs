@@ -30,6 +30,7 @@ mod outgoing;
 mod pace;
 pub mod process;
 mod profile;
+mod ration;
 mod refresh;
 mod reprobe;
 mod resilience;
@@ -45,6 +46,7 @@ mod subscription;
 mod transports;
 mod update;
 mod watch;
+mod watch_channel;
 mod wire;
 
 pub use breaker::{BreakerState, BreakerStatus};

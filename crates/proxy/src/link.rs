@@ -7,15 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use omni_protocol::{Message, Version, notification};
 use omni_types::{Fault, ServerName};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::bulkhead::{Account, Place};
 use crate::error::LinkError;
 use crate::health::{Health, is_failure};
 use crate::hello::Hello;
 use crate::profile::LinkKey;
 use crate::resilience::Resilience;
 use crate::spec::ServerSpec;
+use crate::watch_channel;
 use crate::wire::Wire;
 
 /// Messages to a server behind HTTP that nobody waits for, at a time.
@@ -128,6 +130,14 @@ impl Link {
         }
     }
 
+    /// A place at its server for a call that goes on there, as [`Server::enter`](crate::Server::enter) gives it to one that begins.
+    ///
+    /// # Errors
+    /// When the breaker is open, the places are taken and the queue is full, or the server was stopped.
+    pub async fn enter(&self, account: impl FnOnce() -> Account) -> Result<Place, LinkError> {
+        self.health.enter(account).await
+    }
+
     /// Returns when it cannot be used any more.
     pub(crate) async fn ended(&self) {
         match &self.wire {
@@ -137,11 +147,11 @@ impl Link {
     }
 
     /// Tells of every session that the server opens in the place of one that it lost.
-    pub(crate) fn sessions(&self) -> watch::Receiver<u64> {
+    pub(crate) fn sessions(&self) -> watch_channel::Receiver<u64> {
         match &self.wire {
             Wire::Http(wire) => wire.sessions(),
             // A channel is one session from its beginning to its end: nobody is there who would tell of another one.
-            Wire::Channel(_) => watch::channel(0).1,
+            Wire::Channel(_) => watch_channel::channel(0).1,
         }
     }
 

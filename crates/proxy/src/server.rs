@@ -8,7 +8,6 @@ use std::time::Duration;
 use omni_egress::Client;
 use omni_protocol::{Era, ListKind, Version};
 use omni_types::{Fault, ServerName};
-use tokio::sync::watch;
 
 use crate::back_off::PATIENCE;
 use crate::breaker::millis;
@@ -29,6 +28,7 @@ use crate::slots::{Connecting, Links, close_all};
 use crate::spec::{ServerSpec, Transport};
 use crate::status::{ServerState, ServerStatus};
 use crate::store::CatalogStore;
+use crate::watch_channel;
 
 /// For a process above the working size to be idle before it is ended.
 const ABOVE_SIZE_IDLE: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ pub struct Server {
     pub(crate) store: Option<CatalogStore>,
     audience: Arc<dyn Audience>,
     pub(crate) feeds: Mutex<HashMap<LinkKey, Arc<Feed>>>,
-    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) stopping: watch_channel::Sender<bool>,
     pub(crate) processes: AtomicU64,
     pub(crate) changes: Arc<AtomicU64>,
 }
@@ -97,7 +97,7 @@ impl Server {
             store,
             audience,
             feeds: Mutex::default(),
-            stopping: watch::Sender::new(false),
+            stopping: watch_channel::Sender::new(false),
             processes: AtomicU64::new(0),
             changes,
         })

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::capabilities::Capabilities;
 use crate::catalog::CatalogState;
 use crate::pace::Pace;
+use crate::watch_channel;
 
 /// Declarations told apart for one server. Clients that come with still others see what one sees that declares nothing.
 const SHELVES_MAX: usize = 8;
@@ -19,7 +19,7 @@ const SHELVES_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     pub(crate) capabilities: Capabilities,
-    pub(crate) catalog: watch::Sender<CatalogState>,
+    pub(crate) catalog: watch_channel::Sender<CatalogState>,
     pub(crate) refreshing: AtomicBool,
     pub(crate) refresh_again: AtomicBool,
     /// Attempts to read it that failed since the last that did not.
@@ -41,7 +41,7 @@ pub(crate) struct Shelves {
 
 impl Shelf {
     pub(crate) fn new(capabilities: Capabilities, state: CatalogState) -> Arc<Self> {
-        Arc::new(Self { capabilities, catalog: watch::Sender::new(state), ..Self::default() })
+        Arc::new(Self { capabilities, catalog: watch_channel::Sender::new(state), ..Self::default() })
     }
 }
 

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::error::LinkError;
 use crate::link::Link;
 use crate::profile::LinkKey;
+use crate::watch_channel;
 
 /// A link, or one on its way; those who wait for it wait together.
-pub(crate) type Connecting = watch::Receiver<Option<Result<Arc<Link>, LinkError>>>;
+pub(crate) type Connecting = watch_channel::Receiver<Option<Result<Arc<Link>, LinkError>>>;
 
 /// All links of a server, looked up with every call.
 pub(crate) type Links = HashMap<LinkKey, Vec<Connecting>, foldhash::fast::RandomState>;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Response, StatusCode};
 use omni_egress::{Body, Client, RequestHead, collect};
 use omni_protocol::{Era, Message, MessageError, MessageKind, Version, encode_value, header_names};
-use tokio::sync::watch;
 
 use crate::demux::may_ask;
 use crate::error::LinkError;
@@ -20,6 +19,7 @@ use crate::transports::lost_session::{says_session_lost, writes_session_lost};
 use crate::transports::messages::HttpMessages;
 use crate::transports::resumption::Resumption;
 use crate::transports::streams::Streams;
+use crate::watch_channel;
 
 /// Characters of a refusal's body that are told.
 const SAID_MAX: usize = 200;
@@ -45,11 +45,11 @@ pub(crate) struct HttpWire {
     /// Calls of the legacy era that wait on a stream.
     streams: Arc<Streams>,
     /// Sessions opened so far: what was said in one is unknown in the next.
-    sessions: watch::Sender<u64>,
+    sessions: watch_channel::Sender<u64>,
     /// Whether the server had a stream of its own accord open: only then a missing one means a missing session.
     had_stream: AtomicBool,
     /// Set when the conversation is over: a session that is lost then is not opened again.
-    closing: watch::Sender<bool>,
+    closing: watch_channel::Sender<bool>,
 }
 
 /// What every POST has in common.
@@ -103,14 +103,14 @@ impl HttpWire {
             reopening: tokio::sync::Mutex::default(),
             refused: AtomicBool::new(false),
             streams: Arc::default(),
-            sessions: watch::Sender::new(0),
+            sessions: watch_channel::Sender::new(0),
             had_stream: AtomicBool::new(false),
-            closing: watch::Sender::new(false),
+            closing: watch_channel::Sender::new(false),
         }
     }
 
     /// Tells of every session after the one there is.
-    pub(crate) fn sessions(&self) -> watch::Receiver<u64> {
+    pub(crate) fn sessions(&self) -> watch_channel::Receiver<u64> {
         self.sessions.subscribe()
     }
 

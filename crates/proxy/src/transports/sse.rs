@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::channel::{Channel, OnEnd, Port, Queue};
 use crate::demux::Demux;
 use crate::error::LinkError;
+use crate::ration::Ration;
 use crate::spec::RemoteSpec;
 use crate::transports::events::{EVENT_STREAM, Events, EventsEnd, is_message, is_stream, media_type};
 
@@ -93,14 +94,16 @@ async fn run(port: Port, mut events: Events, poster: Poster, on_end: OnEnd) {
 }
 
 async fn read(events: &mut Events, demux: &Demux) -> LinkError {
+    let mut ration = Ration::default();
     loop {
         let received = match events.next().await {
             Ok(event) if is_message(&event) => demux.receive(event.data),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(0),
             Err(end) => Err(ended(end)),
         };
-        if let Err(error) = received {
-            return error;
+        match received {
+            Ok(unasked) => ration.spend(unasked).await,
+            Err(error) => return error,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::channel::{Channel, OnEnd, Port, Queue};
 use crate::demux::Demux;
 use crate::error::LinkError;
 use crate::process::{Child, GuardWatch, Tail};
+use crate::ration::Ration;
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
 /// What waits is written at once up to about here: what a pipe holds.
@@ -142,6 +143,7 @@ async fn run(mut reading: Reading, mut process: tokio::process::Child, on_end: O
 async fn read_lines(reading: &mut Reading) -> Option<LinkError> {
     let Reading { stdout, demux, .. } = reading;
     let mut lines = LineBuffer::new(MESSAGE_BYTES_MAX);
+    let mut ration = Ration::default();
     loop {
         match stdout.read_buf(lines.space()).await {
             Ok(0) | Err(_) => return None,
@@ -153,8 +155,9 @@ async fn read_lines(reading: &mut Reading) -> Option<LinkError> {
                 Ok(None) => break,
                 Err(error) => Err(LinkError::Broken(error.to_string())),
             };
-            if let Err(error) = received {
-                return Some(error);
+            match received {
+                Ok(unasked) => ration.spend(unasked).await,
+                Err(error) => return Some(error),
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::channel::{Channel, OnEnd, Port, Queue};
 use crate::demux::Demux;
 use crate::error::LinkError;
+use crate::ration::Ration;
 use crate::spec::RemoteSpec;
 use crate::transports::bounds::MESSAGE_BYTES_MAX;
 
@@ -48,14 +49,16 @@ async fn run(port: Port, mut reader: WebSocketReader, mut writer: WebSocketWrite
 }
 
 async fn read(reader: &mut WebSocketReader, demux: &Demux, heard: &Mutex<Instant>) -> LinkError {
+    let mut ration = Ration::default();
     loop {
         let received = match reader.next().await {
             Ok(Some(message)) => demux.receive(message),
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(0),
             Err(why) => Err(LinkError::Disconnected { why }),
         };
-        if let Err(error) = received {
-            return error;
+        match received {
+            Ok(unasked) => ration.spend(unasked).await,
+            Err(error) => return error,
         }
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
