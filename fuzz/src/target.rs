@@ -2,7 +2,7 @@
 
 use crate::targets::{
     audit_ask, batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, reference, scan, schema,
-    screen, sse, token, translate, uri, websocket,
+    screen, sse, state, token, translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: schema::run },
     Target { name: "screen", run: screen::run },
     Target { name: "sse", run: sse::run },
+    Target { name: "state", run: state::run },
     Target { name: "token", run: token::run },
     Target { name: "translate", run: translate::run },
     Target { name: "uri", run: uri::run },

@@ -52,6 +52,7 @@ pub use omni_screen::Counted;
 pub use omni_store::{ApiKeyRow, ApprovalRow, Page, RevocationRow, StoreError};
 pub use omni_types::NoRandomness;
 pub use outbox::Outbox;
+pub use parking::Identity as CallIdentity;
 pub use reply::Reply;
 pub use scope::Scope;
 pub use seal::{KEY_BYTES, Seal};

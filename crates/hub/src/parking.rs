@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use omni_protocol::members;
 use omni_proxy::Messages;
-use omni_types::{Fault, FaultKind, Principal, ServerName, random};
+use omni_types::{Fault, FaultKind, NoRandomness, Principal, ServerName, random};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::scope::Scope;
@@ -44,13 +46,18 @@ pub(crate) struct Parked {
 }
 
 /// What a call is, so that a state serves that one alone.
-pub(crate) struct Identity<'a> {
-    pub(crate) principal: &'a Principal,
-    pub(crate) scope: &'a Scope,
-    pub(crate) method: &'a str,
-    pub(crate) name: &'a str,
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// Whose it is.
+    pub principal: &'a Principal,
+    /// At which endpoint it came.
+    pub scope: &'a Scope,
+    /// Its method.
+    pub method: &'a str,
+    /// What it calls.
+    pub name: &'a str,
     /// JSON text.
-    pub(crate) arguments: Option<&'a str>,
+    pub arguments: Option<&'a str>,
 }
 
 /// All calls that wait.
@@ -64,9 +71,8 @@ pub(crate) struct Parking {
 impl Identity<'_> {
     /// The text that a state is bound to. Arguments count by their meaning: a client may write them anew.
     pub(crate) fn context(&self) -> String {
-        let arguments = self.arguments.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
         let mut context = digest::Context::new(&digest::SHA256);
-        update(&mut context, &arguments);
+        update(&mut context, self.arguments.unwrap_or("null"));
         let digest: String = context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect();
         format!(
             "requestState\0{:?}\0{}\0{}\0{}\0{digest}",
@@ -76,30 +82,44 @@ impl Identity<'_> {
             self.name
         )
     }
+
+    /// The `requestState` with which the client of this call comes back to `place`.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn sealed(&self, seal: &Seal, place: &str) -> Result<String, NoRandomness> {
+        Ok(format!("{PREFIX}{}", seal.seal(&self.context(), place)?))
+    }
+
+    /// The place to which `state` leads; `None` for one that the hub did not make for this call.
+    #[must_use]
+    pub fn opened(&self, seal: &Seal, state: &str) -> Option<String> {
+        seal.open(&self.context(), state.strip_prefix(PREFIX)?)
+    }
 }
 
-/// Feeds `value` with its members in the order of their names.
-fn update(context: &mut digest::Context, value: &Value) {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            context.update(b"{");
-            for (name, member) in members {
-                context.update(Value::from(name.as_str()).to_string().as_bytes());
-                update(context, member);
-            }
-            context.update(b"}");
+/// Feeds the JSON `text` with its members in the order of their names. Numbers count as they are written: two that are one as
+/// floating point may be two for a server.
+fn update(context: &mut digest::Context, text: &str) {
+    if let Ok(mut found) = members(text) {
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        context.update(b"{");
+        for (name, member) in found {
+            context.update(Value::from(name.as_ref()).to_string().as_bytes());
+            update(context, member.get());
         }
-        Value::Array(items) => {
-            context.update(b"[");
-            for item in items {
-                update(context, item);
-                context.update(b",");
-            }
-            context.update(b"]");
+        context.update(b"}");
+    } else if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
+        context.update(b"[");
+        for item in items {
+            update(context, item.get());
+            context.update(b",");
         }
-        other => context.update(other.to_string().as_bytes()),
+        context.update(b"]");
+    } else if let Ok(string) = serde_json::from_str::<String>(text) {
+        context.update(Value::from(string).to_string().as_bytes());
+    } else {
+        context.update(text.trim().as_bytes());
     }
 }
 
@@ -117,7 +137,7 @@ impl Parking {
         let no_randomness = |_| Fault::new(FaultKind::Internal, "no randomness");
         let number = u128::from_be_bytes(random::<16>().map_err(no_randomness)?);
         let place = format!("{number:032x}");
-        let state = seal.seal(&identity.context(), &place).map_err(no_randomness)?;
+        let state = identity.sealed(seal, &place).map_err(no_randomness)?;
         let server: ServerName = parked.messages.link().server().clone();
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let of_server = places.values().filter(|(_, p)| *p.messages.link().server() == server).count();
@@ -126,7 +146,7 @@ impl Parking {
             return Err(Fault::new(FaultKind::Busy, why));
         }
         places.insert(place, (Instant::now() + self.wait, parked));
-        Ok(format!("{PREFIX}{state}"))
+        Ok(state)
     }
 
     /// The call that waits under `state`. `None` for a state that the hub did not make for this call.
@@ -134,7 +154,7 @@ impl Parking {
     /// # Errors
     /// When the hub made it, but the call does not wait any more.
     pub(crate) fn take(&self, seal: &Seal, identity: &Identity<'_>, state: &str) -> Option<Result<Parked, Fault>> {
-        let place = seal.open(&identity.context(), state.strip_prefix(PREFIX)?)?;
+        let place = identity.opened(seal, state)?;
         let found = self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
         let gone = || {
             let why = "params.requestState: the call does not wait any more (it was answered, or its time is over); \
@@ -146,18 +166,20 @@ impl Parking {
 
     /// Whether the call `identity` waits under `state`.
     pub(crate) fn holds(&self, seal: &Seal, identity: &Identity<'_>, state: &str) -> bool {
-        let place = state.strip_prefix(PREFIX).and_then(|state| seal.open(&identity.context(), state));
-        place.is_some_and(|place| self.places.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&place))
+        identity
+            .opened(seal, state)
+            .is_some_and(|place| self.places.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&place))
     }
 
     /// Lets go of calls whose clients did not come back in time.
     pub(crate) fn expire(&self) {
         let now = Instant::now();
-        let expired: Vec<_> = {
+        let mut expired: Vec<_> = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            places.extract_if(|_, (until, _)| *until <= now).collect()
+            places.extract_if(|_, (until, _)| *until <= now).map(|(_, expired)| expired).collect()
         };
-        // Cancelled at their servers, outside the lock.
+        expired.sort_by_key(|(until, _)| *until);
+        // Cancelled at their servers, outside the lock, in the order in which their time ran out.
         drop(expired);
     }
 
@@ -192,6 +214,20 @@ mod tests {
             of(&one, "tools/call", "t", r#"{"a":1,"b":[{"x":1},{"y":2}]}"#),
         ] {
             assert_ne!(call, other);
+        }
+    }
+
+    #[test]
+    fn val_5_numbers_past_a_double_do_not_make_two_calls_one() {
+        let (principal, scope) = (&Principal::local("one"), &Scope::All);
+        let of = |arguments| Identity { principal, scope, method: "tools/call", name: "t", arguments }.context();
+        for (approved, sent) in [
+            (Some(r#"{"to":"a","n":1e999}"#), Some(r#"{"to":"b","n":1e999}"#)),
+            (Some(r#"{"to":"a","n":1e999}"#), None),
+            (Some(r#"{"n":18446744073709551617}"#), Some(r#"{"n":18446744073709551618}"#)),
+            (Some(r#"{"to":"a","n":"\ud800"}"#), Some(r#"{"to":"b","n":"\ud800"}"#)),
+        ] {
+            assert_ne!(of(approved), of(sent), "{approved:?} and {sent:?}");
         }
     }
 }

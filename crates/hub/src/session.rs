@@ -278,6 +278,12 @@ impl Session {
     }
 }
 
+/// In an order that is not the table's, which is of chance: what happens to several goes the same way each time.
+fn oldest_first(mut sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
+    sessions.sort_by_key(|session| session.began);
+    sessions
+}
+
 /// All sessions.
 #[derive(Debug)]
 pub struct Sessions {
@@ -330,13 +336,14 @@ impl Sessions {
     pub fn expired(&self) -> Vec<Arc<Session>> {
         let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         let expired = all.extract_if(|_, session| session.idle_for() > self.idle_timeout);
-        expired.map(|(_, session)| session).inspect(|session| session.end()).collect()
+        let expired = oldest_first(expired.map(|(_, session)| session).collect());
+        expired.into_iter().inspect(|session| session.end()).collect()
     }
 
-    /// All sessions at this moment.
+    /// All sessions at this moment, the oldest first.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Session>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        oldest_first(self.by_id.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
     }
 
     /// How many there are.

@@ -16,6 +16,7 @@ pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod screen;
 pub(crate) mod sse;
+pub(crate) mod state;
 pub(crate) mod token;
 pub(crate) mod translate;
 pub(crate) mod uri;
