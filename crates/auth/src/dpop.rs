@@ -20,6 +20,8 @@ const PROOF_TYPE: &str = "dpop+jwt";
 const PROOF_S: u64 = 60;
 /// Proofs that are remembered, so that none serves twice.
 const SEEN_MAX: usize = 100_000;
+/// Those of one key: one client takes nobody else's room.
+const SEEN_OF_KEY_MAX: usize = 10_000;
 /// Characters of a proof's id.
 const ID_BYTES_MAX: usize = 256;
 /// Random bytes of a nonce.
@@ -41,7 +43,10 @@ pub(crate) struct Dpop {
 /// Proofs that have served, and until when they would be good.
 #[derive(Debug, Default)]
 struct Seen {
-    until: HashMap<Digest, u64>,
+    /// Of each key, by the digest of its thumbprint.
+    of_keys: HashMap<Digest, HashMap<Digest, u64>>,
+    /// How many there are.
+    count: usize,
     /// When it was last cleared of those that have ended.
     cleared_at: u64,
 }
@@ -104,22 +109,26 @@ impl Dpop {
         }
         let id = read.text("jti").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
         let id = id.ok_or_else(|| wrong("the DPoP proof has no id (jti)"))?;
-        self.take(digest_of(&format!("{thumbprint} {id}")), made_at + PROOF_S, now)
+        self.take((digest_of(thumbprint), digest_of(id)), made_at + PROOF_S, now)
     }
 
-    /// A proof serves once. When there is no room to remember more, none is taken.
-    fn take(&self, proof: Digest, until: u64, now: u64) -> Result<(), Refusal> {
+    /// A proof serves once. When there is no room to remember more, none is taken: of this key, or of any.
+    fn take(&self, (key, id): (Digest, Digest), until: u64, now: u64) -> Result<(), Refusal> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.until.len() >= SEEN_MAX / 2 && seen.cleared_at != now {
-            seen.until.retain(|_, until| *until >= now);
-            seen.cleared_at = now;
+        let own = seen.of_keys.get(&key).map_or(0, HashMap::len);
+        if (seen.count >= SEEN_MAX / 2 || own >= SEEN_OF_KEY_MAX) && seen.cleared_at != now {
+            seen.clear(now);
         }
-        if seen.until.len() >= SEEN_MAX {
+        let own = seen.of_keys.get(&key).map_or(0, HashMap::len);
+        if own >= SEEN_OF_KEY_MAX || seen.count >= SEEN_MAX {
             return Err(Refusal::unavailable("as many DPoP proofs came as are remembered"));
         }
-        match seen.until.insert(proof, until) {
+        match seen.of_keys.entry(key).or_default().insert(id, until) {
             Some(_) => Err(Refusal::bad_proof("the DPoP proof has served before")),
-            None => Ok(()),
+            None => {
+                seen.count += 1;
+                Ok(())
+            }
         }
     }
 
@@ -137,5 +146,40 @@ impl Dpop {
     }
 }
 
+impl Seen {
+    /// Forgets what would not be good any more.
+    fn clear(&mut self, now: u64) {
+        self.of_keys.retain(|_, own| {
+            own.retain(|_, until| *until >= now);
+            !own.is_empty()
+        });
+        self.count = self.of_keys.values().map(HashMap::len).sum();
+        self.cleared_at = now;
+    }
+}
+
 /// Every algorithm that is listed is one, and none is missing.
 const _: () = assert!(Algorithm::ALL.len() == 9);
+
+#[cfg(test)]
+mod tests {
+    use super::{Dpop, PROOF_S, SEEN_MAX, SEEN_OF_KEY_MAX};
+    use crate::cache::digest_of;
+
+    /// AUTH-2: who makes proofs without end ends their own, and a proof serves once all the while.
+    #[test]
+    fn auth_2_one_key_takes_no_room_from_another() {
+        let dpop = Dpop::default();
+        let take = |key: &str, id: usize, now| {
+            dpop.take((digest_of(key), digest_of(&id.to_string())), now + PROOF_S, now).is_ok()
+        };
+        assert!((0..SEEN_OF_KEY_MAX).all(|id| take("greedy", id, 100)));
+        assert!(!take("greedy", SEEN_OF_KEY_MAX, 100));
+        assert!(take("other", 0, 100) && !take("other", 0, 100) && !take("other", 0, 100 + PROOF_S));
+        assert!(!take("greedy", 0, 100 + PROOF_S), "still good, and it has served");
+        assert!(take("greedy", 0, 101 + PROOF_S), "those that would not be good any more make room");
+        // Many keys at once: no more than is remembered at all.
+        let many = (0..SEEN_MAX * 2).filter(|id| take(&format!("key {}", id % 50), *id, 1_000)).count();
+        assert!(many <= SEEN_MAX && many > SEEN_MAX / 2, "{many}");
+    }
+}

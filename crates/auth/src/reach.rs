@@ -7,13 +7,18 @@ use crate::methods::api_key::SERVERS_CLAIM;
 
 /// Why `server` is out of reach of `principal`; `None` where it is not.
 pub(crate) fn out_of_reach(principal: &Principal, server: &str) -> Option<String> {
-    if principal.kind() != PrincipalKind::ApiKey {
-        return None;
-    }
-    let servers = principal.claims().get(SERVERS_CLAIM)?;
+    let servers = servers_of(principal)?;
     // Anything but a list with that name in it is no permission.
     let within = servers.as_array().is_some_and(|all| all.iter().any(|one| one == &Value::from(server)));
     (!within).then(|| format!("{principal} is for other servers than `{server}`"))
+}
+
+/// The servers that `principal` was made for, where it was made for some.
+pub(crate) fn servers_of(principal: &Principal) -> Option<&Value> {
+    if principal.kind() != PrincipalKind::ApiKey {
+        return None;
+    }
+    principal.claims().get(SERVERS_CLAIM)
 }
 
 #[cfg(test)]

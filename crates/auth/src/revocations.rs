@@ -100,6 +100,7 @@ impl Revocations {
     pub fn lost(&self) {
         self.0.lost.store(true, Ordering::Release);
         self.0.generation.fetch_add(1, Ordering::Release);
+        self.0.changed.notify_waiters();
     }
 
     /// The list is whole again.

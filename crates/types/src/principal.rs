@@ -163,13 +163,13 @@ impl Principal {
         format!("{}\0{}\0{}\0{}", kind.as_str(), part(issuer.as_deref()), part(tenant.as_deref()), part(Some(id)))
     }
 
-    /// A digest of everything about the caller that what they may do can depend on. It means nothing outside this process.
+    /// A digest of everything about the caller that what they may do can depend on, but for the claims: those differ from one
+    /// token of theirs to the next. It means nothing outside this process.
     #[must_use]
     pub fn authorization(&self) -> u128 {
         *self.0.authorization.get_or_init(|| {
-            let Identity { client, groups, roles, permissions, claims, .. } = &self.0.identity;
-            let claims = serde_json::to_string(claims).unwrap_or_default();
-            keyed_digest(&(self.same(), client, groups, roles, permissions, claims))
+            let Identity { client, groups, roles, permissions, .. } = &self.0.identity;
+            keyed_digest(&(self.same(), client, groups, roles, permissions))
         })
     }
 

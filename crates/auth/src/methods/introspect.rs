@@ -31,6 +31,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NONE_KEPT: Duration = Duration::from_secs(10);
 /// Tokens that are none, as far as they are remembered.
 const NONE_MAX: usize = 4_096;
+/// Tokens that are asked about at a time.
+const ASKED_MAX: usize = 32;
+/// For one to be asked about, where as many are as may.
+const TURN: Duration = Duration::from_secs(2);
 
 /// The authorization server that is asked.
 #[derive(Debug)]
@@ -42,6 +46,7 @@ pub(crate) struct IntrospectMethod {
     leeway: u64,
     asking: tokio::sync::OnceCell<Fetcher>,
     none: Mutex<HashMap<Digest, Instant>>,
+    turns: tokio::sync::Semaphore,
 }
 
 impl IntrospectMethod {
@@ -53,7 +58,8 @@ impl IntrospectMethod {
         leeway: u64,
     ) -> Self {
         let asking = tokio::sync::OnceCell::new();
-        Self { settings, introspection, provider, scopes, leeway, asking, none: Mutex::default() }
+        let turns = tokio::sync::Semaphore::new(ASKED_MAX);
+        Self { settings, introspection, provider, scopes, leeway, asking, none: Mutex::default(), turns }
     }
 
     async fn fetcher(&self) -> Result<&Fetcher, String> {
@@ -92,6 +98,14 @@ impl IntrospectMethod {
             return Err(not_active());
         }
         let unavailable = |why: String| Refusal::unavailable(format!("{}: {why}", self.settings.issuer));
+        let turn = tokio::time::timeout(TURN, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(unavailable(format!("{ASKED_MAX} tokens are being asked about, which is all at a time")));
+        };
+        // Another request may have found out meanwhile.
+        if self.none().get(&key).is_some_and(|at| at.elapsed() < NONE_KEPT) {
+            return Err(not_active());
+        }
         let claims = self.ask(token).await.map_err(unavailable)?;
         if claims.get("active") != Some(&Value::Bool(true)) {
             self.remember(key);

@@ -63,12 +63,18 @@ fn entity(word: Word, tags: Vec<Tag>) -> Result<Entity, String> {
     Entity::new_with_tags(word.uid(THIS), [], [], tags).map_err(|e| e.to_string())
 }
 
+/// The path of the claim `name`.
+pub(super) fn path_of(name: &str) -> String {
+    let mut path = String::new();
+    push_key(&mut path, name);
+    path
+}
+
 /// Claims as sets of texts.
 pub(super) fn claims(claims: &serde_json::Map<String, Value>) -> Vec<Tag> {
     let mut tags = Vec::new();
     for (name, value) in claims {
-        let mut path = String::new();
-        push_key(&mut path, name);
+        let mut path = path_of(name);
         // Nothing in here fails.
         let _done = walk(value, &mut path, &mut |path, value| {
             let set = set_of(value).or_else(|| {

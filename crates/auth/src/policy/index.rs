@@ -9,8 +9,8 @@ use crate::policy::action::Action;
 use crate::policy::decision::{Approver, Ask};
 use crate::policy::fault::PolicyFault;
 use crate::policy::pattern::Patterns;
-use crate::policy::reads::Reads;
-use crate::policy::subject::Subject;
+use crate::policy::reads::{Claims, Reads};
+use crate::policy::subject::{Subject, service_fault};
 use crate::policy::thing::Thing;
 use crate::policy::words::{self, Word};
 
@@ -37,6 +37,8 @@ pub(super) struct Index {
     pub(super) patterns: Patterns,
     /// What any policy reads.
     pub(super) reads: Reads,
+    /// What any policy reads of a caller's token.
+    pub(super) claims: Claims,
     ids: HashSet<Arc<str>>,
     actions: [Slice; Action::ALL.len()],
 }
@@ -65,6 +67,11 @@ impl Index {
     fn add(&mut self, policy: Policy) -> Result<(), String> {
         let id: Arc<str> = Arc::from(AsRef::<str>::as_ref(policy.id()));
         for literal in policy.entity_literals() {
+            if literal.type_name() == Word::Service.name()
+                && let Some(why) = service_fault(literal.id().as_ref())
+            {
+                return Err(format!("{id}: {why}"));
+            }
             if literal.type_name() == Word::Pattern.name() {
                 let text: &str = literal.id().as_ref();
                 self.patterns.add(text).map_err(|e| format!("{id}: Pattern::\"{text}\": {e}"))?;
@@ -86,6 +93,7 @@ impl Index {
             id,
         };
         self.reads = self.reads.and(rule.reads);
+        self.claims.add(&json);
         let about = match rule.policy.resource_constraint() {
             ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
             ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => Some(uid),

@@ -1,6 +1,10 @@
-//! What a policy reads of a call's context: what it does not read need not be known to decide.
+//! What a policy reads of a call's context and of its caller's claims: what it does not read need not be known to decide.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::policy::facts::path_of;
 
 /// What is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,6 +17,57 @@ pub(super) struct Reads {
     pub(super) address: bool,
     pub(super) client: bool,
     pub(super) revision: bool,
+}
+
+/// The claims that are read, by their paths. Tags of other things are among them: more than is read does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claims {
+    /// These, and what is in them.
+    Named(BTreeSet<String>),
+    /// Which of them cannot be told.
+    All,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self::Named(BTreeSet::new())
+    }
+}
+
+impl Claims {
+    /// Adds what the policy, in Cedar's JSON form, reads.
+    pub(super) fn add(&mut self, policy: &Value) {
+        match policy {
+            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if matches!(name.as_str(), "getTag" | "hasTag") {
+                        match (&mut *self, member["right"]["Value"].as_str()) {
+                            (Self::Named(names), Some(tag)) => {
+                                names.insert(tag.to_owned());
+                            }
+                            _ => *self = Self::All,
+                        }
+                    }
+                    self.add(member);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Those of `claims` that are read; what is in them comes with them.
+    pub(super) fn of<'a>(&self, claims: &'a Map<String, Value>) -> Vec<(&'a str, &'a Value)> {
+        let is_read = |name: &str| match self {
+            Self::All => true,
+            Self::Named(names) if names.is_empty() => false,
+            Self::Named(names) => {
+                let path = path_of(name);
+                names.iter().any(|read| read.starts_with(&path))
+            }
+        };
+        claims.iter().map(|(name, value)| (name.as_str(), value)).filter(|(name, _)| is_read(name)).collect()
+    }
 }
 
 impl Reads {
@@ -98,7 +153,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use cedar_policy::Policy;
 
-    use super::Reads;
+    use super::{Claims, Reads};
 
     fn reads(condition: &str) -> Reads {
         let text = format!("permit(principal, action, resource) when {{ {condition} }};");
@@ -116,5 +171,26 @@ mod tests {
         assert_eq!(reads("{ a: context } == { a: context }"), Reads::EVERYTHING);
         assert_eq!(reads("context.unheard"), Reads::EVERYTHING);
         assert!(reads("context has arguments").arguments);
+    }
+
+    /// TOOL-2, AUTH-4: a fresh token with the same rights finds what was decided before; one with other rights does not.
+    #[test]
+    fn tool_2_the_claims_that_a_policy_reads_are_told_from_those_that_it_does_not() {
+        let claims = |condition: &str| {
+            let text = format!("permit(principal, action, resource) when {{ {condition} }};");
+            let mut claims = Claims::default();
+            claims.add(&Policy::parse(None, text).unwrap().to_json().unwrap());
+            claims
+        };
+        let token = serde_json::json!({"jti": "1", "org": {"team": "a"}, "organ": "b", "a.b": 1});
+        let token = token.as_object().unwrap();
+        let read = |condition: &str| {
+            claims(condition).of(token).iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>()
+        };
+        assert!(read(r#"principal.id == "jti""#).is_empty());
+        assert_eq!(read(r#"principal.hasTag("org.team") && principal.getTag("org.team").contains("a")"#), ["org"]);
+        assert_eq!(read(r#"(if context.loopback then principal else principal).hasTag("jti")"#), ["jti"]);
+        assert_eq!(read(r#"principal.hasTag("a\\.b")"#), ["a.b"]);
+        assert_eq!(read("principal.hasTag(principal.id)").len(), 4, "which one cannot be told");
     }
 }

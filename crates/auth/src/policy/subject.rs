@@ -121,6 +121,13 @@ fn is_member(principal: &Principal, member: Member, pattern: &str) -> bool {
     }
 }
 
+/// Why `id` is no id of a service; `None` where it is. A policy about nobody would refuse nobody.
+pub(super) fn service_fault(id: &str) -> Option<String> {
+    let kinds = [PrincipalKind::ApiKey, PrincipalKind::Certificate];
+    let known = kinds.iter().any(|kind| id.strip_prefix(kind.as_str()).is_some_and(|rest| rest.starts_with('|')));
+    (!known).then(|| format!("`Service::\"{id}\"` is nobody: write `key|ID` or `certificate|ISSUER|ID`"))
+}
+
 impl Subject {
     /// `principal` with its roles.
     pub(super) fn of(principal: &Principal, roles: &Roles) -> Self {
@@ -129,10 +136,15 @@ impl Subject {
             PrincipalKind::Token => Word::User,
             PrincipalKind::ApiKey | PrincipalKind::Certificate => Word::Service,
         };
-        // Users of two providers may have one name: the issuer is part of who they are.
-        let uid = match principal.issuer() {
-            Some(issuer) => word.uid(&format!("{issuer}|{}", principal.id())),
-            None => word.uid(principal.id()),
+        // Users of two providers may have one name: the issuer is part of who they are. A key may be given the name that a
+        // certificate has, so it is said which of the two it is.
+        let name = match principal.issuer() {
+            Some(issuer) => format!("{issuer}|{}", principal.id()),
+            None => principal.id().to_owned(),
+        };
+        let uid = match word {
+            Word::Service => word.uid(&format!("{}|{name}", principal.kind().as_str())),
+            _ => word.uid(&name),
         };
         let roles = roles.of(principal);
         let mut belongs = HashSet::from([uid.clone()]);

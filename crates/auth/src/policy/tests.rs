@@ -199,6 +199,55 @@ fn tool_2_cedar_files_see_arguments_claims_and_where_a_call_comes_from() {
     }
 }
 
+/// AUTH-7: a key that is given a certificate's name is no certificate, and a rule about nobody is no rule.
+#[test]
+fn tool_2_a_key_is_never_taken_for_a_certificate() {
+    let rules = policy(
+        json!({ "allow": [] }),
+        r#"permit(principal == Service::"certificate|CN=ca|ci", action, resource);
+           permit(principal == Service::"key|deploy", action, resource);"#,
+    );
+    let named = |kind, id: &str, issuer: Option<&str>| {
+        Principal::build(Identity { issuer: issuer.map(str::to_owned), ..Identity::new(kind, id) })
+    };
+    let may = |who: &Principal| word(&rules, who, "s", "t") == "allow";
+    assert!(may(&named(PrincipalKind::Certificate, "ci", Some("CN=ca"))));
+    assert!(may(&named(PrincipalKind::ApiKey, "deploy", None)));
+    for name in ["CN=ca|ci", "certificate|CN=ca|ci", "ci"] {
+        assert!(!may(&named(PrincipalKind::ApiKey, name, None)), "{name}");
+    }
+    assert!(!may(&named(PrincipalKind::Certificate, "deploy", None)));
+    let nobody = faults(json!({}), r#"forbid(principal == Service::"ci", action, resource);"#);
+    assert!(nobody.contains("certificate|ISSUER|ID"), "{nobody:?}");
+}
+
+/// AUTH-4: a fresh token of somebody is decided on as the one before; where a policy reads what differs, it is not.
+#[test]
+fn tool_2_what_no_policy_reads_of_a_token_makes_no_decision_new() {
+    let token = |jti: &str, team: &str| {
+        let claims = json!({ "jti": jti, "org": { "team": team } }).as_object().unwrap().clone();
+        Principal::build(Identity { claims, ..Identity::new(PrincipalKind::Token, "ann") })
+    };
+    let digest = |rules: &Policy, who: &Principal| rules.authorization(who, &Surroundings::default());
+    let blind = policy(json!({ "allow": [] }), "permit(principal is User, action, resource);");
+    assert_eq!(digest(&blind, &token("1", "a")), digest(&blind, &token("2", "b")));
+    let reading = policy(
+        json!({ "allow": [] }),
+        r#"permit(principal, action, resource)
+           when { principal.hasTag("org.team") && principal.getTag("org.team").contains("a") };"#,
+    );
+    assert_eq!(digest(&reading, &token("1", "a")), digest(&reading, &token("2", "a")));
+    assert_ne!(digest(&reading, &token("1", "a")), digest(&reading, &token("1", "b")));
+    for (team, may) in [("a", "allow"), ("b", "deny"), ("a", "allow")] {
+        assert_eq!(word(&reading, &token("1", team), "s", "t"), may);
+    }
+    let key = |servers: serde_json::Value| {
+        let claims = json!({ "servers": servers }).as_object().unwrap().clone();
+        Principal::build(Identity { claims, ..Identity::new(PrincipalKind::ApiKey, "ci") })
+    };
+    assert_ne!(digest(&blind, &key(json!(["git"]))), digest(&blind, &key(json!(["files"]))), "it shows others");
+}
+
 /// Cedar leaves out a policy that fails: a failing `forbid` would open what it should close.
 #[test]
 fn tool_2_a_policy_that_fails_refuses_the_call() {

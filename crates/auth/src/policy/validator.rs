@@ -19,7 +19,7 @@ use crate::policy::thing::Thing;
 use crate::policy::uri::plain;
 use crate::policy::verdict::{self, Question, Sets, Verdict};
 use crate::policy::words;
-use crate::reach::out_of_reach;
+use crate::reach::{out_of_reach, servers_of};
 
 /// Policies as they are in force. `forbid` goes before `permit`; what nothing permits is denied, and so is what a policy
 /// fails to decide.
@@ -79,11 +79,16 @@ impl Policy {
     #[must_use]
     pub fn authorization(&self, principal: &Principal, around: &Surroundings<'_>) -> u128 {
         let reads = self.index.reads;
-        if !self.looks_around() {
+        let claims = self.index.claims.of(principal.claims());
+        let servers = servers_of(principal);
+        if claims.is_empty() && servers.is_none() && !self.looks_around() {
             return principal.authorization();
         }
+        let texts: Vec<(&str, String)> = claims.into_iter().map(|(name, value)| (name, value.to_string())).collect();
         keyed_digest(&(
             principal.authorization(),
+            texts,
+            servers.map(ToString::to_string),
             reads.loopback.then(|| around.is_loopback()),
             around.address.filter(|_| reads.address),
             around.client.filter(|_| reads.client),

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use omni_hub::Identified;
 
 /// What makes the next chunk of a stream; `None` after the last.
 pub(crate) trait Source: Send {
@@ -34,6 +35,40 @@ impl Body {
     pub(crate) fn stream(source: Box<dyn Source>) -> Self {
         Self::Stream(Some(source.next()))
     }
+
+    /// The same, but a stream ends when what `sender` showed holds no longer, by its time or by revocation.
+    pub(crate) fn while_stands(self, sender: Identified) -> Self {
+        match self {
+            Self::Stream(Some(next)) => Self::Stream(Some(while_stands(next, sender))),
+            other => other,
+        }
+    }
+}
+
+/// What is made for somebody, for as long as they are who they were.
+struct Watched {
+    source: Box<dyn Source>,
+    sender: Identified,
+}
+
+impl Source for Watched {
+    fn next(self: Box<Self>) -> Next {
+        let Self { source, sender } = *self;
+        while_stands(source.next(), sender)
+    }
+}
+
+fn while_stands(next: Next, sender: Identified) -> Next {
+    Box::pin(async move {
+        let made = tokio::select! {
+            biased;
+            // What makes the chunks is let go with it, and with that the call.
+            _ = sender.ended() => None,
+            made = next => made,
+        };
+        let (chunk, source) = made?;
+        Some((chunk, Box::new(Watched { source, sender }) as Box<dyn Source>))
+    })
 }
 
 impl http_body::Body for Body {

@@ -104,6 +104,7 @@ async fn post(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, bod
     };
     let calls = session.as_ref().map(|session| Arc::clone(&session.calls));
     let headers = client_headers(&head.headers);
+    let whose = sender.clone();
     let received = Received { body, scope, channel: Channel::Http, sender, session: session.clone(), calls, headers };
     let mut response = match session {
         Some(session) => resumable::answer(shared, session, received).await,
@@ -114,7 +115,7 @@ async fn post(guest: &Guest, scope: Scope, sender: Identified, head: &Parts, bod
         }
     };
     login::challenge(shared, &head.headers, head.uri.path(), &mut response);
-    response
+    response.map(|body| body.while_stands(whose))
 }
 
 /// The body must be JSON, and the client able to read both kinds of answer (Streamable HTTP, "Sending Messages").

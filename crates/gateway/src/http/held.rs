@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omni_hub::{EventId, Reader, Reply, Session, StreamId};
+use omni_hub::{EventId, Identified, Reader, Reply, Session, StreamId};
 use omni_protocol::{Version, write_event};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -25,9 +25,11 @@ enum Work {
     Many(Batch, VecDeque<(Bytes, bool)>),
 }
 
-/// A call that runs. Let go before its answer, it goes on without its client until the session's window is over.
+/// A call that runs. Let go before its answer, it goes on without its client until the session's window is over, or what its
+/// client showed holds no longer.
 pub(crate) struct Held {
     session: Arc<Session>,
+    sender: Identified,
     work: Option<Work>,
     stream: Option<(StreamId, Reader)>,
     stopping: watch::Receiver<bool>,
@@ -42,12 +44,20 @@ pub(crate) enum BatchOutcome {
 }
 
 impl Held {
-    pub(crate) fn new(session: Arc<Session>, coming: Coming, stopping: watch::Receiver<bool>) -> Self {
-        Self { session, work: Some(Work::One(Speech::Coming(coming))), stream: None, stopping }
+    pub(crate) fn new(
+        (session, sender): (Arc<Session>, Identified),
+        coming: Coming,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { session, sender, work: Some(Work::One(Speech::Coming(coming))), stream: None, stopping }
     }
 
-    pub(crate) fn batch(session: Arc<Session>, batch: Batch, stopping: watch::Receiver<bool>) -> Self {
-        Self { session, work: Some(Work::Many(batch, VecDeque::new())), stream: None, stopping }
+    pub(crate) fn batch(
+        (session, sender): (Arc<Session>, Identified),
+        batch: Batch,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { session, sender, work: Some(Work::Many(batch, VecDeque::new())), stream: None, stopping }
     }
 
     /// The reply to one message; `None` when this is a batch.
@@ -146,10 +156,12 @@ impl Drop for Held {
         let window = events.window();
         let kept =
             self.work.take().filter(|_| !window.is_zero() && !self.session.has_ended() && !*self.stopping.borrow());
+        // Nobody could come back for it.
+        let kept = kept.filter(|_| self.sender.stands().is_ok());
         match (kept, tokio::runtime::Handle::try_current()) {
             (Some(work), Ok(runtime)) => {
-                let session = Arc::clone(&self.session);
-                runtime.spawn(keep(session, work, stream, window, self.stopping.clone()));
+                let whose = (Arc::clone(&self.session), self.sender.clone());
+                runtime.spawn(keep(whose, work, stream, window, self.stopping.clone()));
             }
             _ => {
                 if let Some(stream) = stream {
@@ -162,7 +174,7 @@ impl Drop for Held {
 
 /// Goes on with a call whose client has gone: to its end, or until the window is over, then it is cancelled.
 async fn keep(
-    session: Arc<Session>,
+    (session, sender): (Arc<Session>, Identified),
     mut work: Work,
     stream: Option<StreamId>,
     window: Duration,
@@ -193,6 +205,7 @@ async fn keep(
                     break 'messages;
                 }
                 _ = stopping.wait_for(|stop| *stop) => break 'messages,
+                _ = sender.ended() => break 'messages,
             }
         };
         match (message, stream) {

@@ -29,8 +29,9 @@ pub(crate) async fn answer(shared: &Arc<Shared>, session: Arc<Session>, received
     }
     let hub = Arc::clone(&shared.hub);
     let primes = session.version >= Version::V2025_11_25 && !session.events.window().is_zero();
+    let sender = received.sender.clone();
     let coming = Box::pin(async move { dispatch(&hub, received).await });
-    let mut held = Held::new(session, coming, shared.stopping.clone());
+    let mut held = Held::new((session, sender), coming, shared.stopping.clone());
     let reply = if primes {
         tokio::time::timeout(STREAM_AFTER, held.reply()).await.unwrap_or_default()
     } else {
@@ -62,13 +63,13 @@ async fn answer_batch(shared: &Arc<Shared>, session: Arc<Session>, received: Rec
         hub: Arc::clone(&shared.hub),
         scope: received.scope,
         channel: received.channel,
-        sender: received.sender,
+        sender: received.sender.clone(),
         calls: Arc::clone(&session.calls),
         session: Arc::clone(&session),
         version_header: received.headers.version,
         forwarded: received.headers.forwarded,
     };
-    let mut held = Held::batch(session, Batch::start(origin, members), shared.stopping.clone());
+    let mut held = Held::batch((session, received.sender), Batch::start(origin, members), shared.stopping.clone());
     match held.gather().await {
         BatchOutcome::Answered(Some(array)) => json(StatusCode::OK, array),
         BatchOutcome::Answered(None) => render(Reply::Accepted, &Setting { stopping: shared.stopping.clone() }),

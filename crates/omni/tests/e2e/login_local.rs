@@ -5,8 +5,10 @@ use std::process::Output;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::http::{Answer, get, request, send};
-use crate::harness::{Hub, bad, hub, until};
+use crate::harness::client::modern_meta;
+use crate::harness::http::{Answer, Events, begin, get, request, send};
+use crate::harness::puppet::{Puppet, PuppetCall};
+use crate::harness::{Era, Hub, bad, hub, until};
 
 const BOTH: &str = "application/json, text/event-stream";
 
@@ -125,6 +127,67 @@ async fn auth_4_an_open_stream_ends_with_its_token() {
     // And the session is not found by anybody without one.
     let refused = get(hub.address, "/mcp", &[("accept", "text/event-stream"), ("mcp-session-id", &session)]).await;
     assert_eq!(refused.status, 401);
+}
+
+/// A call of `era` with `token`, whose stream has begun.
+async fn running(hub: &Hub, puppet: &mut Puppet, era: Era, token: &str) -> (Events, PuppetCall) {
+    let mut params = json!({ "name": "p__wait", "arguments": {}, "_meta": { "progressToken": "t" } });
+    let mut headers = vec![
+        ("authorization", token.to_owned()),
+        ("content-type", "application/json".to_owned()),
+        ("accept", BOTH.to_owned()),
+        ("mcp-protocol-version", era.version().to_owned()),
+    ];
+    match era {
+        Era::Legacy => {
+            let opened = post(hub, "/mcp", &[("authorization", token)], &initialize()).await;
+            headers.push(("mcp-session-id", opened.headers["mcp-session-id"].to_str().unwrap().to_owned()));
+        }
+        Era::Modern => {
+            headers.extend([("mcp-method", "tools/call".to_owned()), ("mcp-name", "p__wait".to_owned())]);
+            for (name, value) in modern_meta().as_object().unwrap() {
+                params["_meta"][name] = value.clone();
+            }
+        }
+    }
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string();
+    let (stream, call) =
+        tokio::join!(begin(hub.address, request(Method::POST, hub.address, "/mcp", &headers, body)), async {
+            let call = puppet.call().await;
+            call.progress(1);
+            call
+        });
+    assert_eq!(stream.status(), 200);
+    let mut events = Events::of(stream);
+    while events.event().await.expect("the stream ended").data.is_empty() {}
+    (events, call)
+}
+
+/// What runs on a token's account ends with it: the stream at once, and the call at its server, whatever the session would
+/// have kept of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn auth_4_the_stream_of_a_running_call_ends_with_its_token_and_no_other_does() {
+    let mut puppet = Puppet::start().await;
+    let gateway = json!({ "resume_window_s": 3_600 });
+    let servers = json!({ "p": puppet.entry() });
+    let hub = Hub::configured(json!({ "servers": servers, "auth": { "mode": "local" }, "gateway": gateway }));
+    hub.awake().await;
+    for (before, era) in Era::BOTH.into_iter().enumerate() {
+        let (mine, other) = (token(&hub, "mine"), token(&hub, "other"));
+        let (mut ending, _call) = running(&hub, &mut puppet, era, &mine).await;
+        let (mut going_on, call) = running(&hub, &mut puppet, era, &other).await;
+        assert!(omni(&hub, &["connect", "other", "--name", "mine", "--undo"]).status.success());
+        while ending.event().await.is_some() {}
+        until("the call is cancelled at its server", 30, async || match puppet.cancelled() {
+            count if count == before + 1 => Ok(()),
+            count => Err(format!("{count} are")),
+        })
+        .await;
+        call.answer("done");
+        let last = going_on.message().await;
+        assert_eq!(last["result"]["content"][0]["text"], "done", "{era:?}: {last}");
+    }
 }
 
 #[tokio::test]
