@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cedar_policy::{Entity, RestrictedExpression};
 use serde_json::Value;
 
+use crate::policy::path::{path_of, push_key};
 use crate::policy::reads::Reads;
 use crate::policy::words::Word;
 
@@ -63,13 +64,6 @@ fn entity(word: Word, tags: Vec<Tag>) -> Result<Entity, String> {
     Entity::new_with_tags(word.uid(THIS), [], [], tags).map_err(|e| e.to_string())
 }
 
-/// The path of the claim `name`.
-pub(super) fn path_of(name: &str) -> String {
-    let mut path = String::new();
-    push_key(&mut path, name);
-    path
-}
-
 /// Claims as sets of texts.
 pub(super) fn claims(claims: &serde_json::Map<String, Value>) -> Vec<Tag> {
     let mut tags = Vec::new();
@@ -125,23 +119,6 @@ fn alike(value: &Value) -> Option<(&str, &str)> {
         let folded = name.to_uppercase().to_lowercase();
         seen.insert(folded, name.as_str()).map(|other| (other, name.as_str()))
     })
-}
-
-/// Adds `.name`. What would read as a path itself is escaped: `{"a.b": 1}` is not `{"a": {"b": 1}}`, and the name that is
-/// empty is `\e`, so that `{"": {"b": 1}}` is not `{"b": 1}`.
-fn push_key(path: &mut String, name: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    if name.is_empty() {
-        path.push_str("\\e");
-    }
-    for c in name.chars() {
-        if matches!(c, '.' | '[' | '\\') {
-            path.push('\\');
-        }
-        path.push(c);
-    }
 }
 
 fn scalar(value: &Value) -> Option<String> {

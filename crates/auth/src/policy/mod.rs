@@ -11,6 +11,7 @@ mod decision;
 mod facts;
 mod fault;
 mod index;
+mod path;
 mod pattern;
 #[cfg(test)]
 mod properties;

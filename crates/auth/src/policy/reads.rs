@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::policy::facts::path_of;
+use crate::policy::path::path_of;
 
 /// What is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
