@@ -30,6 +30,8 @@ pub struct Screen {
     pub arguments: bool,
     /// What happens where there is no usable one.
     pub unusable_schema: UnusableSchema,
+    /// Whether members may differ from listed ones by case alone.
+    pub case_variants: bool,
     /// Whether values are coerced.
     pub coerce: bool,
     /// What happens to structured content that does not fit.
@@ -119,6 +121,7 @@ impl Screen {
             schema_bounds: SchemaBounds::default(),
             arguments: validation.arguments,
             unusable_schema: validation.unusable_schema,
+            case_variants: validation.case_variants,
             coerce: validation.coerce,
             output_schema: answers.output_schema,
             answer_bytes_max: answers.bytes_max,

@@ -16,6 +16,9 @@ pub struct ValidationSettings {
     /// What happens to calls of a tool whose schema cannot be used: it is not valid, of an unknown dialect, too large, or points
     /// to another document. A `pattern` that does not run in linear time is left out of the check, and the rest is checked.
     pub unusable_schema: UnusableSchema,
+    /// Whether arguments may have a member that differs from one that the schema lists by the case of its letters alone. Servers
+    /// whose JSON reader takes one for the other (those in Go) would read what was not checked.
+    pub case_variants: bool,
     /// Whether a value of another type than the schema wants is rewritten where both say the same: `"5"` for an integer, `5` for
     /// a text, `"true"` for a boolean.
     pub coerce: bool,
@@ -40,6 +43,7 @@ impl Default for ValidationSettings {
         Self {
             arguments: true,
             unusable_schema: UnusableSchema::default(),
+            case_variants: false,
             coerce: false,
             depth_max: bounds.depth_max,
             string_bytes_max: bounds.string_bytes_max,

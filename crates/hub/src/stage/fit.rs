@@ -117,7 +117,13 @@ async fn against_schema(
     let Some(catalog) = catalog(hub, validated, found).await else { return Ok(Vec::new()) };
     let Some(schemas) = ToolSchemas::of(&catalog) else { return Ok(Vec::new()) };
     match schemas.get(&catalog, found, Side::Input, &screen.schema_bounds) {
-        Some(Ok(schema)) => Ok(schema.misfits(arguments)),
+        Some(Ok(schema)) => {
+            let mut wrong = schema.misfits(arguments);
+            if !screen.case_variants {
+                wrong.extend(schema.case_variants(arguments));
+            }
+            Ok(wrong)
+        }
         Some(Err(error)) if screen.unusable_schema == UnusableSchema::Refuse => {
             let why = format!(
                 "server `{server}`: arguments of `{}` cannot be checked: {error}; \

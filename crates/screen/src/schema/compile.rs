@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::schema::bounds::SchemaBounds;
 use crate::schema::dialect::{Age, Dialect};
 use crate::schema::error::SchemaError;
+use crate::schema::names::Names;
 use crate::schema::violation::{self, Violation};
 use crate::schema::weight;
 
@@ -23,6 +24,7 @@ pub struct Schema {
     validator: Validator,
     detailed: bool,
     unchecked: Vec<String>,
+    names: Names,
 }
 
 impl Schema {
@@ -39,7 +41,9 @@ impl Schema {
         let mut last = None;
         for dialect in Dialect::of(&schema, age)? {
             match build_without_slow(&schema, *dialect) {
-                Ok((validator, unchecked)) => return Ok(Self { validator, detailed, unchecked }),
+                Ok((validator, unchecked)) => {
+                    return Ok(Self { validator, detailed, unchecked, names: Names::of(&schema) });
+                }
                 Err(error) => last = last.or(Some(error)),
             }
         }
@@ -88,6 +92,12 @@ impl Schema {
         let given = members.iter().filter(|(_, value)| !value.is_null());
         let given = Value::Object(given.map(|(name, value)| (name.clone(), value.clone())).collect());
         if self.validator.is_valid(&given) { Vec::new() } else { found }
+    }
+
+    /// Members that could be taken for others that the schema lists: they differ by the case of their letters alone.
+    #[must_use]
+    pub fn case_variants(&self, arguments: &Value) -> Vec<Violation> {
+        self.names.variants(arguments)
     }
 
     /// What would make `value` fit, if it were written as another type: see [`crate::coerce`].

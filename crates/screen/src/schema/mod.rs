@@ -4,6 +4,7 @@ mod bounds;
 mod compile;
 mod dialect;
 mod error;
+mod names;
 mod places;
 mod violation;
 mod weight;
