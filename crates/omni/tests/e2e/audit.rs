@@ -214,3 +214,42 @@ async fn diag_4_fast_starts_without_its_log_and_says_so() {
     assert_eq!((&ready["status"], &ready["audit"]["failing"]), (&json!("degraded"), &json!(true)), "{ready}");
     assert!(hub.log().contains("audit log cannot be opened"), "{}", hub.log());
 }
+
+/// TOOL-7: what was recorded is what a new policy is tried on, before it is loaded.
+#[tokio::test(flavor = "multi_thread")]
+async fn tool_7_a_recorded_run_is_tried_against_a_new_policy() {
+    let hub = Hub::configured(json!({ "servers": servers(), "audit": { "arguments": true } }));
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp", Era::Modern).await;
+    for number in [1, 2, 3] {
+        let answer = client.ask("tools/call", json!({ "name": TOOL, "arguments": { "n": number } })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    until("the calls are on record", 20, async || {
+        let calls = records(&log_of(&hub)).iter().filter(|one| one["action"] == "tools/call").count();
+        if calls == 3 { Ok(()) } else { Err(format!("{calls} are")) }
+    })
+    .await;
+    let home = hub.home.path();
+    let omni = |arguments: &[&str]| {
+        let mut command = hub::command(&hub.home);
+        command.arg("--config").arg(hub.config_file()).args(arguments).stderr(Stdio::piped());
+        command.output().unwrap()
+    };
+    let log = log_of(&hub);
+    let exported = omni(&["audit", "export", "--format", "jsonl", "--dir", log.to_str().unwrap()]);
+    assert!(exported.status.success(), "{exported:?}");
+    std::fs::write(home.join("events.jsonl"), &exported.stdout).unwrap();
+    let forbids = r#"forbid(principal, action == Action::"tools/call", resource == Tool::"s:test_simple_text")
+        when { context.numbers.hasTag("n") && context.numbers.getTag("n") > 1 };"#;
+    std::fs::write(home.join("new.cedar"), forbids).unwrap();
+    let new = json!({ "servers": servers(), "policy": { "files": [home.join("new.cedar")] } });
+    std::fs::write(home.join("new.yaml"), new.to_string()).unwrap();
+    let (events, against) = (home.join("events.jsonl"), home.join("new.yaml"));
+    let compared =
+        omni(&["policy", "diff", "--calls", events.to_str().unwrap(), "--against", against.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&compared.stdout);
+    assert_eq!(compared.status.code(), Some(1), "{compared:?}");
+    assert!(told.contains("tools/call s:test_simple_text -> deny (2 of them)"), "{told}");
+    assert!(told.contains("2 of 3 decisions change") && told.contains("events passed over"), "{told}");
+}

@@ -18,6 +18,7 @@ use crate::config::read_file;
 #[serde(deny_unknown_fields)]
 pub(super) struct Cases {
     principals: BTreeMap<String, Who>,
+    #[serde(default)]
     things: Vec<What>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Who {
 }
 
 /// How a principal is known.
-#[derive(Debug, Clone, Copy, Default, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Local,
@@ -80,6 +81,18 @@ struct From {
 
 const fn yes() -> bool {
     true
+}
+
+impl Kind {
+    /// Its name.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Token => "token",
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 impl Who {
@@ -136,6 +149,11 @@ impl Cases {
             Err(problem) => bail!("{}: {}", path.display(), problem.message),
         };
         serde_saphyr::from_str(&text).with_context(|| format!("{}", path.display()))
+    }
+
+    /// Its principals, each by its own id or the name that it has in the file.
+    pub(super) fn into_principals(self) -> Vec<Who> {
+        self.principals.into_iter().map(|(name, who)| Who { id: who.id.clone().or(Some(name)), ..who }).collect()
     }
 
     /// Who may do what, a line each.
