@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicI64;
 
 use omni_types::PrincipalKind;
 
+use super::text::{COMPARED, DIGESTS};
 use super::{ApiKey, ApiKeys, FreshApiKey, Grants, SERVERS_CLAIM};
 use crate::refusal::RefusalKind;
 use crate::revocations::Revocations;
@@ -27,6 +28,28 @@ fn held(fresh: &FreshApiKey, name: &str, expires_at: Option<u64>) -> ApiKey {
 fn refused(keys: &ApiKeys, text: &str, now: u64) -> (RefusalKind, String) {
     let refusal = keys.check(text, now).unwrap_err();
     (refusal.kind(), refusal.public().to_owned())
+}
+
+/// Not by the clock, which says what the machine does beside it: by what is done.
+#[test]
+fn auth_7_the_same_work_is_done_for_every_key_that_is_refused() {
+    let keys = ApiKeys::default();
+    let [known, expired, revoked, stranger] = [0; 4].map(|_| FreshApiKey::make().unwrap());
+    let other = FreshApiKey::make().unwrap();
+    let wrong_secret = ApiKey { id: other.id.clone(), ..held(&known, "other", None) };
+    let ended = ApiKey { revoked: true, ..held(&revoked, "revoked", None) };
+    keys.replace(vec![held(&known, "known", None), held(&expired, "expired", Some(100)), ended, wrong_secret]);
+    let work = |text: &str| {
+        let before = (DIGESTS.get(), COMPARED.get());
+        let let_in = keys.check(text, 200).is_ok();
+        (let_in, DIGESTS.get() - before.0, COMPARED.get() - before.1)
+    };
+    assert_eq!(work(&known.text), (true, 1, 1));
+    for (what, key) in
+        [("unknown", &stranger), ("a wrong secret", &other), ("expired", &expired), ("revoked", &revoked)]
+    {
+        assert_eq!(work(&key.text), (false, 1, 1), "{what}");
+    }
 }
 
 #[test]

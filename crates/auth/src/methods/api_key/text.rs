@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use omni_types::random;
@@ -58,9 +59,25 @@ impl FreshApiKey {
 /// The digest under which a key is kept. With 256 random bits there is nothing to guess, so a fast one is enough: a slow
 /// one would only make each login dear.
 pub(super) fn digest_of(text: &str) -> [u8; API_KEY_DIGEST_BYTES] {
+    #[cfg(test)]
+    DIGESTS.with(|count| count.set(count.get() + 1));
     let mut out = [0; API_KEY_DIGEST_BYTES];
     out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     out
+}
+
+/// Whether two digests are the same, in a time that does not depend on where they differ.
+pub(super) fn is_same(presented: &[u8; API_KEY_DIGEST_BYTES], expected: &[u8; API_KEY_DIGEST_BYTES]) -> bool {
+    #[cfg(test)]
+    COMPARED.with(|count| count.set(count.get() + 1));
+    verify_slices_are_equal(presented, expected).is_ok()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many digests were made, and compared, on this thread.
+    pub(super) static DIGESTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Whether `text` is meant to be a key: by its beginning alone.

@@ -67,12 +67,18 @@ impl Peers {
 fn are_there(stamps: &[&str]) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
     let Some(missing) = stamps.iter().find(|stamp| !folder.join(stamp).is_file()) else { return true };
-    let line = format!("SKIPPED: peers: {missing} is missing: run `cargo xtask fixtures`");
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{line}");
+    let reason = format!("{missing} is missing: run `cargo xtask fixtures`");
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "SKIPPED: peers: {reason}");
+    skipped("peers", &reason);
+    false
+}
+
+/// Writes down that a test, or the rest of one, is skipped for want of `component`; which of those fail a run in CI `xtask` knows.
+pub(crate) fn skipped(component: &str, reason: &str) {
+    let line = format!("SKIPPED: {component}: {reason}");
     eprintln!("{line}");
     if let Some(file) = std::env::var_os("OMNI_TEST_SKIPS") {
         let mut file = std::fs::File::options().append(true).create(true).open(file).unwrap();
         writeln!(file, "{line}").unwrap();
     }
-    false
 }
