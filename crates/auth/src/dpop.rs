@@ -1,7 +1,7 @@
 //! Proof of possession (RFC 9449): who presents a token that is bound to a key shows, for this request, to have the key.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,8 +36,8 @@ pub(crate) const PROOF_ALGORITHMS: &str = "ES256 ES384 EdDSA PS256 PS384 PS512 R
 #[derive(Debug, Default)]
 pub(crate) struct Dpop {
     pub(crate) settings: DpopSettings,
-    seen: Mutex<Seen>,
-    nonces: Mutex<Nonces>,
+    seen: Arc<Mutex<Seen>>,
+    nonces: Arc<Mutex<Nonces>>,
 }
 
 /// Proofs that have served, and until when they would be good.
@@ -59,8 +59,9 @@ struct Nonces {
 }
 
 impl Dpop {
-    pub(crate) fn new(settings: DpopSettings) -> Self {
-        Self { settings, ..Self::default() }
+    /// The same proofs and nonces, by other settings: what has served has served.
+    pub(crate) fn with(&self, settings: DpopSettings) -> Self {
+        Self { settings, seen: Arc::clone(&self.seen), nonces: Arc::clone(&self.nonces) }
     }
 
     /// Checks that `proof` was made for this request and this token, by the key that `thumbprint` names.

@@ -177,6 +177,9 @@ impl Identified {
         let generation = revocations.generation();
         if clean_at.load(Ordering::Relaxed) != generation {
             let Verified { principal, id, issued_at, .. } = verified;
+            if revocations.is_superseded() {
+                return Err(Refusal::invalid("the settings of logins have changed: log in again"));
+            }
             if principal.issuer().is_some() && revocations.is_lost() {
                 return Err(Refusal::unavailable("the list of revocations cannot be read"));
             }

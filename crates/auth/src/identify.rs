@@ -10,6 +10,7 @@ use crate::clock::now;
 use crate::credentials::{Credentials, Presented};
 use crate::dpop::{Dpop, PROOF_ALGORITHMS};
 use crate::identified::{Audience, Certified, Identified, Verified};
+use crate::jwks::Provider;
 use crate::local_tokens::LocalTokens;
 use crate::methods::Method;
 use crate::methods::certificate;
@@ -42,6 +43,7 @@ pub struct Authenticator {
     certificates: Option<CertificateSettings>,
     cache: TokenCache,
     revocations: Revocations,
+    providers: Vec<Arc<Provider>>,
     issuers: Vec<String>,
     scopes: Vec<String>,
     dpop: Dpop,
@@ -51,13 +53,43 @@ impl Authenticator {
     /// One that takes everybody for `user`.
     #[must_use]
     pub fn trusting(user: Principal) -> Self {
-        Self::new(AuthMode::None, user)
+        Self::new(AuthMode::None, user, Revocations::default())
     }
 
     /// The one that `settings` describe, for a hub that `user` runs and that keeps its tokens as `tokens`.
     #[must_use]
     pub fn build(settings: &AuthSettings, user: Principal, tokens: Option<LocalTokens>) -> Self {
-        let mut made = Self::new(settings.mode, user.clone());
+        Self::of(settings, Self::new(settings.mode, user, Revocations::default()), tokens, &[])
+    }
+
+    /// The one that takes the place of this one, by other settings: with the same revocations, the keys of the servers that are
+    /// the same, and the proofs that have served. It is [put in force](Self::put_in_force) apart.
+    #[must_use]
+    pub fn successor(&self, settings: &AuthSettings, tokens: Option<LocalTokens>) -> Self {
+        let mut made = Self::new(settings.mode, self.local.principal().clone(), self.revocations.next());
+        made.dpop = self.dpop.with(settings.dpop);
+        Self::of(settings, made, tokens, &self.providers)
+    }
+
+    /// From now on whoever was let in by the one before has to show again who they are, also where a stream is open.
+    pub fn put_in_force(&self) {
+        self.revocations.put_in_force();
+    }
+
+    /// Returns when another one is in force.
+    pub async fn superseded(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.revocations.changed());
+            changed.as_mut().enable();
+            if self.revocations.is_superseded() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn of(settings: &AuthSettings, mut made: Self, tokens: Option<LocalTokens>, known: &[Arc<Provider>]) -> Self {
+        let user = made.local.principal().clone();
         if let (AuthMode::Local, Some(tokens)) = (settings.mode, tokens) {
             let revocations = made.revocations.clone();
             made = made.with(LocalTokenMethod::new(tokens, user, revocations));
@@ -69,9 +101,13 @@ impl Authenticator {
         if settings.mode == AuthMode::Oauth {
             made.issuers = settings.providers.iter().map(|provider| provider.issuer.clone()).collect();
             made.scopes.clone_from(&settings.scopes);
-            made.dpop = Dpop::new(settings.dpop);
-            let known: Vec<_> =
-                settings.providers.iter().map(|one| (one.clone(), Arc::new(jwt::provider(one)))).collect();
+            made.dpop = made.dpop.with(settings.dpop);
+            let provider = |one| {
+                let fresh = jwt::provider(one);
+                known.iter().find(|old| old.is_same(&fresh)).map_or_else(|| Arc::new(fresh), Arc::clone)
+            };
+            let known: Vec<_> = settings.providers.iter().map(|one| (one.clone(), provider(one))).collect();
+            made.providers = known.iter().map(|(_, provider)| Arc::clone(provider)).collect();
             let (scopes, leeway) = (&settings.scopes, settings.clock_skew_s);
             made = made.with(JwtMethod::new(known.clone(), scopes.clone(), leeway));
             let asked = known.into_iter().find_map(|(one, provider)| Some((one.introspection.clone()?, one, provider)));
@@ -82,11 +118,11 @@ impl Authenticator {
         made
     }
 
-    fn new(mode: AuthMode, user: Principal) -> Self {
-        let revocations = Revocations::default();
+    fn new(mode: AuthMode, user: Principal, revocations: Revocations) -> Self {
         Self {
             mode,
-            local: Identified::new(Verified::new(user), &revocations),
+            local: Identified::new(Verified::new(user), &revocations.forever()),
+            providers: Vec::new(),
             methods: Vec::new(),
             opaque: None,
             certificates: None,

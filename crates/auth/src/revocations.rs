@@ -37,10 +37,16 @@ pub struct TooManyRevocations;
 
 /// The list in force. Clones are handles of the same list.
 #[derive(Debug, Clone, Default)]
-pub struct Revocations(Arc<Inner>);
+pub struct Revocations {
+    inner: Arc<Inner>,
+    /// Which settings of logins it was made for, counted from the start.
+    epoch: u64,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Of the settings in force: who was let in by earlier ones has to show again who they are.
+    epoch: AtomicU64,
     /// Counts changes, so that who was found clean is looked up again only after one.
     generation: AtomicU64,
     /// Nobody can tell what is on it.
@@ -64,7 +70,7 @@ impl Revocations {
     /// # Errors
     /// When too many are in force.
     pub fn add(&self, revocation: Revocation) -> Result<(), TooManyRevocations> {
-        let mut listed = self.0.listed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.inner.listed.write().unwrap_or_else(PoisonError::into_inner);
         if listed.tokens.len() + listed.subjects.len() >= ENTRIES_MAX {
             return Err(TooManyRevocations);
         }
@@ -78,14 +84,14 @@ impl Revocations {
             }
         }
         drop(listed);
-        self.0.generation.fetch_add(1, Ordering::Release);
-        self.0.changed.notify_waiters();
+        self.inner.generation.fetch_add(1, Ordering::Release);
+        self.inner.changed.notify_waiters();
         Ok(())
     }
 
     /// Takes a revocation back, e.g. when what it names has expired.
     pub fn remove(&self, revocation: &Revocation) {
-        let mut listed = self.0.listed.write().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.inner.listed.write().unwrap_or_else(PoisonError::into_inner);
         match revocation {
             Revocation::Token { issuer, id } => {
                 listed.tokens.remove(&(issuer.clone(), id.clone()));
@@ -96,37 +102,59 @@ impl Revocations {
         }
     }
 
+    /// A handle for the settings that come after those of this one.
+    pub(crate) fn next(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), epoch: self.epoch.saturating_add(1) }
+    }
+
+    /// A handle for who is let in whatever the settings are.
+    pub(crate) fn forever(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), epoch: u64::MAX }
+    }
+
+    /// From now on those who were let in by earlier settings are let in no more.
+    pub(crate) fn put_in_force(&self) {
+        self.inner.epoch.fetch_max(self.epoch, Ordering::Release);
+        self.inner.generation.fetch_add(1, Ordering::Release);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Whether later settings are in force.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.epoch < self.inner.epoch.load(Ordering::Acquire)
+    }
+
     /// Nobody can tell any more what is on the list: whoever somebody else vouches for is refused.
     pub fn lost(&self) {
-        self.0.lost.store(true, Ordering::Release);
-        self.0.generation.fetch_add(1, Ordering::Release);
-        self.0.changed.notify_waiters();
+        self.inner.lost.store(true, Ordering::Release);
+        self.inner.generation.fetch_add(1, Ordering::Release);
+        self.inner.changed.notify_waiters();
     }
 
     /// The list is whole again.
     pub fn found(&self) {
-        self.0.lost.store(false, Ordering::Release);
+        self.inner.lost.store(false, Ordering::Release);
     }
 
     /// Whether nobody can tell what is on the list.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.0.lost.load(Ordering::Acquire)
+        self.inner.lost.load(Ordering::Acquire)
     }
 
     /// How often it has changed.
     pub(crate) fn generation(&self) -> u64 {
-        self.0.generation.load(Ordering::Acquire)
+        self.inner.generation.load(Ordering::Acquire)
     }
 
     /// What wakes up at the next change; it has to be enabled before one looks.
     pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
-        self.0.changed.notified()
+        self.inner.changed.notified()
     }
 
     /// Whether a token is refused.
     pub(crate) fn covers(&self, issuer: Option<&str>, id: Option<&str>, subject: &str, issued_at: Option<u64>) -> bool {
-        let listed = self.0.listed.read().unwrap_or_else(PoisonError::into_inner);
+        let listed = self.inner.listed.read().unwrap_or_else(PoisonError::into_inner);
         if listed.tokens.is_empty() && listed.subjects.is_empty() {
             return false;
         }

@@ -27,7 +27,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     // Whoever started this process with its ends in hand is its user.
-    let sender = hub.local().clone();
+    let sender = hub.local();
     hub.let_in(&sender, Channel::Stdio);
     let (mut conversation, queue) = Conversation::begin(Arc::clone(&hub), scope, Channel::Stdio, sender);
     let writer = tokio::spawn(write_lines(output, queue));

@@ -37,7 +37,7 @@ type ViewKey = (Scope, u128, Era, Capabilities);
 #[derive(Debug)]
 pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
-    authenticator: Authenticator,
+    authenticator: ArcSwap<Authenticator>,
     audit: Audit,
     sessions: Sessions,
     limits: Limits,
@@ -88,7 +88,7 @@ impl Hub {
     ) -> Result<Arc<Self>, HubError> {
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
-            authenticator,
+            authenticator: ArcSwap::from_pointee(authenticator),
             audit: Audit::to_log(),
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
@@ -161,14 +161,22 @@ impl Hub {
 
     /// The user on whose behalf the hub runs: who speaks over stdio.
     #[must_use]
-    pub const fn local(&self) -> &Identified {
-        self.authenticator.local()
+    pub fn local(&self) -> Identified {
+        self.authenticator.load().local().clone()
     }
 
     /// Who tells whose a request is.
     #[must_use]
-    pub const fn authenticator(&self) -> &Authenticator {
-        &self.authenticator
+    pub fn authenticator(&self) -> Arc<Authenticator> {
+        self.authenticator.load_full()
+    }
+
+    /// From now on `authenticator`, a successor of the one before, tells that. What is open on account of who was let in before
+    /// ends: they show again who they are.
+    pub fn replace_authenticator(&self, authenticator: Authenticator) {
+        let authenticator = Arc::new(authenticator);
+        self.authenticator.store(Arc::clone(&authenticator));
+        authenticator.put_in_force();
     }
 
     /// Tells who sends a request from `address`, and writes down whom it cannot tell, and whom it sees there first (row
@@ -177,7 +185,7 @@ impl Hub {
     /// # Errors
     /// Why nobody is let in.
     pub async fn identify(&self, credentials: &Credentials<'_>, address: IpAddr) -> Result<Identified, Refusal> {
-        let refusal = match self.authenticator.identify(credentials).await {
+        let refusal = match self.authenticator().identify(credentials).await {
             Ok(identified) => {
                 let identified = identified.seen_at(address);
                 self.let_in(&identified, Channel::Http);

@@ -17,7 +17,7 @@ use crate::token::{Algorithm, Key};
 const FAILED_PAUSE: Duration = Duration::from_secs(2);
 
 /// For how long what is kept.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Keeping {
     /// After which keys are fetched anew, beside the requests.
     pub(crate) refresh: Duration,
@@ -58,6 +58,11 @@ impl Provider {
             turn: tokio::sync::Mutex::default(),
             refreshing: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it is the same server, whose keys are kept as long.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.issuer, &self.keys_url, self.keeping) == (&other.issuer, &other.keys_url, other.keeping)
     }
 
     fn state(&self) -> State {

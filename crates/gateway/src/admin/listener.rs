@@ -151,8 +151,8 @@ fn who(service: &AdminService, uid: u32) -> Option<Principal> {
     if !socket::may_use(uid) {
         return None;
     }
-    let local = service.administration.hub().local().principal();
-    Some(if uid == socket::me() { local.clone() } else { Principal::local("root") })
+    let local = service.administration.hub().local().principal().clone();
+    Some(if uid == socket::me() { local } else { Principal::local("root") })
 }
 
 async fn answer(service: &AdminService, by: &Principal, request: Request<Incoming>) -> Response<Full<Bytes>> {

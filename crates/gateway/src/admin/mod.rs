@@ -12,6 +12,6 @@ mod socket;
 
 pub use listener::{AdminListener, AdminSocketError};
 pub use openapi::openapi_text;
-pub use request::ReloadRequest;
+pub use request::{ReloadRequest, Reloaded};
 pub use service::{AdminService, Answer};
 pub use socket::{SOCKET, connect};

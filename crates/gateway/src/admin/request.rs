@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use omni_hub::{Administration, Page};
 use omni_types::Principal;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +17,16 @@ pub(crate) const LIMIT_DEFAULT: i64 = 100;
 pub(crate) const LIMIT_MAX: i64 = 1_000;
 
 /// A wish that the configuration be read again; the answer says what came of it.
-pub type ReloadRequest = oneshot::Sender<Result<bool, String>>;
+pub type ReloadRequest = oneshot::Sender<Result<Reloaded, String>>;
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reloaded {
+    /// Whether anything in it was new.
+    pub changed: bool,
+    /// What of that takes effect only when the hub is started again: names of settings.
+    pub restart: Vec<String>,
+}
 
 /// A request.
 #[derive(Debug)]

@@ -76,7 +76,8 @@ async fn serve_tls(tls: &Tls, stream: TcpStream, address: IpAddr, shared: Arc<Sh
         return Ok(());
     };
     let shown = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
-    let certified = shown.first().and_then(|own| shared.hub.authenticator().certified(own));
+    let authenticator = shared.hub.authenticator();
+    let certified = shown.first().and_then(|own| authenticator.certified(own));
     let peer = Peer { address, certified };
     let served = async {
         if http2 { Ok(serve_http2(stream, peer, shared).await?) } else { serve_http1(stream, peer, shared).await }
@@ -87,6 +88,8 @@ async fn serve_tls(tls: &Tls, stream: TcpStream, address: IpAddr, shared: Arc<Sh
             tracing::info!(%address, "a connection is closed: its client's certificate is not believed any more");
             Ok(())
         }
+        // What a certificate says is found out once for a connection.
+        () = authenticator.superseded(), if !shown.is_empty() => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hub inside a command: servers are started for it, asked, and stopped again.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ where
         // Servers' chatter would stand between a person and the answer; what matters is told in words.
         settings.log.level = config::LogLevel::Error;
     }
-    let data_dir = config::data_dir(&settings, &context.around);
+    let named = context.around.variable("OMNI_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let data_dir = named.or_else(|| config::data_dir(&settings, &context.around));
     run::start_log(&settings);
     let runtime = run::runtime()?;
     let outcome = runtime.block_on(async {
@@ -85,14 +87,14 @@ pub(crate) async fn settle(hub: &Arc<Hub>, only: Option<&str>) -> Result<()> {
 
 /// Asks the hub as a client of 2026-07-28; the JSON text of the result.
 pub(crate) async fn ask(hub: &Arc<Hub>, method: &str, params: &str) -> Result<String> {
-    hub.let_in(hub.local(), Channel::Command);
+    hub.let_in(&hub.local(), Channel::Command);
     let info = concat!(r#"{"name":"omni-cli","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
     let params = modern_request(Some(params), info, "{}", None).context("the arguments are no JSON object")?;
     let received = Received {
         body: Bytes::from(request(1, method, &params)),
         scope: Scope::All,
         channel: Channel::Command,
-        sender: hub.local().clone(),
+        sender: hub.local(),
         session: None,
         calls: None,
         headers: ClientHeaders::default(),

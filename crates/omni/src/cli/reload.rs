@@ -20,6 +20,9 @@ impl ReloadArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let answer = self.at.of_running(context, "POST", "/reload", None)?;
         let changed = answer["changed"] == true;
+        for name in answer["restart"].as_array().into_iter().flatten().filter_map(|name| name.as_str()) {
+            say!("`{name}` takes effect when the hub is started again");
+        }
         say!("{}", if changed { "taken over" } else { "nothing in it is new" });
         Ok(ExitCode::SUCCESS)
     }

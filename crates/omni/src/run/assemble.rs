@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use omni_auth::settings::AuthMode;
+use omni_auth::settings::{AuthMode, AuthSettings};
 use omni_auth::{ApiKeys, Authenticator, LocalTokens, Policy, local_user};
 use omni_hub::throttle::settings::ThrottleSettings;
 use omni_hub::{Administration, Hub, Limits, Snapshot, Throttle};
@@ -37,6 +37,10 @@ pub(crate) struct Running {
     /// What an administrator does with it.
     pub(crate) administration: Arc<Administration>,
     program: PathBuf,
+    data_dir: Option<PathBuf>,
+    keys: ApiKeys,
+    /// By which clients are let in.
+    auth: Arc<Mutex<AuthSettings>>,
     store: Option<CatalogStore>,
     secrets: Secrets,
     /// What is in force; held while it is changed.
@@ -93,12 +97,15 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let masked = masked(audit.audit(), Arc::clone(&redactor));
     let secrets = Secrets::new(&settings.secrets, data_dir, &masked, redactor);
     let hub = hub.audited(masked)?;
-    let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys));
+    let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys.clone()));
     let running = Running {
         hub,
         audit,
         administration,
         program,
+        data_dir: data_dir.map(Path::to_owned),
+        keys,
+        auth: Arc::new(Mutex::new(settings.auth.clone())),
         store,
         secrets,
         current: Arc::default(),
@@ -196,6 +203,24 @@ impl Running {
             tokio::spawn(async move { server.retire(drain).await });
         }
         Ok(())
+    }
+
+    /// Whether clients are let in as `settings` say.
+    pub(crate) fn lets_in_by(&self, settings: &AuthSettings) -> bool {
+        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) == *settings
+    }
+
+    /// Lets clients in as `settings` say from now on, all of it at once. Another mode may want another listener: it waits for the
+    /// next start, with all that stands beside it.
+    pub(crate) fn let_in_by(&self, settings: &AuthSettings) {
+        let mut in_force = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_force.mode == settings.mode && *in_force != *settings {
+            let tokens = self.data_dir.as_deref().map(LocalTokens::of);
+            let next = self.hub.authenticator().successor(settings, tokens);
+            let method = self.keys.method(next.revocations().clone());
+            self.hub.replace_authenticator(next.with(method));
+            *in_force = settings.clone();
+        }
     }
 
     /// Limits that did not change go on counting.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use omni_gateway::admin::ReloadRequest;
+use omni_gateway::admin::{ReloadRequest, Reloaded};
 use tokio::sync::mpsc;
 
 use crate::config::{self, Settings, Surroundings};
@@ -27,7 +27,9 @@ pub(crate) async fn follow(
     mut wishes: mpsc::Receiver<ReloadRequest>,
 ) {
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
-    let mut seen = stamp(&path, &current);
+    let started = current.clone();
+    // Nothing was seen yet: what was written since the settings were read is found by its content.
+    let mut seen = Stamp::new();
     loop {
         let asked = async {
             match &mut hang_up {
@@ -60,16 +62,39 @@ pub(crate) async fn follow(
             recorded::refused(&running.hub, why);
             tracing::error!("the changed configuration is not taken over, the old one stays in force: {why}");
         }
-        let told = taken.as_ref().map(Option::is_some).map_err(Clone::clone);
-        if let Ok(Some(settings)) = taken {
-            current = settings;
-            // It may name other files now.
-            seen = stamp(&path, &current);
-        }
+        let told = match taken {
+            Ok(taken) => {
+                let changed = taken.is_some();
+                if let Some(settings) = taken {
+                    current = settings;
+                    // It may name other files now, and may have been written again meanwhile.
+                    seen = Stamp::new();
+                }
+                let restart = waiting(&running, &started, &current);
+                if changed && !restart.is_empty() {
+                    tracing::warn!(settings = restart.join(", "), "these take effect when the hub is started again");
+                }
+                Ok(Reloaded { changed, restart })
+            }
+            Err(why) => Err(why),
+        };
         if let Some(wish) = wish {
             let _nobody_waits = wish.send(told);
         }
     }
+}
+
+/// What the hub was started with and goes on with until it is started again, though the file says otherwise by now.
+fn waiting(running: &Running, started: &Settings, now: &Settings) -> Vec<String> {
+    let all = [
+        ("gateway", started.gateway != now.gateway),
+        // All else of it is in force at once.
+        ("auth.mode", !running.lets_in_by(&now.auth)),
+        ("data_dir", started.data_dir != now.data_dir),
+        ("log", started.log != now.log),
+        ("audit", started.audit != now.audit),
+    ];
+    all.into_iter().filter(|(_, waits)| *waits).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Of the configuration and the files of policies that it names.
@@ -89,16 +114,7 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
         return Ok(None);
     }
     running.apply(&settings).map_err(|error| error.to_string())?;
-    if settings.gateway != current.gateway
-        || settings.auth != current.auth
-        || settings.data_dir != current.data_dir
-        || settings.log != current.log
-        || settings.audit != current.audit
-    {
-        tracing::warn!(
-            "changes of `gateway`, `auth`, `data_dir`, `log` and `audit` take effect when the hub is started again"
-        );
-    }
+    running.let_in_by(&settings.auth);
     recorded::reloaded(&running.hub, current, &settings);
     running.wake_unknown();
     tracing::info!(file = %path.display(), servers = settings.servers.len(), "configuration taken over");

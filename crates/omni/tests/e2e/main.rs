@@ -34,6 +34,7 @@ mod isolation;
 mod leaks;
 mod login_certificates;
 mod login_local;
+mod login_reload;
 mod mirrored;
 mod oauth;
 mod oauth_dpop;

@@ -3,23 +3,15 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::admin::problem::Problem;
 use crate::admin::reply::Done;
+use crate::admin::request::Reloaded;
 use crate::admin::route::{Answering, Route, Verb, reads};
 
 /// For the configuration to be read and put in force.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What came of it.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Reloaded {
-    /// Whether anything in it was new.
-    changed: bool,
-}
 
 pub(super) const RELOAD: Route = Route {
     method: Verb::Post,
@@ -38,7 +30,7 @@ pub(super) const RELOAD: Route = Route {
                 let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the hub is stopping");
                 reload.send(tell).await.map_err(|_| gone())?;
                 match tokio::time::timeout(PATIENCE, told).await {
-                    Ok(Ok(Ok(changed))) => Done::ok(&Reloaded { changed }),
+                    Ok(Ok(Ok(reloaded))) => Done::ok(&reloaded),
                     Ok(Ok(Err(why))) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why)),
                     Ok(Err(_)) => Err(gone()),
                     Err(_) => {
