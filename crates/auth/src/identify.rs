@@ -147,6 +147,12 @@ impl Authenticator {
         &self.local
     }
 
+    /// Whether everybody is taken for the user that runs the hub.
+    #[must_use]
+    pub fn is_trusting(&self) -> bool {
+        self.mode == AuthMode::None
+    }
+
     /// What is refused whatever speaks for it.
     #[must_use]
     pub const fn revocations(&self) -> &Revocations {

@@ -1,8 +1,11 @@
 //! Ids of tasks (extension `io.modelcontextprotocol/tasks`) as clients see them: sealed, so that one leads back to the
 //! server and the tool that made the task, and serves nobody but the principal who began it.
 
+use omni_protocol::Era;
 use omni_types::{Fault, FaultKind, Principal};
 
+use crate::Hub;
+use crate::scope::Scope;
 use crate::seal::Seal;
 
 /// The extension.
@@ -38,6 +41,18 @@ impl TaskId {
         let text = seal.open(&context(principal), sealed)?;
         let [server, tool, id]: [String; 3] = serde_json::from_str(&text).ok()?;
         Some(Self { server, tool, id })
+    }
+}
+
+/// Whether clients of `era` know the tasks of `scope` by sealed ids. Those of 2025-11-25 are the server's own business at its own
+/// endpoint, but where callers who are told apart share its process: there nobody may find, or guess, another's.
+pub(crate) fn are_sealed(hub: &Hub, era: Era, scope: &Scope) -> bool {
+    match scope {
+        Scope::One(name) if era == Era::Legacy => {
+            let shares = hub.snapshot().server(name.as_str()).is_none_or(|server| server.shares_processes());
+            shares && !hub.authenticator().is_trusting()
+        }
+        _ => true,
     }
 }
 

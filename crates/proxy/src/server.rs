@@ -171,6 +171,12 @@ impl Server {
         *self.speaks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether clients of the earlier revisions share its processes: what it keeps in one, it keeps for all of them.
+    #[must_use]
+    pub fn shares_processes(&self) -> bool {
+        matches!(self.spec.transport, Transport::Stdio(_)) && self.spec.sharing != Sharing::Session
+    }
+
     /// Under which key a client of `profile` finds its link.
     pub(crate) fn key(&self, profile: &Profile) -> LinkKey {
         if self.serves_modern(profile) {

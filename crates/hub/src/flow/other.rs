@@ -10,13 +10,23 @@ use crate::flow::call_tool::call_tool;
 use crate::record::CallRecord;
 use crate::scope::Scope;
 use crate::stage::{Sanitized, Validated};
+use crate::task_id::are_sealed;
 
 /// Passes the method on, or says that nobody knows it. Which of several servers is meant is never guessed.
 pub(crate) async fn other(hub: &Arc<Hub>, validated: Validated, record: &mut CallRecord) -> Result<Sanitized, Fault> {
-    match &validated.received().scope {
-        Scope::All | Scope::Profile(_) if validated.method().is_some_and(|method| method.as_str() == "tasks/list") => {
+    let scope = &validated.received().scope;
+    let lists_tasks = validated.method().is_some_and(|method| method.as_str() == "tasks/list");
+    match scope {
+        Scope::All | Scope::Profile(_) if lists_tasks => {
             let why =
                 "`tasks/list` is not offered at /mcp, whose servers' tasks have no common list; see /mcp/{server}";
+            Err(Fault::new(FaultKind::MethodNotFound, why))
+        }
+        Scope::One(name) if lists_tasks && are_sealed(hub, validated.version().era(), scope) => {
+            let why = format!(
+                "`tasks/list` is not offered by server `{name}`: its callers share a process, whose list names everybody's tasks; \
+                 `sharing: session` gives each session its own"
+            );
             Err(Fault::new(FaultKind::MethodNotFound, why))
         }
         Scope::All | Scope::Profile(_) => Err(unknown_method(&validated)),

@@ -18,7 +18,7 @@ use crate::stage::authenticate::Authenticated;
 use crate::stage::fit::prepare;
 use crate::stage::validate::{Caller, Validated};
 use crate::subscriptions::Reader;
-use crate::task_id::{TaskId, knows_tasks, undeclared};
+use crate::task_id::{TaskId, are_sealed, knows_tasks, undeclared};
 use crate::view::{Found, View};
 
 /// A message that its sender may send.
@@ -51,8 +51,8 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
     if validated.method().is_some_and(Method::is_of_task) {
         match validated.caller() {
             Caller::Modern(meta) if !knows_tasks(&meta.client_capabilities) => return Err(undeclared()),
-            // At the endpoint of one server the tasks of the earlier revisions are that server's business.
-            Caller::Session(_) if validated.received().scope.is_one() => {}
+            // At the endpoint of one server the tasks of the earlier revisions may be that server's business.
+            Caller::Session(_) if !are_sealed(hub, validated.version().era(), &validated.received().scope) => {}
             _ => {
                 let found = Box::pin(task(hub, admitted.authenticated())).await?;
                 return Ok(Authorized { admitted, access: Some(found), ask: None });

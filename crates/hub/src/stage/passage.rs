@@ -24,7 +24,7 @@ use crate::stage::leaving::{error_without_leaks, leave, told};
 use crate::stage::result_type::with_result_type;
 use crate::stage::translate::{error_for, result_for};
 use crate::stage::validate::{Caller, Validated};
-use crate::task_id::TaskId;
+use crate::task_id::{TaskId, are_sealed};
 use crate::throttle::Share;
 use crate::view::Found;
 
@@ -287,10 +287,13 @@ impl Passage {
         Ok(String::from_utf8(replaced(result.as_bytes(), raw, &shown)).ok())
     }
 
-    /// Whether its client knows tasks by sealed ids: at the endpoint of one server those of 2025-11-25 are that server's.
+    /// Whether its client knows tasks by sealed ids.
     fn names_tasks(&self) -> bool {
-        let is_sealed = self.version().era() == Era::Modern || !self.validated.received().scope.is_one();
-        is_sealed && (self.method().is_of_task() || *self.method() == Method::ToolsCall)
+        (self.method().is_of_task() || *self.method() == Method::ToolsCall) && self.seals_tasks()
+    }
+
+    fn seals_tasks(&self) -> bool {
+        are_sealed(&self.hub, self.version().era(), &self.validated.received().scope)
     }
 
     /// A message before the answer to `tasks/result` names the task as the client knows it.
@@ -345,7 +348,11 @@ impl Passage {
             (Some(Method::Cancelled), Caller::Session(session)) => self.withdrawn(session, &message),
             (Some(Method::Cancelled), _) => Carried::Dropped,
             // It names a task as the server does, and may be missed: a task's state is asked for.
-            (Some(Method::Other(name)), _) if &**name == TASK_STATUS && !self.validated.received().scope.is_one() => {
+            (Some(Method::Other(name)), _)
+                if &**name == TASK_STATUS
+                    && (self.version().era() == Era::Legacy || !self.validated.received().scope.is_one())
+                    && self.seals_tasks() =>
+            {
                 Carried::Dropped
             }
             // What only the other era has, its clients do not know.

@@ -17,6 +17,7 @@ use crate::stage::mirror::mirror;
 use crate::stage::passage::identity;
 use crate::stage::translate::request_params;
 use crate::stage::validate::{Caller, Validated};
+use crate::task_id::are_sealed;
 
 /// A message on its way to one server.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ pub async fn route(hub: &Arc<Hub>, mut authorized: Authorized) -> Result<Routed,
         let why = "params.requestState: not made by this hub for this call, or by one that was started anew since";
         return Err(Fault::new(FaultKind::InvalidParams, why));
     }
-    let mut outgoing = outgoing(validated, &found.name, &link)?;
+    let mut outgoing = outgoing(hub, validated, &found.name, &link)?;
     outgoing.headers = mirror(hub, validated, &found.name, &found.server, &link).await?;
     Ok(Routed { authorized, link, going: Going::Out(outgoing), place })
 }
@@ -137,7 +138,7 @@ fn refuse_task(validated: &Validated, link: &Link) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::MethodNotFound, why))
 }
 
-fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgoing, Fault> {
+fn outgoing(hub: &Hub, validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgoing, Fault> {
     let message = validated.message();
     let params = validated.params();
     let id = link.next_id();
@@ -162,8 +163,8 @@ fn outgoing(validated: &Validated, name: &str, link: &Arc<Link>) -> Result<Outgo
             }
         }
     } else {
-        let is_sealed = validated.version().era() == Era::Modern || !validated.received().scope.is_one();
-        let is_task = is_sealed && message.method().is_some_and(Method::is_of_task);
+        let is_task = message.method().is_some_and(Method::is_of_task)
+            && are_sealed(hub, validated.version().era(), &validated.received().scope);
         let task = if is_task { (&params.task_id_range, &params.task_id) } else { (&None, &None) };
         let renamed = [(&params.name_range, &params.name), (&params.uri_range, &params.uri), task];
         for (range, current) in renamed {

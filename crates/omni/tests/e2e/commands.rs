@@ -50,6 +50,22 @@ fn gw_3_run_import_call() {
     assert_eq!(processes::marked(&mark), [], "a command left its server behind");
 }
 
+/// What a command keeps lies where `OMNI_DATA_DIR` says, as for the hub that runs.
+#[test]
+fn gw_3_commands_that_run_a_hub_of_their_own_keep_its_data_where_they_are_told_to() {
+    let (home, mark) = project();
+    assert!(omni(home.path(), &["import"]).status.success());
+    let elsewhere = home.path().join("elsewhere");
+    let mut command = Command::new(OMNI);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+    command.current_dir(home.path().join("project")).env("OMNI_DATA_DIR", &elsewhere);
+    let called = command.args(["call", "mine:echo", r#"{"text":"hello"}"#]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&called.stdout), "hello\n", "{}", said(&called));
+    assert!(elsewhere.join("hub.key").is_file(), "{}", said(&called));
+    assert!(!home.path().join(".local/share/omni/hub.key").exists());
+    assert_eq!(processes::marked(&mark), [], "a command left its server behind");
+}
+
 #[test]
 fn val_1_commands_say_what_is_wrong_where_and_how_to_mend_it() {
     let (home, _) = project();

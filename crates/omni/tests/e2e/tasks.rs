@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::peers::Peers;
 use crate::harness::{Client, Era, HttpFixture, Hub, everything, in_time};
+use crate::oauth::World;
 
 /// Where a message says to which task of 2025-11-25 it belongs.
 const RELATED: &str = "io.modelcontextprotocol/related-task";
@@ -145,4 +146,68 @@ async fn trb_4_tasks_of_2025_11_25_lead_back_to_their_server() {
         (&json!(-32601), true),
         "{error}"
     );
+}
+
+/// Ids of tasks in a process that callers share lead nobody to another's, and no list names them.
+#[tokio::test(flavor = "multi_thread")]
+async fn val_5_tasks_of_2025_11_25_in_a_shared_process_are_each_callers_own() {
+    let Some(peers) = Peers::find() else { return };
+    let program = peers.module("server-everything/dist/index.js");
+    let entry = json!({ "command": peers.node, "args": [program, "stdio"] });
+    let world = World::before(json!({ "ev": entry }), json!({}), json!({})).await;
+    world.hub.awake().await;
+    let ann = Caller::open(&world, "ann").await;
+    let bob = Caller::open(&world, "bob").await;
+    let arguments = json!({ "topic": "python", "ambiguous": false });
+    let research = json!({ "name": "simulate-research-query", "arguments": arguments, "task": { "ttl": 60_000 } });
+    let begun = ann.ask("tools/call", &research).await;
+    let id = begun["result"]["task"]["taskId"].as_str().unwrap_or_else(|| panic!("no task: {begun}")).to_owned();
+    let state = ann.ask("tasks/get", &json!({ "taskId": id })).await;
+    assert_eq!(state["result"]["taskId"], *id, "{state}");
+    let unknown = bob.ask("tasks/get", &json!({ "taskId": "unknown" })).await;
+    assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
+    for method in ["tasks/get", "tasks/result", "tasks/cancel"] {
+        let refused = bob.ask(method, &json!({ "taskId": id })).await;
+        assert_eq!(refused["error"], unknown["error"], "{method}");
+    }
+    for caller in [&ann, &bob] {
+        let list = caller.ask("tasks/list", &json!({})).await;
+        assert_eq!(list["error"]["code"], -32601, "{list}");
+        assert!(list["error"]["message"].as_str().unwrap().contains("sharing: session"), "{list}");
+    }
+    let done = in_time("the result", ann.ask("tasks/result", &json!({ "taskId": id }))).await;
+    assert!(done["result"]["content"][0]["text"].as_str().unwrap().contains("Research Report"), "{done}");
+}
+
+/// Somebody with a session at the server's own endpoint.
+struct Caller<'a> {
+    world: &'a World,
+    bearer: String,
+    session: String,
+}
+
+impl<'a> Caller<'a> {
+    const PATH: &'static str = "/mcp/ev";
+
+    async fn open(world: &'a World, name: &str) -> Self {
+        let claims = world.idp.claims(name, &world.resource(Self::PATH));
+        let bearer = format!("Bearer {}", world.signed(&claims));
+        let opened = world.initialize(Self::PATH, &[("authorization", &bearer)]).await;
+        assert_eq!(opened.status, 200, "{opened:?}");
+        let session = opened.headers["mcp-session-id"].to_str().unwrap().to_owned();
+        Self { world, bearer, session }
+    }
+
+    /// The answer to a request, the last of what is said.
+    async fn ask(&self, method: &str, params: &Value) -> Value {
+        let headers = [
+            ("authorization", self.bearer.as_str()),
+            ("mcp-session-id", &self.session),
+            ("mcp-protocol-version", "2025-11-25"),
+        ];
+        let body = json!({ "jsonrpc": "2.0", "id": 2, "method": method, "params": params });
+        let answer = self.world.post(Self::PATH, &headers, &body).await;
+        let last = answer.messages().pop().unwrap_or_else(|| panic!("{method}: {answer:?}"));
+        serde_json::from_str(&last).unwrap()
+    }
 }
