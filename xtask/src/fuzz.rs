@@ -10,11 +10,9 @@ const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--list |
 /// Seconds a target: on a developer's machine, and in CI.
 const SECONDS: u64 = 20;
 const SECONDS_CI: u64 = 120;
-/// Targets with so little to reach that a quarter of the time is plenty.
-const SMALL: &[&str] = &["cursor", "header", "name", "uri"];
-/// Targets that have all of it: they take apart what comes over the wire, before anybody is known. The others, which read
-/// parts of what these let through, have half.
-const LONG: &[&str] = &["envelope", "line", "sse", "websocket"];
+/// Targets that have all of it: what strangers write on the wire (envelope, SSE, frames of WebSocket, headers, cursors, names,
+/// `requestState`, framing of stdio). The others, which read parts of what these let through, have a quarter.
+const LONG: &[&str] = &["cursor", "envelope", "header", "line", "name", "sse", "state", "websocket"];
 /// Overrides both.
 const SECONDS_VARIABLE: &str = "OMNI_FUZZ_SECONDS";
 /// Targets that run side by side.
@@ -78,11 +76,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 /// By what a target's share of the time is divided.
 fn part_of(name: &str) -> u64 {
-    match name {
-        name if SMALL.contains(&name) => 4,
-        name if LONG.contains(&name) => 1,
-        _ => 2,
-    }
+    if LONG.contains(&name) { 1 } else { 4 }
 }
 
 fn parse(arguments: &[String]) -> Result<Wanted> {

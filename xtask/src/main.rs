@@ -29,7 +29,7 @@ cargo xtask COMMAND
   bench [BENCH ARGS]     build as shipped (`dist`), then omni-bench run --omni target/dist/omni ARGS
   fuzz [TARGET...] [--seconds N] [--list | --minimise]
                          what reads strangers' bytes under libFuzzer, two targets at a time, up to 20 s each (in CI 120 s for what
-                         comes over the wire, 60 s for its parts, small ones 30 s; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
+                         comes over the wire, 30 s for its parts; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
   simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]
                          the hub under a simulated network and clock, one world a seed; with --planted alone: whether it finds
                          faults that are put in on purpose
