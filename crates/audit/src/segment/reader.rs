@@ -13,9 +13,9 @@ const CHUNK: usize = 256 * 1024;
 
 /// A segment that is read from its beginning, or from a place in it.
 #[derive(Debug)]
-pub struct Segment {
+pub struct Segment<R = File> {
     path: PathBuf,
-    file: File,
+    file: R,
     header: SegmentHeader,
     buffer: Vec<u8>,
     /// Where in the buffer the next frame begins.
@@ -42,7 +42,16 @@ impl Segment {
     /// # Errors
     /// Where it cannot be read, or has no header.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        let mut file = File::open(path).map_err(|error| LogError::io("open", path, error))?;
+        Self::of(File::open(path).map_err(|error| LogError::io("open", path, error))?, path)
+    }
+}
+
+impl<R: Read + Seek> Segment<R> {
+    /// Reads the header of a segment that is not a file, or is one that is open; `path` is what it is called.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or has no header.
+    pub fn of(mut file: R, path: &Path) -> Result<Self, LogError> {
         let mut head = Vec::new();
         file.by_ref()
             .take(SEGMENT_HEADER_LEN as u64)

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod independent;
+
 use std::convert::Infallible;
 
 use proptest::prelude::*;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod crash;
 mod failing;
+mod faults;
 mod keys;
 mod reopening;
 
