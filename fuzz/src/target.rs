@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::targets::{
-    audit_ask, batch, cursor, dispatch, envelope, header, jwks, line, list, name, policy, reference, scan, schema,
-    screen, sse, state, token, translate, uri, websocket,
+    audit_ask, audit_note, audit_proof, audit_record, audit_segment, batch, cursor, dispatch, envelope, header, jwks,
+    line, list, name, policy, reference, scan, schema, screen, sse, state, token, translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -17,6 +17,10 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "audit_ask", run: audit_ask::run },
+    Target { name: "audit_note", run: audit_note::run },
+    Target { name: "audit_proof", run: audit_proof::run },
+    Target { name: "audit_record", run: audit_record::run },
+    Target { name: "audit_segment", run: audit_segment::run },
     Target { name: "batch", run: batch::run },
     Target { name: "cursor", run: cursor::run },
     Target { name: "dispatch", run: dispatch::run },

@@ -1,6 +1,10 @@
 //! One file a target.
 
 pub(crate) mod audit_ask;
+pub(crate) mod audit_note;
+pub(crate) mod audit_proof;
+pub(crate) mod audit_record;
+pub(crate) mod audit_segment;
 pub(crate) mod batch;
 pub(crate) mod cursor;
 pub(crate) mod dispatch;
