@@ -58,6 +58,14 @@ pub enum LogError {
         /// What is signed.
         size: u64,
     },
+    /// A legal hold stands.
+    #[error("audit log: {} is there, a legal hold: nothing is deleted until it is taken away", .0.display())]
+    Held(PathBuf),
+    /// Its beginning is not there any more.
+    #[error(
+        "audit log: records before {0} were deleted after they were kept long enough, and this needs all of them: copy `checkpoint` and `tile/` instead"
+    )]
+    BeginsLater(u64),
     /// The record is not in the log.
     #[error("audit log: there is no record {0}")]
     NotThere(u64),

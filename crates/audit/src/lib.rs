@@ -18,6 +18,7 @@ mod kind;
 mod log;
 mod note;
 mod prove;
+mod prune;
 pub mod query;
 mod record;
 mod schema;
@@ -44,6 +45,7 @@ pub use kind::{EventKind, KINDS, OUTCOMES, Outcome, Phase, Transport};
 pub use log::is_logged;
 pub use note::{Checkpoint, Note, Signature, SigningKey, VerifierKey, parse_notes};
 pub use prove::{ProofFault, Proven, RecordProof};
+pub use prune::{Pruning, plan as prune_plan};
 pub use record::{
     Field, KeyId, KeySource, Opened, Personal, PlainRecord, RECORD_BYTES_MAX, Record, RecordHeader, Seal, Value, open,
 };

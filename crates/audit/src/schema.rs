@@ -80,7 +80,7 @@ const fn actions(kind: EventKind) -> &'static [&'static str] {
         EventKind::Administration => {
             &["admin/connect", "keys/create", "keys/revoke", "keys/rotate", "revocations/create", "store/migrate"]
         }
-        EventKind::Log => &["log/shed", "log/recover", "log/rotate-key"],
+        EventKind::Log => &["log/shed", "log/recover", "log/rotate-key", "log/prune"],
     }
 }
 

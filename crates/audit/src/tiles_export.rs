@@ -20,6 +20,9 @@ pub fn export_tiles(archive: &Archive, folder: &Path) -> Result<Checkpoint, LogE
     if fs::read_dir(folder).map_err(|error| io("list", error))?.next().is_some() {
         return Err(LogError::malformed("an empty folder", folder.display().to_string()));
     }
+    if let Some(later) = archive.segments()?.first().filter(|segment| segment.first > 0) {
+        return Err(LogError::BeginsLater(later.first));
+    }
     let (checkpoint, note) = archive.checkpoint()?;
     let mut frontier = Frontier::default();
     let mut tiles = TileWriter::resume(folder, 0)?;

@@ -71,6 +71,13 @@ impl Search {
         }
     }
 
+    /// Whether a segment that grows no more has an index that covers all of it.
+    pub(super) fn is_indexed(&self, segment: &SegmentFile, next: u64) -> bool {
+        let Ok(size) = size(&segment.path) else { return false };
+        let kept = self.kept(segment, &self.index_key(segment.first), size);
+        kept.is_some_and(|index| segment.first + u64::from(index.covered().records) >= next)
+    }
+
     /// The index in its file, where there is one that belongs to this segment as it is now.
     fn kept(&self, segment: &SegmentFile, key: &IndexKey, size: u64) -> Option<Index<Source>> {
         let file = File::open(self.index_path(segment)).ok()?;

@@ -78,6 +78,22 @@ impl Search {
         Ok(())
     }
 
+    /// Makes the indexes that are wanting of segments that take no more records; how many there were.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn index_closed(&self) -> Result<usize, LogError> {
+        let segments = self.archive.segments()?;
+        let mut made = 0;
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            if !self.is_indexed(segment, next.first) {
+                self.plan(segment, false, &Query::default())?;
+                made += 1;
+            }
+        }
+        Ok(made)
+    }
+
     /// The event of this index.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::finding::{Finding, Verification};
 use super::succession::Succession;
 use crate::archive::{Archive, checkpoint_path};
 use crate::note::{Checkpoint, Note, parse_notes};
-use crate::tree::{Frontier, Hash};
+use crate::tree::{Frontier, Hash, Tiles, consistency_proof, verify_consistency};
 
 /// A checkpoint and where it was found.
 #[derive(Debug)]
@@ -71,6 +71,18 @@ impl Checkpoints {
                 let roots = [Some(records.root()), tiles.map(Frontier::root)];
                 known.agrees = Some(roots.iter().flatten().any(|root: &Hash| *root == known.checkpoint.root));
             }
+        }
+    }
+
+    /// Holds those that state less than what was deleted against the tiles that stand in its place: each has to lead to the
+    /// tree over it, `before`.
+    pub(super) fn compare_before(&mut self, tiles: &Tiles, before: &Frontier) {
+        let (size, root) = (before.size(), before.root());
+        while let Some(known) = self.known.get_mut(self.next).filter(|known| known.checkpoint.size < size) {
+            self.next += 1;
+            let Checkpoint { size: old, root: old_root, .. } = known.checkpoint;
+            let leads = |proof: Vec<Hash>| verify_consistency(old, size, &proof, &old_root, &root);
+            known.agrees = Some(consistency_proof(tiles, old, size).is_ok_and(leads));
         }
     }
 

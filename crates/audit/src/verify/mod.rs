@@ -1,5 +1,6 @@
 //! Verification: everything a log holds against everything that was signed, with nothing but the public key.
 
+mod beginning;
 mod checkpoints;
 mod finding;
 mod leaves;

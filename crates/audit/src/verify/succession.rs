@@ -48,20 +48,25 @@ impl Succession {
     /// Takes a record that may change the key; says what is wrong with it.
     pub(super) fn take(&mut self, record: &Record<'_>) -> Option<&'static str> {
         let Some((next, signature)) = successor(record) else {
-            return Some("it is in clear, and no change of key");
+            return Some("it is in clear, and neither a change of key nor a deletion");
         };
-        let size = record.header.index + 1;
+        self.succeed(&next, &signature, record.header.index)
+    }
+
+    /// Takes the change to `next` in record `index`; says what is wrong with it.
+    pub(super) fn succeed(&mut self, next: &VerifierKey, signature: &[u8], index: u64) -> Option<&'static str> {
+        let size = index.saturating_add(1);
         let statement = format!("{SUCCESSION}{next}");
         let in_force = |reign: &&mut Reign| reign.from < size && size <= reign.until;
-        let signed = |reign: &&mut Reign| reign.key.verifies(statement.as_bytes(), &signature);
+        let signed = |reign: &&mut Reign| reign.key.verifies(statement.as_bytes(), signature);
         let Some(last) = self.keys.iter_mut().filter(in_force).find(signed) else {
             // Whoever trusts a later key alone cannot judge the changes before it.
-            let later = self.keys.iter().any(|reign| reign.key == next);
+            let later = self.keys.iter().any(|reign| reign.key == *next);
             return (!later).then_some("it changes the key, and is signed by none that was in force");
         };
         last.until = size;
-        if !self.keys.iter().any(|reign| reign.key == next) {
-            self.keys.push(Reign { key: next, from: size, until: u64::MAX });
+        if !self.keys.iter().any(|reign| reign.key == *next) {
+            self.keys.push(Reign { key: next.clone(), from: size, until: u64::MAX });
         }
         None
     }

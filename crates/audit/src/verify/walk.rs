@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::beginning::Beginning;
 use super::checkpoints::Checkpoints;
 use super::finding::{Finding, Verification};
 use super::leaves::Row;
@@ -52,16 +53,20 @@ pub fn verify(directory: &Path, options: &VerifyOptions) -> Result<Verification,
         keys: Succession::of(trusted),
         directory: directory.to_owned(),
         untiled: false,
+        beginning: None,
         out,
     };
-    walk.checkpoints.compare(&walk.records, None);
     let segments = archive.segments()?;
+    walk.begin(&archive, segments.first().map_or(0, |first| first.first));
     for (at, file) in segments.iter().enumerate() {
         walk.segment(file, segments.get(at + 1).map(|next| next.first))?;
     }
-    let Walk { mut out, records, checkpoints, keys, .. } = walk;
+    let Walk { mut out, records, checkpoints, keys, beginning, .. } = walk;
     out.size = records.size();
     out.root = records.root();
+    if let Some(beginning) = beginning {
+        beginning.judge(directory, &mut out);
+    }
     let origin = format!("{ORIGIN_PREFIX}{:032x}", u128::from_be_bytes(*archive.id()));
     checkpoints.judge(&origin, &keys, &mut out);
     Ok(out)
@@ -80,10 +85,28 @@ struct Walk {
     directory: PathBuf,
     /// Whether it was said that a tile is wanting.
     untiled: bool,
+    /// Where its oldest records were deleted after their time.
+    beginning: Option<Beginning>,
     out: Verification,
 }
 
 impl Walk {
+    /// The tree before the first record that is there.
+    fn begin(&mut self, archive: &Archive, first: u64) {
+        if let Some(beginning) = Beginning::of(&self.directory, first) {
+            let tiles = archive.tiles();
+            self.records = beginning.frontier(&tiles, first, &mut self.out);
+            self.checkpoints.compare_before(&tiles, &self.records);
+            for inherited in &beginning.pruned().keys {
+                if let Some(what) = self.keys.succeed(&inherited.key, &inherited.signature, inherited.index) {
+                    self.out.found(Finding::new(what).of(inherited.index));
+                }
+            }
+            self.beginning = Some(beginning);
+        }
+        self.checkpoints.compare(&self.records, None);
+    }
+
     fn segment(&mut self, file: &SegmentFile, next: Option<u64>) -> Result<(), LogError> {
         let mut segment = match Segment::open(&file.path) {
             Ok(segment) => segment,
@@ -177,10 +200,11 @@ impl Walk {
             }
             _ => {}
         }
-        if record.header.is_plain
-            && let Some(what) = self.keys.take(record)
-        {
-            self.out.found(Finding::new(what).at(path, offset).of(index));
+        if record.header.is_plain {
+            let deleted = Beginning::take(self.beginning.as_mut(), record).map(Result::err);
+            if let Some(what) = deleted.unwrap_or_else(|| self.keys.take(record)) {
+                self.out.found(Finding::new(what).at(path, offset).of(index));
+            }
         }
         self.append(leaf, held.unwrap_or(leaf));
     }

@@ -1,28 +1,25 @@
 //! The log as it is written: one segment that grows, the tree's right edge, the keys.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::Disk;
-use super::entry::{Body, Entry, now_us};
+use super::entry::{Body, Entry};
 use super::persons::Persons;
+use super::signing::Signing;
 use super::turns::Turns;
-use crate::archive::checkpoint_path;
 use crate::error::LogError;
 use crate::frame;
 use crate::index::forget;
-use crate::keys::{Identity, Keys, replace, sync_folder};
-use crate::note::{Checkpoint, Note, SigningKey};
+use crate::keys::{Identity, Keys, sync_folder};
+use crate::note::SigningKey;
 use crate::record::{PlainRecord, Seal};
 use crate::segment::{SEGMENT_HEADER_LEN, SegmentHeader, day_of, segment_path};
-use crate::tree::{Frontier, Hash, TileWriter, leaf_hash};
+use crate::tree::{Hash, leaf_hash};
 
-/// How often a checkpoint goes into the history.
-const HISTORY_EVERY_US: u64 = 600_000_000;
 /// Room that is kept from one commit to the next.
 const ROOM_BYTES_MAX: usize = 256 << 10;
 
@@ -32,10 +29,12 @@ pub(super) struct Journal {
     pub(super) directory: PathBuf,
     pub(super) log: [u8; 16],
     pub(super) keys: Keys,
-    pub(super) signer: SigningKey,
+    pub(super) signer: Arc<SigningKey>,
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) frontier: Frontier,
-    pub(super) tiles: TileWriter,
+    /// Records that are durable: the index of the next one.
+    pub(super) size: u64,
+    /// Before the lock: what it still writes, it writes under it.
+    pub(super) signing: Signing,
     pub(super) open: Option<OpenSegment>,
     pub(super) persons: Persons,
     pub(super) turns: Turns,
@@ -43,9 +42,6 @@ pub(super) struct Journal {
     pub(super) room: Vec<u8>,
     pub(super) segment_bytes_max: u64,
     pub(super) retention_us: u64,
-    /// The size that the latest checkpoint states.
-    pub(super) signed: Option<u64>,
-    pub(super) history_us: u64,
     /// Held as long as the log is written.
     pub(super) _lock: File,
 }
@@ -77,7 +73,7 @@ impl Journal {
         let mut bytes = mem::take(&mut self.room);
         bytes.clear();
         let mut leaves = Vec::with_capacity(entries.len());
-        for (index, entry) in (self.frontier.size()..).zip(entries) {
+        for (index, entry) in (self.size..).zip(entries) {
             leaves.push(self.encode(index, entry, &open.data, &mut bytes)?);
             self.turns.after(leaves.len(), entries.len());
         }
@@ -96,11 +92,8 @@ impl Journal {
         }
         open.length += bytes.len() as u64;
         self.open = Some(open);
-        for (done, leaf) in leaves.into_iter().enumerate() {
-            self.turns.after(done, entries.len());
-            let tiles = &mut self.tiles;
-            self.frontier.append(leaf, |height, _, hash| tiles.add(height, hash));
-        }
+        self.size += leaves.len() as u64;
+        self.signing.append(&leaves);
         bytes.shrink_to(ROOM_BYTES_MAX);
         self.room = bytes;
         Ok(())
@@ -133,9 +126,10 @@ impl Journal {
             if open.length < self.segment_bytes_max && open.day >= day {
                 return Ok(open);
             }
-            self.close(&open)?;
+            // A segment ends with a checkpoint in the history.
+            self.signing.remember();
         }
-        let first = self.frontier.size();
+        let first = self.size;
         let path = segment_path(&self.directory, first, time_us);
         let data = Arc::new(self.keys.new_data_key()?);
         let header = SegmentHeader {
@@ -160,49 +154,5 @@ impl Journal {
         sync_folder(&self.directory.join("log"))?;
         // From here on at the end, also after a cut.
         OpenOptions::new().append(true).open(path)
-    }
-
-    /// A segment ends with a checkpoint in the history.
-    fn close(&mut self, _open: &OpenSegment) -> Result<(), LogError> {
-        self.history_us = 0;
-        self.checkpoint()
-    }
-
-    /// Signs what is durable. The tiles go first, so that whoever sees the checkpoint can prove by them.
-    pub(super) fn checkpoint(&mut self) -> Result<(), LogError> {
-        let size = self.frontier.size();
-        let now = now_us();
-        let due = self.history_us == 0 || now.saturating_sub(self.history_us) >= HISTORY_EVERY_US;
-        if self.signed == Some(size) && !due {
-            return Ok(());
-        }
-        self.tiles.flush()?;
-        let origin = self.signer.public().name().to_owned();
-        let note = Note::sign(Checkpoint { origin, size, root: self.frontier.root() }.text(), &self.signer);
-        let text = note.to_string();
-        replace(&checkpoint_path(&self.directory), text.as_bytes(), 0o644)?;
-        self.signed = Some(size);
-        if due {
-            self.remember(&text, now)?;
-            self.history_us = now;
-        }
-        Ok(())
-    }
-
-    fn remember(&self, text: &str, now: u64) -> Result<(), LogError> {
-        let folder = self.directory.join("checkpoints");
-        let path = folder.join(format!("{}.notes", day_of(now)));
-        let append = || {
-            fs::create_dir_all(&folder)?;
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
-            file.write_all(format!("{text}\n").as_bytes())?;
-            file.sync_all()
-        };
-        append().map_err(|error| LogError::io("append to", &path, error))
-    }
-
-    /// Whether a checkpoint is wanting.
-    pub(super) fn is_unsigned(&self) -> bool {
-        self.signed != Some(self.frontier.size())
     }
 }

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 use super::disk::{Disk, RealDisk};
+use super::entry::now_us;
 use super::opening::open;
 use super::queue::{Command, Queue};
 use super::settings::{Durability, LogSettings};
@@ -15,6 +16,7 @@ use super::thread::Writer;
 use crate::error::LogError;
 use crate::event::Event;
 use crate::keys::Identity;
+use crate::prune::Pruning;
 use crate::sink::{NotRecorded, Recording, Sink};
 use crate::who::Who;
 
@@ -57,8 +59,8 @@ impl LastingLog {
     /// # Errors
     /// As [`LastingLog::open`].
     pub fn open_on(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Self, Vec<String>), LogError> {
-        let (journal, notices) = open(settings, disk)?;
         let queue = Arc::new(Queue::new(settings.queue_records_max, settings.queue_bytes_max));
+        let (journal, notices) = open(settings, disk, &queue)?;
         let writer = Writer::new(Arc::clone(&queue), journal, settings);
         let told = notices.clone();
         let thread = thread::Builder::new()
@@ -116,6 +118,18 @@ impl LastingLog {
     /// Where it cannot be written, or the log is closed.
     pub fn checkpoint(&self) -> Result<(), LogError> {
         self.ask(Command::Checkpoint)?
+    }
+
+    /// Deletes whole days whose time to be kept has passed; a record says so. It blocks.
+    ///
+    /// # Errors
+    /// Where a legal hold stands, the log cannot be read or written, or is closed.
+    pub fn prune(&self) -> Result<Pruning, LogError> {
+        self.prune_at(now_us())
+    }
+
+    pub(crate) fn prune_at(&self, now_us: u64) -> Result<Pruning, LogError> {
+        self.ask(|reply| Command::Prune(now_us, reply))?
     }
 
     fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Result<T, LogError> {

@@ -6,10 +6,12 @@ mod journal;
 mod lasting;
 mod opening;
 mod persons;
+mod pruning;
 mod queue;
 mod recovery;
 mod rotation;
 mod settings;
+mod signing;
 mod thread;
 mod turns;
 

@@ -10,9 +10,11 @@ use super::disk::Disk;
 use super::entry::now_us;
 use super::journal::Journal;
 use super::persons::Persons;
+use super::queue::Queue;
 use super::recovery::{recover, resume};
 use super::rotation::{drafted_key, enthrone, finish_encryption, next_kek};
 use super::settings::LogSettings;
+use super::signing::{Signer, Signing};
 use super::turns::Turns;
 use crate::archive::{ORIGIN_PREFIX, log_id, verifier_path};
 use crate::error::LogError;
@@ -21,7 +23,11 @@ use crate::note::{SigningKey, VerifierKey};
 use crate::segment::{Segment, list};
 
 /// Opens the log, or begins one. What was found comes back as sentences for the operator.
-pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journal, Vec<String>), LogError> {
+pub(super) fn open(
+    settings: &LogSettings,
+    disk: Arc<dyn Disk>,
+    queue: &Arc<Queue>,
+) -> Result<(Journal, Vec<String>), LogError> {
     let directory = settings.directory.clone();
     secret_folder(&directory)?;
     let lock = lock(&directory)?;
@@ -33,27 +39,35 @@ pub(super) fn open(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Journ
         .ok_or_else(|| LogError::Key(format!("the signing key {} is not one of an audit log", signer.public())))?;
     let keys = keys(&directory, log, &mut notices)?;
     let found = recover(&directory, &log, &verifiers, &mut notices)?;
-    let signer = finish_rotation(&directory, signer, found.successor.as_ref())?;
+    let key = Arc::new(finish_rotation(&directory, signer, found.successor.as_ref())?);
     let open = match found.last {
         Some(last) => resume(&last, &keys, &mut notices)?,
         None => None,
     };
+    let size = found.frontier.size();
+    let signer = Signer {
+        directory: directory.clone(),
+        key: Arc::clone(&key),
+        frontier: found.frontier,
+        tiles: found.tiles,
+        signed: found.signed,
+        history_us: 0,
+    };
+    let signing = Signing::start(signer, settings.checkpoint_every, Arc::clone(queue))?;
     let journal = Journal {
         directory,
         log,
         keys,
-        signer,
+        signer: key,
         disk,
-        frontier: found.frontier,
-        tiles: found.tiles,
+        size,
+        signing,
         open,
         persons: Persons::default(),
         turns: Turns::default(),
         room: Vec::new(),
         segment_bytes_max: settings.segment_bytes_max,
         retention_us: u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX),
-        signed: found.signed,
-        history_us: 0,
         _lock: lock,
     };
     Ok((journal, notices))

@@ -13,6 +13,7 @@ use crate::error::LogError;
 use crate::event::Event;
 use crate::field::FieldValue;
 use crate::keys::Identity;
+use crate::prune::Pruning;
 use crate::sink::NotRecorded;
 use crate::who::Who;
 
@@ -40,6 +41,8 @@ pub(super) enum Command {
     RotateEncryption(SyncSender<Result<(), LogError>>),
     /// Sign a checkpoint now.
     Checkpoint(SyncSender<Result<(), LogError>>),
+    /// Delete whole days that are due at this time.
+    Prune(u64, SyncSender<Result<Pruning, LogError>>),
 }
 
 /// Events that were not recorded.

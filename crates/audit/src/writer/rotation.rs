@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,8 +24,8 @@ impl Journal {
         let text = next.public().to_string();
         // In this order, a crash between two steps leaves a key that is vouched for by the last record, or one never used.
         write_secret(&drafted_key(&KeyPlaces::of(&self.directory)), &next.secret_text())?;
-        self.history_us = 0;
-        self.checkpoint()?;
+        self.signing.remember();
+        self.signing.checkpoint()?;
         let signature = self.signer.sign(format!("{SUCCESSION}{text}").as_bytes());
         let fields = vec![
             Field::hub("action", Value::from("log/rotate-key")),
@@ -33,8 +34,9 @@ impl Journal {
         ];
         self.commit(&[Entry { time_us: now_us(), body: Body::Plain(fields), who: None }])?;
         enthrone(&self.directory, &next)?;
-        self.signer = next;
-        self.checkpoint()?;
+        self.signer = Arc::new(next);
+        self.signing.replace_key(Arc::clone(&self.signer));
+        self.signing.checkpoint()?;
         Ok(text)
     }
 

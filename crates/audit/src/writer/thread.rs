@@ -1,4 +1,4 @@
-//! The thread that writes: takes what waits, commits it as a group, signs, and says so where it cannot.
+//! The thread that writes: takes what waits, commits it as a group, and says so where it cannot.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,8 +28,6 @@ pub(super) struct Writer {
     queue: Arc<Queue>,
     journal: Journal,
     group: Duration,
-    checkpoint_every: Duration,
-    last_checkpoint: Instant,
     complained: Option<Instant>,
     /// What is to be written, kept until it is durable.
     batch: Vec<Entry>,
@@ -42,13 +40,11 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(queue: Arc<Queue>, mut journal: Journal, settings: &LogSettings) -> Self {
         journal.turns = Turns::of(Arc::clone(&queue));
-        queue.state().records = journal.frontier.size();
+        queue.state().records = journal.size;
         Self {
             queue,
             journal,
             group: settings.group,
-            checkpoint_every: settings.checkpoint_every,
-            last_checkpoint: Instant::now(),
             complained: None,
             batch: Vec::new(),
             drafting: Drafting::default(),
@@ -65,7 +61,7 @@ impl Writer {
         let mut taken = Taken::default();
         let mut quiet = 0;
         loop {
-            let idle = quiet > IDLE_ROUNDS && !self.journal.is_unsigned() && self.batch.is_empty();
+            let idle = quiet > IDLE_ROUNDS && self.batch.is_empty();
             // What is already to be written does not wait for more.
             let group = if self.batch.is_empty() { self.group } else { Duration::ZERO };
             if idle {
@@ -79,15 +75,11 @@ impl Writer {
             for command in taken.commands.drain(..) {
                 self.obey(command);
             }
-            if self.journal.is_unsigned() && self.last_checkpoint.elapsed() >= self.checkpoint_every {
-                self.sign();
-            }
             if taken.closing && self.queue.state().items.is_empty() {
                 break;
             }
         }
-        self.journal.history_us = 0;
-        self.sign();
+        self.journal.signing.close();
     }
 
     fn gather(&mut self, items: &mut VecDeque<Item>) {
@@ -126,7 +118,7 @@ impl Writer {
                     self.batch.clear();
                     let mut state = self.queue.state();
                     state.failing = None;
-                    state.records = self.journal.frontier.size();
+                    state.records = self.journal.size;
                     drop(state);
                     self.complained = None;
                     self.waiting.drain(..).for_each(|waiting| drop(waiting.send(Ok(()))));
@@ -167,22 +159,15 @@ impl Writer {
         self.waiting.drain(..).for_each(|waiting| drop(waiting.send(Err(NotRecorded::Failed(text.clone())))));
     }
 
-    fn sign(&mut self) {
-        self.last_checkpoint = Instant::now();
-        if let Err(error) = self.journal.checkpoint() {
-            tracing::error!(target: "audit", %error, "no checkpoint of the audit log can be signed");
-            self.queue.state().failing = Some(error.to_string());
-        }
-    }
-
     fn obey(&mut self, command: Command) {
         match command {
             Command::Erase(identity, reply) => drop(reply.send(self.journal.erase(&identity))),
             Command::RotateSigning(reply) => drop(reply.send(self.journal.rotate_signing())),
             Command::RotateEncryption(reply) => drop(reply.send(self.journal.rotate_encryption())),
-            Command::Checkpoint(reply) => drop(reply.send(self.journal.checkpoint())),
+            Command::Checkpoint(reply) => self.journal.signing.ask(reply),
+            Command::Prune(now_us, reply) => drop(reply.send(self.journal.prune(now_us))),
         }
-        self.queue.state().records = self.journal.frontier.size();
+        self.queue.state().records = self.journal.size;
     }
 }
 
