@@ -6,6 +6,7 @@ mod export;
 mod filter;
 mod log_dir;
 mod prove;
+mod prune;
 mod rotate_key;
 mod rows;
 mod rows_width;
@@ -35,6 +36,7 @@ enum What {
     Export(export::ExportArgs),
     Verify(verify::VerifyArgs),
     Prove(prove::ProveArgs),
+    Prune(prune::PruneArgs),
     CheckProof(check_proof::CheckProofArgs),
     RotateKey(rotate_key::RotateKeyArgs),
 }
@@ -48,6 +50,7 @@ impl AuditArgs {
             What::Export(command) => command.run(context),
             What::Verify(command) => command.run(context),
             What::Prove(command) => command.run(context),
+            What::Prune(command) => command.run(context),
             What::CheckProof(command) => command.run(),
             What::RotateKey(command) => command.run(context),
         }

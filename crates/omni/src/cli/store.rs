@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use omni_audit::{Event, EventKind, Outcome, Who};
+use omni_auth::local_user;
 use omni_store::Store;
 
 use crate::cli::admin::DataDir;
@@ -41,17 +43,30 @@ impl StoreArgs {
             What::Check { at } => (at, None),
             What::Migrate { dry_run, at } => (at, Some(!dry_run)),
         };
-        let store = Store::at(&at.folder(context)?);
+        let folder = at.folder(context)?;
+        let store = Store::at(&folder);
         if !store.exists() && apply != Some(true) {
             say!("{}: nothing was kept yet", store.path().display());
             return Ok(ExitCode::SUCCESS);
         }
         let health = run::runtime()?.block_on(async {
             if apply == Some(true) {
-                store.open().await?;
-                store.close().await;
+                let before = if store.exists() { Some(store.check().await?) } else { None };
+                let audit = run::open_audit(&run::configuration(context)?.0.audit, Some(&folder))?;
+                let migrated = match store.open().await {
+                    Ok(()) => Ok(store.close().await),
+                    Err(error) => Err(error),
+                };
+                let was_due = before.is_none_or(|before| before.steps.iter().any(|step| !step.applied));
+                if was_due || migrated.is_err() {
+                    let outcome = if migrated.is_ok() { Outcome::Success } else { Outcome::Failed };
+                    let event = Event::new(EventKind::Administration, "store/migrate", outcome);
+                    audit.audit().record(Who::from(&local_user()), event);
+                }
+                audit.close();
+                migrated?;
             }
-            store.check().await
+            anyhow::Ok(store.check().await?)
         })?;
         say!("{}", health.path.display());
         for step in &health.steps {

@@ -8,6 +8,7 @@ use omni_types::{Principal, ServerName};
 use serde_json::Value;
 
 use crate::harness::hub::OMNI;
+use crate::harness::peers::Peers;
 
 fn omni(home: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(OMNI);
@@ -93,4 +94,66 @@ fn shb_4_whoever_has_the_public_key_verifies_and_checks_proofs() {
     let changed = omni(home.path(), &["verify"]);
     assert_eq!(changed.status.code(), Some(1), "{changed:?}");
     assert!(text(&changed).contains("FAULT") && text(&changed).contains("NOT as it was signed"), "{changed:?}");
+}
+
+/// The program that docs/AUDIT.md gives to auditors, as it stands there.
+fn program() -> String {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/AUDIT.md")).unwrap();
+    let (_, rest) = page.split_once("```python\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn shb_4_an_auditor_checks_a_proof_with_python_alone() {
+    let Some(peers) = Peers::find() else { return };
+    let home = home();
+    let path = |name: &str| home.path().join(name);
+    std::fs::write(path("check.py"), program()).unwrap();
+    let check = |proof: &str, keys: &Path| {
+        Command::new(&peers.python).arg(path("check.py")).arg(path(proof)).arg(keys).output().unwrap()
+    };
+    for record in ["0", "11", "39"] {
+        let proven = omni(home.path(), &["prove", record, "-o", path("proof").to_str().unwrap()]);
+        assert!(proven.status.success(), "{proven:?}");
+        let checked = check("proof", &path("audit/log.vkey"));
+        assert!(checked.status.success(), "{checked:?}");
+        assert!(text(&checked).starts_with(&format!("record {record} is in omni-mcp-hub/audit/")), "{checked:?}");
+    }
+    // Another log's key, another record, another number.
+    let other = self::home();
+    assert!(!check("proof", &other.path().join("audit/log.vkey")).status.success());
+    let proof = std::fs::read_to_string(path("proof")).unwrap();
+    for (from, to) in [("index 39\n", "index 38\n"), ("extra A", "extra B"), ("\n40\n", "\n41\n")] {
+        assert!(proof.contains(from), "{proof}");
+        std::fs::write(path("changed"), proof.replace(from, to)).unwrap();
+        let checked = check("changed", &path("audit/log.vkey"));
+        assert!(!checked.status.success(), "{to}: {checked:?}");
+    }
+}
+
+#[test]
+fn ret_1_nothing_is_deleted_before_its_time() {
+    let home = home();
+    let pruned = |arguments: &[&str]| omni(home.path(), &[&["prune"], arguments].concat());
+    let asked = pruned(&["--dry-run"]);
+    assert!(asked.status.success() && text(&asked).starts_with("Nothing is due."), "{asked:?}");
+    let refused = pruned(&["--before", "9999-01-01"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("is to be kept until"), "{refused:?}");
+    std::fs::write(home.path().join("audit/hold"), "a case").unwrap();
+    let held = pruned(&[]);
+    assert!(!held.status.success() && String::from_utf8_lossy(&held.stderr).contains("legal hold"), "{held:?}");
+    assert_eq!(text(&omni(home.path(), &["query", "--count"])), "40\n");
+}
+
+#[test]
+fn shb_4_keys_of_a_log_that_a_hub_writes_are_changed_by_nobody_else() {
+    let home = home();
+    let (log, _) = LastingLog::open(&LogSettings::new(home.path().join("audit"))).unwrap();
+    for arguments in [&["rotate-key", "signing"][..], &["rotate-key", "encryption"]] {
+        let refused = omni(home.path(), arguments);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("stop it, rotate, start it again"), "{said}");
+    }
+    log.close();
 }

@@ -146,3 +146,47 @@ async fn ret_1_events_reach_a_syslog_receiver_in_counted_frames() {
     let event: Value = serde_json::from_str(text).unwrap();
     assert_eq!((&event["index"], &event["action"]), (&json!(0), &json!("hub/start")), "{event}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shb_4_a_syslog_witness_has_checkpoints_and_a_receiver_of_lines_has_events() {
+    let kept: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let address = receiver(Arc::clone(&kept)).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let audit = json!({
+        "witnesses": [{ "kind": "syslog", "url": format!("tcp://{}", listener.local_addr().unwrap()) }],
+        "witness_every_s": 1,
+        "forward": [{ "kind": "lines", "name": "lines", "url": format!("http://{address}/in") }],
+    });
+    let hub = Hub::configured(json!({ "servers": { "s": everything(&[]) }, "audit": audit }));
+    let (mut stream, _) = crate::harness::in_time("the hub connects", listener.accept()).await.unwrap();
+    let mut bytes = Vec::new();
+    // One frame, whole: its length, a space, the message.
+    let frame = crate::harness::in_time("a checkpoint is told", async {
+        loop {
+            if let Some((length, rest)) = std::str::from_utf8(&bytes).ok().and_then(|text| text.split_once(' '))
+                && let Some(message) = rest.get(..length.parse().unwrap())
+            {
+                return message.to_owned();
+            }
+            assert!(tokio::io::AsyncReadExt::read_buf(&mut stream, &mut bytes).await.unwrap() > 0);
+        }
+    })
+    .await;
+    let (head, text) = frame.split_once(" - \u{feff}").unwrap();
+    assert!(head.starts_with("<110>1 20") && head.ends_with(" checkpoint"), "{head}");
+    let told: Value = serde_json::from_str(text).unwrap();
+    let note = omni_audit::Note::parse(told["checkpoint"].as_str().unwrap()).unwrap();
+    let archive = omni_audit::Archive::open(&log_of(&hub)).unwrap();
+    assert!(note.is_signed_by(&archive.verifiers()[0]), "{note}");
+    let lines = until("the events are told", 30, async || {
+        let all: Vec<Asked> = kept.lock().unwrap().clone();
+        let lines: Vec<Value> = all
+            .iter()
+            .flat_map(|asked| asked.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+            .collect();
+        if lines.is_empty() { Err(format!("{all:?}")) } else { Ok(lines) }
+    })
+    .await;
+    assert_eq!((&lines[0]["index"], &lines[0]["action"]), (&json!(0), &json!("hub/start")), "{lines:?}");
+    assert_eq!(kept.lock().unwrap()[0].header("content-type"), Some("application/x-ndjson"));
+}

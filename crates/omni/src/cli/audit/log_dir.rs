@@ -38,6 +38,17 @@ impl LogDir {
         }
     }
 
+    /// Logs beside that one: of `omni stdio` and commands that ran while a hub wrote it. None where a folder was named.
+    pub(crate) fn beside(&self, context: &Context) -> Result<Vec<PathBuf>> {
+        if self.dir.is_some() {
+            return Ok(Vec::new());
+        }
+        let folder = self.folder(context)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = (2..=run::AUDIT_LOGS_MAX).map(|number| folder.with_file_name(format!("{name}-{number}")));
+        Ok(beside.filter(|folder| folder.join("log.vkey").exists()).collect())
+    }
+
     /// The log, for whoever may not read its keys too.
     pub(crate) fn archive(&self, context: &Context) -> Result<Archive> {
         let folder = self.folder(context)?;
@@ -46,6 +57,9 @@ impl LogDir {
 
     /// The log, to read what its events say.
     pub(crate) fn search(&self, context: &Context) -> Result<Search> {
+        for folder in self.beside(context)? {
+            say_err!("What `omni stdio` and commands did beside the hub: --dir {}", folder.display());
+        }
         Ok(Search::new(self.archive(context)?)?)
     }
 }

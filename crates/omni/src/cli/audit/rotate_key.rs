@@ -33,7 +33,9 @@ impl RotateKeyArgs {
         let folder = self.log.folder(context)?;
         // Opening would begin a log where there is none.
         self.log.archive(context)?;
-        let (log, notices) = LastingLog::open(&LogSettings::new(&folder))?;
+        let (log, notices) = LastingLog::open(&LogSettings::new(&folder)).context(
+            "keys are changed by whoever writes the log, and a running hub cannot be asked to: stop it, rotate, start it again",
+        )?;
         for notice in notices {
             say_err!("{notice}");
         }

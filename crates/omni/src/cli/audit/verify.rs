@@ -1,6 +1,6 @@
 //! `omni audit verify`: whether the log holds what was signed, by the public key alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -40,8 +40,35 @@ impl VerifyArgs {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
             options.witnesses.push((path.display().to_string(), text));
         }
-        let folder = self.log.folder(context)?;
-        let found = verify(&folder, &options)?;
+        let mut folders = vec![self.log.folder(context)?];
+        // A key or a witness is one log's.
+        if options.keys.is_empty() && options.witnesses.is_empty() && !self.json {
+            folders.extend(self.log.beside(context)?);
+        }
+        let mut whole = true;
+        for folder in &folders {
+            if folders.len() > 1 {
+                say!("{}", folder.display());
+            }
+            whole &= self.one(folder, &options)?;
+        }
+        if self.json {
+            return Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        if options.keys.is_empty() {
+            say_err!("Its own word was taken for its public key: give the one that you keep elsewhere with --key.");
+        }
+        if options.witnesses.is_empty() {
+            say_err!(
+                "Nothing kept elsewhere was looked at: whoever holds this disk and its keys could have written it anew (--witness)."
+            );
+        }
+        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Verifies one log and tells; whether it is whole.
+    fn one(&self, folder: &Path, options: &VerifyOptions) -> Result<bool> {
+        let found = verify(folder, options)?;
         let whole = found.is_whole();
         let root: String = found.root.iter().map(|byte| format!("{byte:02x}")).collect();
         if self.json {
@@ -54,7 +81,7 @@ impl VerifyArgs {
                     "further_findings": found.more, "notes": found.notes,
                 })
             );
-            return Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(whole);
         }
         for finding in &found.findings {
             say!("FAULT  {}", printable(&finding.to_string()));
@@ -75,14 +102,6 @@ impl VerifyArgs {
         } else {
             say!("The log is NOT as it was signed. Keep it as it is: it is evidence.");
         }
-        if options.keys.is_empty() {
-            say_err!("Its own word was taken for its public key: give the one that you keep elsewhere with --key.");
-        }
-        if options.witnesses.is_empty() {
-            say_err!(
-                "Nothing kept elsewhere was looked at: whoever holds this disk and its keys could have written it anew (--witness)."
-            );
-        }
-        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(whole)
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use omni_audit::{FieldName, Opened};
+use omni_audit::export::json;
+use omni_audit::{FieldName, Seen};
 use tokio::sync::watch;
 
 use crate::config::ForwardSettings;
-use crate::run::audit::event::{json, text};
 use crate::run::audit::otlp;
 use crate::run::audit::post::Post;
 use crate::run::audit::sending::{Tries, pause};
@@ -61,7 +61,7 @@ pub(super) async fn send(directory: PathBuf, settings: ForwardSettings, mut stop
             Ok(records) => match receiver.take(&records).await {
                 Ok(()) => {
                     tries.well(&name);
-                    let next = records.last().map_or(0, |record| record.header.index + 1);
+                    let next = records.last().map_or(0, |record| record.index + 1);
                     match spool.acknowledge(next) {
                         Ok(()) => Duration::ZERO,
                         Err(error) => tries.failed(&name, &format!("its place cannot be kept: {error}")),
@@ -84,11 +84,11 @@ pub(super) async fn send(directory: PathBuf, settings: ForwardSettings, mut stop
 }
 
 impl Receiver {
-    async fn take(&mut self, records: &[Opened]) -> Result<(), String> {
+    async fn take(&mut self, records: &[Seen]) -> Result<(), String> {
         match self {
             Self::Otlp(post) => post.send("application/json", otlp::request(records)).await,
             Self::Lines(post) => {
-                let line = |record| serde_json::Value::Object(json(record)).to_string() + "\n";
+                let line = |record| json(record).to_string() + "\n";
                 post.send("application/x-ndjson", records.iter().map(line).collect::<String>()).await
             }
             Self::Syslog(syslog) => {
@@ -99,11 +99,11 @@ impl Receiver {
     }
 }
 
-fn message(record: &Opened) -> (String, Severity, String, String) {
+fn message(record: &Seen) -> (String, Severity, String, String) {
     let object = json(record);
-    let time = object.get("time").and_then(|time| time.as_str()).unwrap_or("-").to_owned();
-    let went_well = matches!(text(record, FieldName::Outcome), Some("success" | "pending") | None);
+    let time = object["time"].as_str().unwrap_or("-").to_owned();
+    let went_well = matches!(record.text(FieldName::Outcome.as_str()), Some("success" | "pending") | None);
     let severity = if went_well { Severity::Informational } else { Severity::Warning };
-    let kind = text(record, FieldName::Kind).unwrap_or("-").to_owned();
-    (time, severity, kind, serde_json::Value::Object(object).to_string())
+    let kind = record.text(FieldName::Kind.as_str()).unwrap_or("-").to_owned();
+    (time, severity, kind, object.to_string())
 }

@@ -1,7 +1,7 @@
 //! The audit log of a hub that runs: opened in the data directory, sent on from there, closed at the end.
 
-mod event;
 mod forward;
+mod keep;
 mod open;
 mod otlp;
 mod post;
@@ -10,4 +10,4 @@ mod spool;
 mod syslog;
 mod witness;
 
-pub(crate) use open::{AuditLog, open};
+pub(crate) use open::{AuditLog, LOGS_MAX, open};

@@ -11,10 +11,10 @@ use omni_audit::{
 use tokio::sync::watch;
 
 use crate::config::{AuditMode, AuditSettings};
-use crate::run::audit::{forward, witness};
+use crate::run::audit::{forward, keep, witness};
 
 /// Processes of one data directory that write a log each: the hub, and `omni stdio` for each client beside it.
-const LOGS_MAX: usize = 64;
+pub(crate) const LOGS_MAX: usize = 64;
 const DAY_S: u64 = 24 * 60 * 60;
 
 /// The audit log of this process.
@@ -97,9 +97,12 @@ impl AuditLog {
         if self.mode == AuditMode::Off { Audit::to_log() } else { Audit::to(self.clone()) }
     }
 
-    /// Sends checkpoints to witnesses and events to receivers for as long as the hub runs.
+    /// Sends checkpoints to witnesses and events to receivers, and looks after the log, for as long as the hub runs.
     pub(crate) fn send_on(&self, settings: &AuditSettings, stopping: &watch::Receiver<bool>) {
         let Some(directory) = &self.directory else { return };
+        if let Some(lasting) = &self.lasting {
+            tokio::spawn(keep::keep(lasting.clone(), directory.clone(), stopping.clone()));
+        }
         let every = Duration::from_secs(settings.witness_every_s);
         for one in &settings.witnesses {
             tokio::spawn(witness::send(directory.clone(), one.clone(), every, stopping.clone()));

@@ -1,16 +1,15 @@
 //! Records as OpenTelemetry log records, in the JSON encoding of OTLP (opentelemetry-proto, "JSON Protobuf Encoding").
 
-use omni_audit::{FieldName, Opened, SCHEMA_VERSION};
+use omni_audit::export::json as fields;
+use omni_audit::{FieldName, SCHEMA_VERSION, Seen};
 use serde_json::{Value, json};
-
-use crate::run::audit::event::{json as fields, text};
 
 /// OpenTelemetry's numbers for `INFO` and `WARN`.
 const INFO: u8 = 9;
 const WARN: u8 = 13;
 
 /// One request for all of `records`.
-pub(super) fn request(records: &[Opened]) -> String {
+pub(super) fn request(records: &[Seen]) -> String {
     let records: Vec<Value> = records.iter().map(record).collect();
     let attribute = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
     let resource = [attribute("service.name", "omni-mcp-hub"), attribute("service.version", env!("CARGO_PKG_VERSION"))];
@@ -19,19 +18,21 @@ pub(super) fn request(records: &[Opened]) -> String {
     json!({ "resourceLogs": [{ "resource": { "attributes": resource }, "scopeLogs": scopes }] }).to_string()
 }
 
-fn record(record: &Opened) -> Value {
-    let of = |name| text(record, name).unwrap_or_default();
+fn record(record: &Seen) -> Value {
+    let text = |name: FieldName| record.text(name.as_str());
+    let of = |name| text(name).unwrap_or_default();
     // 64-bit numbers are texts in the JSON of protobuf.
-    let nanos = u128::from(record.header.time_us) * 1_000;
+    let nanos = i128::from(record.time_us) * 1_000;
     let went_well = matches!(of(FieldName::Outcome), "success" | "pending");
     let (number, severity) = if went_well { (INFO, "INFO") } else { (WARN, "WARN") };
-    let attributes: Vec<Value> = fields(record)
+    let Value::Object(fields) = fields(record) else { return Value::Null };
+    let attributes: Vec<Value> = fields
         .into_iter()
         .filter(|(name, _)| name != "time")
         .map(|(name, value)| json!({ "key": format!("omni.audit.{name}"), "value": any(value) }))
         .collect();
     let what = [FieldName::Action, FieldName::Server, FieldName::Name, FieldName::Outcome];
-    let body: Vec<&str> = what.into_iter().filter_map(|name| text(record, name)).collect();
+    let body: Vec<&str> = what.into_iter().filter_map(text).collect();
     let mut told = json!({
         "timeUnixNano": nanos.to_string(),
         "observedTimeUnixNano": nanos.to_string(),
@@ -41,7 +42,7 @@ fn record(record: &Opened) -> Value {
         "body": { "stringValue": body.join(" ") },
         "attributes": attributes,
     });
-    if let Some(trace) = text(record, FieldName::TraceId) {
+    if let Some(trace) = text(FieldName::TraceId) {
         told["traceId"] = trace.into();
     }
     told

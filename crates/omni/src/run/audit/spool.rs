@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use omni_audit::{Archive, Keys, LogError, Opened, Segment};
+use omni_audit::{Archive, Keys, LogError, Record, Seen, Segment};
 
 /// Records and bytes that are sent at once.
 const RECORDS_MAX: usize = 256;
@@ -30,16 +30,16 @@ impl Spool {
 
     /// What was not acknowledged yet, as far as it is sent at once. Only what is signed: of anything else a crash could still
     /// make something different.
-    pub(super) fn batch(&mut self) -> Result<Vec<Opened>, LogError> {
-        let (archive, keys) = match self.archive.take() {
-            Some(opened) => opened,
+    pub(super) fn batch(&mut self) -> Result<Vec<Seen>, LogError> {
+        let (archive, keys, fresh) = match self.archive.take() {
+            Some((archive, keys)) => (archive, keys, false),
             None => {
                 let archive = Archive::open(&self.directory)?;
                 let keys = archive.keys()?;
-                (archive, keys)
+                (archive, keys, true)
             }
         };
-        let batch = self.read(&archive, &keys);
+        let batch = self.read(&archive, &keys, fresh);
         // Keys that came since are read with the next batch.
         if matches!(&batch, Ok(records) if !records.is_empty()) {
             self.archive = Some((archive, keys));
@@ -47,7 +47,7 @@ impl Spool {
         batch
     }
 
-    fn read(&mut self, archive: &Archive, keys: &Keys) -> Result<Vec<Opened>, LogError> {
+    fn read(&mut self, archive: &Archive, keys: &Keys, fresh: bool) -> Result<Vec<Seen>, LogError> {
         let (checkpoint, _) = match archive.checkpoint() {
             Ok(found) => found,
             // Nothing was signed yet.
@@ -58,7 +58,14 @@ impl Spool {
         while at < checkpoint.size && records.len() < RECORDS_MAX && bytes < BYTES_MAX {
             let mut segment = match self.segment.take().filter(|segment| segment.next_index() == at) {
                 Some(segment) => segment,
-                None => reach(archive, at)?,
+                None => match reach(archive, at) {
+                    // What was deleted after it was kept long enough is sent to nobody any more.
+                    Err(LogError::NotThere(_)) if first(archive)? > at => {
+                        at = first(archive)?;
+                        continue;
+                    }
+                    other => other?,
+                },
             };
             let mut stored = segment.next_record()?.map(|stored| stored.bytes.to_vec());
             if stored.is_none() {
@@ -70,10 +77,11 @@ impl Spool {
             bytes += stored.len();
             let opened = archive.open_record(&stored, keys);
             match opened {
-                Ok(opened) => records.push(opened),
-                // A key that came after they were read: what was read until here goes first.
-                Err(_) if !records.is_empty() => return Ok(records),
-                Err(error) => return Err(error),
+                Ok(opened) => records.push(Seen::of(opened)),
+                // Perhaps by a key that came after they were read: what was read until here goes first.
+                Err(_) if !fresh => return Ok(records),
+                // Its key is lost: that much is told of it, and what comes after it is not held up.
+                Err(error) => records.push(Seen::sealed(&Record::parse(&stored)?.header, error.to_string())),
             }
             at += 1;
             self.segment = Some(segment);
@@ -99,6 +107,11 @@ impl Spool {
     }
 }
 
+/// The first record that there is.
+fn first(archive: &Archive) -> Result<u64, LogError> {
+    Ok(archive.segments()?.first().map_or(0, |segment| segment.first))
+}
+
 /// The segment that holds record `index`, at that record.
 fn reach(archive: &Archive, index: u64) -> Result<Segment, LogError> {
     let segments = archive.segments()?;
@@ -111,4 +124,49 @@ fn reach(archive: &Archive, index: u64) -> Result<Segment, LogError> {
         }
     }
     Ok(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use omni_audit::{Archive, Event, EventKind, LastingLog, LogSettings, Outcome, Sink as _, Who};
+
+    use super::Spool;
+
+    /// Writes events, each into a segment of its own.
+    fn write(directory: &Path, names: &[&str]) {
+        let settings = LogSettings { segment_bytes_max: 70, ..LogSettings::new(directory) };
+        let (log, _) = LastingLog::open(&settings).unwrap();
+        for name in names {
+            log.record(Who::System, Event::new(EventKind::Call, "tools/call", Outcome::Success).on(None, *name));
+            log.checkpoint().unwrap();
+        }
+        log.close();
+    }
+
+    #[test]
+    fn ret_1_a_record_whose_key_was_lost_does_not_hold_up_what_comes_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &["a", "b"]);
+        std::fs::remove_file(directory.path().join("keys/data")).unwrap();
+        write(directory.path(), &["c"]);
+        let batch = Spool::of(directory.path(), "siem").batch().unwrap();
+        assert!(batch.iter().map(|one| one.index).eq(0..batch.len() as u64), "{batch:?}");
+        assert!(batch[..2].iter().all(|one| one.closed.internal.is_some() && one.fields.is_empty()), "{batch:?}");
+        assert_eq!(batch.last().and_then(|last| last.text("name")), Some("c"), "{batch:?}");
+    }
+
+    #[test]
+    fn ret_1_what_was_deleted_after_its_time_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &["a", "b", "c"]);
+        let mut spool = Spool::of(directory.path(), "siem");
+        let segments = Archive::open(directory.path()).unwrap().segments().unwrap();
+        std::fs::remove_file(&segments[0].path).unwrap();
+        let batch = spool.batch().unwrap();
+        assert_eq!(batch.first().map(|first| first.index), Some(segments[1].first), "{batch:?}");
+        assert_eq!(batch.last().and_then(|last| last.text("name")), Some("c"), "{batch:?}");
+    }
 }
