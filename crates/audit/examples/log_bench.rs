@@ -1,6 +1,6 @@
 //! What the lasting log costs: `cargo run --release -p omni-audit --example log_bench -- DIRECTORY [RECORDS] [CALLERS]`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a bench, run by hand")]
 
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -31,6 +31,7 @@ mod told;
 mod tree;
 mod verify;
 mod who;
+mod witness;
 mod writer;
 
 pub use archive::{Archive, log_id};
@@ -61,4 +62,5 @@ pub use tree::{
 };
 pub use verify::{Finding, Verification, VerifyOptions, verify};
 pub use who::Who;
+pub use witness::{REQUEST_BYTES_MAX, WITNESSED_MAX, Witness, Witnessed, witness_request};
 pub use writer::{Disk, Durability, Health, LastingLog, LogSettings, RealDisk};

@@ -8,6 +8,6 @@ mod ring;
 pub(crate) use kek::random;
 pub use kek::{FileKek, KeyEncryption};
 pub use place::{Identity, KeyPlaces};
-pub(crate) use place::{replace, secret_folder, sync_folder, write_secret};
+pub(crate) use place::{read_secret, replace, secret_folder, sync_folder, write_secret};
 pub use ring::Keys;
 pub(crate) use ring::rewrap;

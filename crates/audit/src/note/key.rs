@@ -49,6 +49,11 @@ impl VerifierKey {
         self.id
     }
 
+    /// The key itself.
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// Whether this key signed `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -175,7 +175,7 @@ fn ret_1_strict_loses_nothing_that_it_acknowledged_however_often_it_is_killed() 
         assert!(written <= said.len() + WRITERS * killed, "{written} are there, {} were acknowledged", said.len());
         (acknowledged, unsaid) = (acknowledged + said.len() - before, written - said.len());
     }
-    println!("{} kills: {acknowledged} acknowledged, 0 lost; {unsaid} unacknowledged in the last log", kills());
+    eprintln!("{} kills: {acknowledged} acknowledged, 0 lost; {unsaid} unacknowledged in the last log", kills());
 }
 
 #[test]
@@ -205,5 +205,5 @@ fn ret_1_fast_loses_no_more_than_twice_its_queue_however_often_it_is_killed() {
         }
         (taken, most) = (taken + said, most.max(lost));
     }
-    println!("{} kills: {taken} taken, at most {most} lost at once, {} stated", kills(), 2 * FAST_QUEUE);
+    eprintln!("{} kills: {taken} taken, at most {most} lost at once, {} stated", kills(), 2 * FAST_QUEUE);
 }
