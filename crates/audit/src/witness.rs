@@ -13,11 +13,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::archive::Archive;
 use crate::error::LogError;
 use crate::keys::{replace, secret_folder};
-use crate::note::{Checkpoint, Note, VerifierKey};
-use crate::tree::{Hash, consistency_proof, verify_consistency};
-use crate::{Archive, empty_root};
+use crate::note::{Checkpoint, Note, Signature, VerifierKey};
+use crate::tree::{Hash, consistency_proof, empty_root, verify_consistency};
 use cosigner::Cosigner;
 use request::Request;
 
@@ -148,8 +148,8 @@ impl Witness {
 }
 
 /// The signatures that are the log's own: what else stands there is not kept on its word.
-fn signed_by(note: &Note, keys: &[&VerifierKey]) -> Vec<crate::note::Signature> {
-    let own = |signature: &&crate::note::Signature| {
+fn signed_by(note: &Note, keys: &[&VerifierKey]) -> Vec<Signature> {
+    let own = |signature: &&Signature| {
         keys.iter().any(|key| signature.name == key.name() && signature.id == key.id() && note.is_signed_by(key))
     };
     note.signatures.iter().filter(own).cloned().collect()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who};
+use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who, Witness};
 use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
 use omni_profiles::Library;
 use omni_protocol::Era;
@@ -39,6 +39,7 @@ pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
     authenticator: ArcSwap<Authenticator>,
     audit: Audit,
+    witness: Option<Arc<Witness>>,
     sessions: Sessions,
     limits: Limits,
     slots: Arc<Semaphore>,
@@ -90,6 +91,7 @@ impl Hub {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
             authenticator: ArcSwap::from_pointee(authenticator),
             audit: Audit::to_log(),
+            witness: None,
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             consents: Consents::default(),
@@ -112,6 +114,21 @@ impl Hub {
     pub fn audited(mut self: Arc<Self>, audit: Audit) -> Result<Arc<Self>, HubError> {
         Arc::get_mut(&mut self).ok_or(HubError)?.audit = audit;
         Ok(self)
+    }
+
+    /// The same hub, which is a witness of other hubs' audit logs.
+    ///
+    /// # Errors
+    /// When others hold it already.
+    pub fn witnessing(mut self: Arc<Self>, witness: Option<Arc<Witness>>) -> Result<Arc<Self>, HubError> {
+        Arc::get_mut(&mut self).ok_or(HubError)?.witness = witness;
+        Ok(self)
+    }
+
+    /// The witness of other hubs' audit logs that it is, where it is one.
+    #[must_use]
+    pub const fn witness(&self) -> Option<&Arc<Witness>> {
+        self.witness.as_ref()
     }
 
     /// The open `subscriptions/listen` streams.

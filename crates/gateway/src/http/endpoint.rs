@@ -19,6 +19,7 @@ use crate::http::resumable;
 use crate::http::shared::Shared;
 use crate::http::sse;
 use crate::http::websocket;
+use crate::http::witness;
 
 const SESSION_ID: HeaderName = HeaderName::from_static(header_names::SESSION_ID);
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header_names::PROTOCOL_VERSION);
@@ -43,6 +44,9 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
             return probe(&head.method, || json(StatusCode::OK, health::ready(&shared.hub, named).into()));
         }
         _ => {}
+    }
+    if let (witness::PATH, Some(watching)) = (path, shared.hub.witness()) {
+        return witness::take(guest, watching, &head.method, body).await;
     }
     if let Some(resource) = path.strip_prefix(login::METADATA) {
         return probe(&head.method, || login::metadata(shared, &head.headers, resource));

@@ -19,6 +19,7 @@ mod shared;
 mod sse;
 mod streams;
 pub mod websocket;
+mod witness;
 
 pub use gateway::{Gateway, GatewayError};
 pub use shared::GatewayLimits;

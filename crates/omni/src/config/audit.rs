@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use omni_audit::{VerifierKey, WITNESSED_MAX};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,10 @@ pub(crate) struct AuditSettings {
     /// How often a new checkpoint is sent to the witnesses.
     #[schemars(range(min = 1, max = 86_400))]
     pub(crate) witness_every_s: u64,
+    /// Public keys (`NAME+HASH+KEY`, of `log.vkey`) of other hubs' audit logs that this hub is a witness of: it keeps their checkpoints, in
+    /// `witness` in the data directory, and cosigns what goes on from what it saw (C2SP tlog-witness, at `/witness`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) witness_of: Vec<String>,
     /// Where events are sent, such as a SIEM. Each receiver has its own place in the log, and goes on there after a restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) forward: Vec<ForwardSettings>,
@@ -78,6 +83,12 @@ pub(crate) enum WitnessSettings {
     /// Sent to a syslog receiver (RFC 5424).
     Syslog {
         /// `tls://HOST:PORT` (RFC 5425); `tcp://` only to this machine (RFC 6587, octets counted).
+        url: String,
+    },
+    /// Shown to another hub that has this log's key in its `audit.witness_of`, or to any witness of C2SP tlog-witness: it refuses a
+    /// history that was cut or written anew.
+    Hub {
+        /// Where `/add-checkpoint` belongs: `https://HOST/witness`; `http://` only to this machine.
         url: String,
     },
 }
@@ -138,6 +149,7 @@ impl Default for AuditSettings {
             also_log: true,
             witnesses: Vec::new(),
             witness_every_s: 60,
+            witness_of: Vec::new(),
             forward: Vec::new(),
         }
     }
@@ -149,10 +161,18 @@ pub(crate) fn faults(settings: &AuditSettings) -> Vec<(String, String)> {
     for (at, witness) in settings.witnesses.iter().enumerate() {
         let (url, schemes) = match witness {
             WitnessSettings::File { .. } => continue,
-            WitnessSettings::Webhook { url, .. } => (url, ["https", "http"]),
+            WitnessSettings::Webhook { url, .. } | WitnessSettings::Hub { url } => (url, ["https", "http"]),
             WitnessSettings::Syslog { url } => (url, ["tls", "tcp"]),
         };
         faults.extend(address_fault(url, schemes).map(|why| (format!("audit.witnesses.{at}.url"), why)));
+    }
+    for (at, key) in settings.witness_of.iter().enumerate() {
+        if let Err(why) = key.parse::<VerifierKey>() {
+            faults.push((format!("audit.witness_of.{at}"), why.to_string()));
+        }
+    }
+    if settings.witness_of.len() > WITNESSED_MAX {
+        faults.push(("audit.witness_of".to_owned(), format!("at most {WITNESSED_MAX} logs are watched")));
     }
     let mut names: Vec<&str> = Vec::new();
     for (at, forward) in settings.forward.iter().enumerate() {

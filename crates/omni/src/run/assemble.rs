@@ -16,7 +16,7 @@ use omni_screen::Screen;
 use omni_store::Store;
 
 use crate::config::Settings;
-use crate::run::audit::{AuditLog, open};
+use crate::run::audit::{AuditLog, open, witness};
 use crate::run::key;
 use crate::run::profiles::{self, Followed};
 use crate::run::secrets::{Secrets, masked};
@@ -96,7 +96,7 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let redactor = Arc::default();
     let masked = masked(audit.audit(), Arc::clone(&redactor));
     let secrets = Secrets::new(&settings.secrets, data_dir, &masked, redactor);
-    let hub = hub.audited(masked)?;
+    let hub = hub.audited(masked)?.witnessing(witness(&settings.audit, data_dir)?)?;
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys.clone()));
     let running = Running {
         hub,

@@ -1,5 +1,6 @@
 //! RET-1 and SHB-4: checkpoints reach their witnesses, events their receivers, each once and in order, also over a restart.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -189,4 +190,65 @@ async fn shb_4_a_syslog_witness_has_checkpoints_and_a_receiver_of_lines_has_even
     .await;
     assert_eq!((&lines[0]["index"], &lines[0]["action"]), (&json!(0), &json!("hub/start")), "{lines:?}");
     assert_eq!(kept.lock().unwrap()[0].header("content-type"), Some("application/x-ndjson"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shb_4_another_hub_cosigns_checkpoints_and_finds_a_history_that_was_cut() {
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("data/audit");
+    let (begun, _) = omni_audit::LastingLog::open(&omni_audit::LogSettings::new(&log)).unwrap();
+    begun.close();
+    let key = std::fs::read_to_string(log.join("log.vkey")).unwrap();
+    let watching = Hub::configured(json!({ "servers": {}, "audit": { "witness_of": [key.trim()] } }));
+    let url = format!("http://{}/witness", watching.address);
+    let audit = json!({ "witnesses": [{ "kind": "hub", "url": url }], "witness_every_s": 1 });
+    let config = json!({ "servers": { "s": everything(&[]) }, "audit": audit });
+    let old = tempfile::tempdir().unwrap();
+    copy(&log, &old.path().join("audit"));
+    let mut hub = Hub::at(home, config.clone());
+    hub.awake().await;
+    let client = Client::open(&hub, "/mcp", Era::Modern).await;
+    client.ask("tools/call", json!({ "name": TOOL, "arguments": {} })).await;
+    let folder = watching.home.path().join("data/witness");
+    let latest = || {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let path = files.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "latest"))?;
+        std::fs::read_to_string(path).ok()
+    };
+    until("the call is under a checkpoint that the other hub saw", 30, async || {
+        let note = latest().and_then(|text| omni_audit::Note::parse(&text).ok());
+        let size = note.and_then(|note| omni_audit::Checkpoint::of(&note).ok()).map_or(0, |checkpoint| checkpoint.size);
+        let there = records(&log_of(&hub)).len() as u64;
+        if size > 2 && size == there { Ok(()) } else { Err(format!("{size} of {there}")) }
+    })
+    .await;
+    let seen = latest().unwrap();
+    assert_eq!(seen.matches("\u{2014} ").count(), 2, "the log's signature and the witness's: {seen}");
+    hub.terminate();
+    assert_eq!(hub.stopped(), Some(0));
+    // What it keeps is what `verify` compares with.
+    std::fs::write(old.path().join("seen"), latest().unwrap()).unwrap();
+    let options = omni_audit::VerifyOptions {
+        witnesses: vec![("the other hub".to_owned(), latest().unwrap())],
+        ..omni_audit::VerifyOptions::default()
+    };
+    assert_eq!(omni_audit::verify(&log_of(&hub), &options).unwrap().findings, []);
+    // The same key, and the log as it was before: as whoever holds the disk may put it back.
+    let again = tempfile::tempdir().unwrap();
+    copy(&old.path().join("audit"), &again.path().join("data/audit"));
+    let cut = Hub::at(again, config);
+    until("the other hub refuses it", 30, async || {
+        let log = cut.log();
+        if log.contains("it was cut, or written anew") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    assert!(!omni_audit::verify(&log_of(&cut), &options).unwrap().findings.is_empty());
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() { copy(&from, &to) } else { drop(std::fs::copy(&from, &to).unwrap()) }
+    }
 }

@@ -6,8 +6,9 @@ mod open;
 mod otlp;
 mod post;
 mod sending;
+mod shown;
 mod spool;
 mod syslog;
 mod witness;
 
-pub(crate) use open::{AuditLog, LOGS_MAX, open};
+pub(crate) use open::{AuditLog, LOGS_MAX, open, witness};

@@ -1,17 +1,18 @@
 //! Opening the audit log, and what the hub writes with: the lasting log, and lines of the hub's own beside it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use omni_audit::{
     Audit, Condition, Durability, Event, EventKind, FieldName, LastingLog, LogError, LogSettings, Outcome, Recording,
-    Sink, Who, is_logged,
+    Sink, VerifierKey, Who, Witness, is_logged,
 };
 use tokio::sync::watch;
 
 use crate::config::{AuditMode, AuditSettings};
-use crate::run::audit::{forward, keep, witness};
+use crate::run::audit::{forward, keep, witness as witnesses};
 
 /// Processes of one data directory that write a log each: the hub, and `omni stdio` for each client beside it.
 pub(crate) const LOGS_MAX: usize = 64;
@@ -60,6 +61,25 @@ pub(crate) fn open(settings: &AuditSettings, data_dir: Option<&Path>) -> Result<
     Ok(log)
 }
 
+/// The witness of other hubs' logs that `settings` want, where they want one.
+///
+/// # Errors
+/// When it has nowhere to keep what it sees.
+pub(crate) fn witness(settings: &AuditSettings, data_dir: Option<&Path>) -> Result<Option<Arc<Witness>>> {
+    if settings.witness_of.is_empty() {
+        return Ok(None);
+    }
+    let Some(data_dir) = data_dir else { bail!("audit.witness_of: there is no data directory to keep checkpoints in") };
+    let logs = settings.witness_of.iter().map(|key| key.parse::<VerifierKey>()).collect::<Result<Vec<_>, _>>()?;
+    let witness = Witness::open(&data_dir.join("witness"), logs)?;
+    tracing::info!(
+        logs = settings.witness_of.len(),
+        key = witness.public(),
+        "this hub is a witness of other hubs' audit logs"
+    );
+    Ok(Some(Arc::new(witness)))
+}
+
 /// A log has one writer: where another process of the same data directory has it, this one writes one of its own beside it.
 fn open_free(settings: &AuditSettings, folder: &Path) -> Result<(LastingLog, PathBuf), LogError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -105,7 +125,7 @@ impl AuditLog {
         }
         let every = Duration::from_secs(settings.witness_every_s);
         for one in &settings.witnesses {
-            tokio::spawn(witness::send(directory.clone(), one.clone(), every, stopping.clone()));
+            tokio::spawn(witnesses::send(directory.clone(), one.clone(), every, stopping.clone()));
         }
         for one in &settings.forward {
             tokio::spawn(forward::send(directory.clone(), one.clone(), stopping.clone()));

@@ -32,6 +32,18 @@ impl Post {
         Ok(Self { fetcher, authorization })
     }
 
+    /// Sends `body`; the status, and what is answered as text.
+    pub(super) async fn ask(
+        &self,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Result<(u16, String), String> {
+        let content_type = HeaderValue::from_static(content_type);
+        let answer = self.fetcher.post(content_type, self.authorization.clone(), body.into()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        Ok((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
     /// Sends `body`; taken is what is answered with a status of success.
     pub(super) async fn send(&self, content_type: &'static str, body: impl Into<Bytes>) -> Result<(), String> {
         let content_type = HeaderValue::from_static(content_type);

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::config::WitnessSettings;
 use crate::run::audit::post::Post;
 use crate::run::audit::sending::{Tries, pause};
+use crate::run::audit::shown::Shown;
 use crate::run::audit::syslog::{Severity, Syslog};
 
 /// Bytes of a note; more is none.
@@ -21,6 +22,7 @@ enum Witness {
     File(PathBuf),
     Webhook(Post),
     Syslog(Box<Syslog>),
+    Hub(Shown),
 }
 
 /// Sends each new checkpoint of the log in `directory`, at most one `every` so often, for as long as the hub runs.
@@ -38,6 +40,7 @@ pub(super) async fn send(
         WitnessSettings::Syslog { url } => {
             (format!("the witness {url}"), Syslog::at(&url).map(|syslog| Witness::Syslog(Box::new(syslog))))
         }
+        WitnessSettings::Hub { url } => (format!("the witness {url}"), Shown::to(&url, &directory).map(Witness::Hub)),
     };
     let mut witness = match witness {
         Ok(witness) => witness,
@@ -83,6 +86,7 @@ impl Witness {
                 let appended = tokio::task::spawn_blocking(move || append(&path, &note)).await;
                 appended.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
             }
+            Self::Hub(shown) => shown.take(note).await,
             Self::Webhook(post) => post.send("text/plain; charset=utf-8", note.to_owned()).await,
             Self::Syslog(syslog) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
