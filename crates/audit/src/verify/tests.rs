@@ -291,3 +291,23 @@ fn a_lost_signing_key_is_told_by_whoever_verifies() {
     let found = findings(directory.path());
     assert!(found.iter().any(|finding| finding.what.contains("signed by none of the log's keys")), "{found:?}");
 }
+
+/// Found by the crash suite: a process was killed between making a segment's file and writing its header.
+#[test]
+fn ret_1_a_segment_that_was_being_begun_is_no_finding_and_one_that_was_cut_is() {
+    let directory = log(6, 2);
+    let segments = Archive::open(directory.path()).unwrap().segments().unwrap();
+    let last = segments.last().unwrap();
+    let begun = last.path.with_file_name("0000000000000006.seg");
+    for length in [0, 30, SEGMENT_HEADER_LEN] {
+        fs::write(&begun, vec![0; length]).unwrap();
+        assert!(whole(directory.path()).notes.iter().any(|note| note.contains("being begun")), "{length}");
+    }
+    fs::remove_file(&begun).unwrap();
+    fs::write(&last.path, [0; 30]).unwrap();
+    let found = findings(directory.path());
+    assert!(found.iter().any(|one| one.path.as_ref() == Some(&last.path)), "{found:?}");
+    fs::remove_file(&last.path).unwrap();
+    fs::write(segments[1].path.with_file_name("0000000000000003.seg"), []).unwrap();
+    assert!(!findings(directory.path()).is_empty());
+}

@@ -1,5 +1,6 @@
 //! The walk through all records: frames, places, hashes, tiles, checkpoints.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::beginning::Beginning;
@@ -11,7 +12,7 @@ use crate::archive::{Archive, ORIGIN_PREFIX};
 use crate::error::LogError;
 use crate::note::VerifierKey;
 use crate::record::Record;
-use crate::segment::{Segment, SegmentFile, day_of};
+use crate::segment::{SEGMENT_HEADER_LEN, Segment, SegmentFile, day_of};
 use crate::tree::{Frontier, Hash, empty_root, leaf_hash};
 
 /// What a verification takes from outside the log.
@@ -111,7 +112,7 @@ impl Walk {
         let mut segment = match Segment::open(&file.path) {
             Ok(segment) => segment,
             Err(LogError::Damaged { path, at, what }) => {
-                self.out.found(Finding::new(what).at(path, at));
+                self.headless((path, at), what, next.is_none());
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -172,6 +173,16 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// A segment without a header: where no record can be in it, and none that was signed is wanting, a crash left it.
+    fn headless(&mut self, (path, at): (PathBuf, u64), what: String, last: bool) {
+        let empty = fs::metadata(&path).is_ok_and(|file| file.len() <= SEGMENT_HEADER_LEN as u64);
+        if empty && last && self.records.size() >= self.out.signed {
+            self.out.notes.push(format!("{}: it was being begun when a crash came", path.display()));
+        } else {
+            self.out.found(Finding::new(what).at(path, at));
+        }
     }
 
     fn record(&mut self, record: &Record<'_>, leaf: Hash, path: &Path, offset: u64) {
