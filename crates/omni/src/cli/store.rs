@@ -53,10 +53,10 @@ impl StoreArgs {
             if apply == Some(true) {
                 let before = if store.exists() { Some(store.check().await?) } else { None };
                 let audit = run::open_audit(&run::configuration(context)?.0.audit, Some(&folder))?;
-                let migrated = match store.open().await {
-                    Ok(()) => Ok(store.close().await),
-                    Err(error) => Err(error),
-                };
+                let migrated = store.open().await;
+                if migrated.is_ok() {
+                    store.close().await;
+                }
                 let was_due = before.is_none_or(|before| before.steps.iter().any(|step| !step.applied));
                 if was_due || migrated.is_err() {
                     let outcome = if migrated.is_ok() { Outcome::Success } else { Outcome::Failed };
