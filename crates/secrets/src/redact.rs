@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -46,7 +46,8 @@ impl fmt::Debug for Known {
 struct Value {
     name: Arc<str>,
     held: Held,
-    since: Instant,
+    /// When somebody had it last.
+    since: Arc<Mutex<Instant>>,
 }
 
 impl Redactor {
@@ -56,21 +57,23 @@ impl Redactor {
             return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.values.iter().any(|value| value.held.expose() == held.expose()) {
+        if let Some(value) = known.values.iter().find(|value| value.held.expose() == held.expose()) {
+            value.is_had();
             return;
         }
         let mut values = known.values.clone();
         if values.len() >= VALUES_MAX {
             values.remove(0);
         }
-        values.push(Value { name: name.into(), held: held.clone(), since: Instant::now() });
+        values.push(Value { name: name.into(), held: held.clone(), since: Arc::new(Mutex::new(Instant::now())) });
         *known = Arc::new(Known::of(values));
     }
 
-    /// Lets go of values that nobody has been given for `age` and that are not `in_use`.
+    /// Lets go of values that were given to nobody and `in_use` nowhere for `age`: a process that ends may still tell of one.
     pub fn retain(&self, age: Duration, in_use: &dyn Fn(&Held) -> bool) {
         let now = self.now();
-        let stays = |value: &Value| value.since.elapsed() < age || in_use(&value.held);
+        now.values.iter().filter(|value| in_use(&value.held)).for_each(Value::is_had);
+        let stays = |value: &Value| value.had_since().elapsed() < age || in_use(&value.held);
         if now.values.iter().all(stays) {
             return;
         }
@@ -120,6 +123,16 @@ impl Redactor {
 
     fn now(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Value {
+    fn is_had(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn had_since(&self) -> Instant {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

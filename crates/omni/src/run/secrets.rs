@@ -104,6 +104,10 @@ impl Secrets {
                 }
             }
         }
+        // What it had is over, also while it sleeps: it is told of once.
+        let mut given = self.given();
+        changed.iter().for_each(|server| drop(given.remove(server)));
+        drop(given);
         changed
     }
 }
@@ -257,6 +261,7 @@ mod tests {
         assert!(secrets.changed(&|_| true).await.is_empty());
         set("second-value");
         assert_eq!(secrets.changed(&|_| true).await, vec![a.clone()], "what is not granted is no change");
+        assert!(secrets.changed(&|_| true).await.is_empty(), "it is told once, whenever the server is started");
         assert_eq!(fill.fill(&a, &texts).await.unwrap()["T"], "Bearer second-value ${x}");
         assert!(secrets.changed(&|_| true).await.is_empty());
         store.remove("k").unwrap();
