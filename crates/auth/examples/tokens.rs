@@ -19,9 +19,9 @@ use omni_auth::{Authenticator, Bases, Credentials};
 use omni_types::Principal;
 use serde_json::{Value, json};
 
-/// Turns of which the median is taken, and tokens of one.
-const TURNS: usize = 41;
-const TOKENS: usize = 100;
+/// Turns of which the median is taken, and tokens of one: the kernel counts in steps of some ms, which many tokens share.
+const TURNS: usize = 21;
+const TOKENS: usize = 1_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (rsa, p256, edwards) = (
