@@ -2,7 +2,7 @@
 
 use crate::targets::{
     audit_ask, audit_note, audit_proof, audit_record, audit_segment, batch, cursor, dispatch, envelope, header, jwks,
-    line, list, name, policy, reference, scan, schema, screen, sse, state, token, translate, uri, websocket,
+    line, list, name, policy, profile, reference, scan, schema, screen, sse, state, token, translate, uri, websocket,
 };
 
 /// One thing that is fuzzed.
@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "list", run: list::run },
     Target { name: "name", run: name::run },
     Target { name: "policy", run: policy::run },
+    Target { name: "profile", run: profile::run },
     Target { name: "reference", run: reference::run },
     Target { name: "scan", run: scan::run },
     Target { name: "schema", run: schema::run },

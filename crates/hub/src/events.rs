@@ -74,7 +74,7 @@ impl Audience for Ear {
             Event::Notification { server, session: None, message } => {
                 for session in hub.sessions().all() {
                     if session.scope.shows(&server)
-                        && hub.shown(&session.scope).shows_server(server.as_str())
+                        && hub.shown(&session.scope, &session.principal).shows_server(server.as_str())
                         && session.log_level().is_some()
                     {
                         deliver(&hub, &session, &server, &message);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who, Witness};
 use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
-use omni_profiles::Library;
+use omni_profiles::{Library, ProfileName};
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
 use omni_types::{Fault, FaultKind, Principal, random};
@@ -17,9 +17,11 @@ use tokio::sync::Semaphore;
 use crate::access::Around;
 use crate::approvals::Approvals;
 use crate::channel::Channel;
+use crate::choices::Choices;
 use crate::consents::Consents;
 use crate::limits::Limits;
 use crate::listening::Listenings;
+use crate::own_tools::OwnTool;
 use crate::parking::Parking;
 use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
@@ -31,7 +33,7 @@ use crate::view::{Reader, View};
 const VIEWS_MAX: usize = 1_024;
 
 /// Whom a view is for: what they may see, and what servers show clients of their abilities.
-type ViewKey = (Scope, u128, Era, Capabilities);
+type ViewKey = (Scope, Option<ProfileName>, u128, Era, Capabilities);
 
 /// The hub.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub struct Hub {
     listenings: Arc<Listenings>,
     approvals: Approvals,
     library: ArcSwapOption<Library>,
+    choices: Choices,
     changes: Arc<AtomicU64>,
     views: Mutex<HashMap<ViewKey, Arc<View>>>,
 }
@@ -99,6 +102,7 @@ impl Hub {
             parking: Parking::new(limits.parked_max, limits.input_wait),
             approvals: Approvals::default(),
             library: ArcSwapOption::empty(),
+            choices: Choices::default(),
             limits,
             seal: Seal::new(key).map_err(|_| HubError)?,
             listenings: Arc::default(),
@@ -285,6 +289,11 @@ impl Hub {
         &self.approvals
     }
 
+    /// Which profiles were chosen.
+    pub(crate) const fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
     /// The profiles in force.
     pub(crate) const fn library(&self) -> &ArcSwapOption<Library> {
         &self.library
@@ -324,7 +333,10 @@ impl Hub {
         let (policy, around) = (snapshot.policy(), around.surroundings());
         // Not the principal: the same one with other roles sees something else.
         let authorization = policy.authorization(principal, &around);
-        let key = (scope.clone(), authorization, profile.version.era(), profile.capabilities.clone());
+        // Whoever chose a profile sees what there is at its own path, and its tools beside it.
+        let shown = self.shown(scope, principal);
+        let of_profile = shown.profile_name().cloned();
+        let key = (scope.clone(), of_profile, authorization, profile.version.era(), profile.capabilities.clone());
         {
             let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(view) = views.get(&key).filter(|view| view.generation == generation) {
@@ -332,8 +344,8 @@ impl Hub {
             }
         }
         // Two callers may make the same view at the same time: cheaper than to make others wait behind a lock.
-        let shown = self.shown(scope);
-        let reader = Reader { screen: snapshot.screen(), policy, scope, principal, around, shown: &shown };
+        let own: Vec<OwnTool> = OwnTool::of(scope, self.has_profiles()).collect();
+        let reader = Reader { screen: snapshot.screen(), policy, scope, principal, around, shown: &shown, own: &own };
         let view = Arc::new(View::build(&snapshot, &reader, profile, generation));
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if views.len() >= VIEWS_MAX {
@@ -345,7 +357,7 @@ impl Hub {
 
     /// The servers that `scope` shows anything of.
     pub(crate) fn servers_shown(&self, scope: &Scope) -> Vec<Arc<Server>> {
-        let (shown, mut servers) = (self.shown(scope), self.servers(scope));
+        let (shown, mut servers) = (self.shown_at(scope), self.servers(scope));
         servers.retain(|server| shown.shows_server(server.name().as_str()));
         servers
     }

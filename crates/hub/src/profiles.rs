@@ -43,6 +43,12 @@ impl Hub {
         self.audit().record(who, event);
     }
 
+    /// Writes down that somebody wants none any more.
+    pub(crate) fn note_no_profile(&self, who: Who) {
+        self.audit()
+            .record(who, Event::new(EventKind::Profile, "profiles/apply", Outcome::Success).because("none any more"));
+    }
+
     /// Tells clients whose endpoint and principal are `meant` that their lists may be others now.
     pub(crate) fn tell_lists_changed(&self, meant: impl Fn(&Scope, &Principal) -> bool) {
         for session in self.sessions().all().iter().filter(|session| meant(&session.scope, &session.principal)) {
@@ -62,8 +68,24 @@ impl Hub {
         self.profiles()?.find(name).map(|profile| Scope::Profile(profile.name.clone()))
     }
 
-    /// What `scope` shows, whatever policy says.
-    pub(crate) fn shown(&self, scope: &Scope) -> Shown {
+    /// Whether there may be profiles.
+    pub(crate) fn has_profiles(&self) -> bool {
+        self.library().load().is_some()
+    }
+
+    /// What `scope` shows `principal`, whatever policy says: at `/mcp` what the profile shows that they chose.
+    pub(crate) fn shown(&self, scope: &Scope, principal: &Principal) -> Shown {
+        match scope {
+            Scope::All if self.has_profiles() => match self.choices().of(principal) {
+                Some(name) => self.shown_at(&Scope::Profile(name)),
+                None => Shown::Everything,
+            },
+            scope => self.shown_at(scope),
+        }
+    }
+
+    /// What `scope` shows, whoever asks.
+    pub(crate) fn shown_at(&self, scope: &Scope) -> Shown {
         let Scope::Profile(name) = scope else { return Shown::Everything };
         match self.profiles().and_then(|library| library.find(name.as_str()).cloned()) {
             Some(profile) => Shown::Profile(profile),

@@ -29,6 +29,15 @@ impl Shown {
         matches!(self, Self::Everything)
     }
 
+    /// The profile that says so.
+    pub(crate) fn profile_name(&self) -> Option<&ProfileName> {
+        match self {
+            Self::Everything => None,
+            Self::Profile(profile) => Some(&profile.name),
+            Self::Gone(name) => Some(name),
+        }
+    }
+
     /// Whether anything of `server` may be shown.
     pub(crate) fn shows_server(&self, server: &str) -> bool {
         match self {

@@ -64,7 +64,7 @@ impl Subscriber for Told {
         let about = (self.server.as_str(), update.uri);
         let about = access(principal, Action::ReadResource, ListKind::Resources, about);
         let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
-        if !matches!(decide(snapshot.policy(), &hub.shown(scope), &about), Decision::Allow) {
+        if !matches!(decide(snapshot.policy(), &hub.shown(scope, principal), &about), Decision::Allow) {
             return;
         }
         let shown: Arc<str> = if update.uri == update.subscribed {

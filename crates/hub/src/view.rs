@@ -11,6 +11,7 @@ use omni_types::Principal;
 
 use crate::access::{access, hints};
 use crate::apps::rewrite_interface;
+use crate::own_tools::OwnTool;
 use crate::scope::Scope;
 use crate::shown::{Shown, decide};
 use crate::snapshot::Snapshot;
@@ -73,6 +74,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) principal: &'a Principal,
     pub(crate) around: Surroundings<'a>,
     pub(crate) shown: &'a Shown,
+    pub(crate) own: &'a [OwnTool],
 }
 
 impl View {
@@ -98,6 +100,10 @@ impl View {
             servers,
         };
         let mut texts: [Vec<String>; 4] = Default::default();
+        for tool in reader.own.iter().filter(|tool| tool.is_shown(reader.policy, reader.principal, reader.around)) {
+            texts[ListKind::Tools.index()].push(tool.text());
+            view.lists[ListKind::Tools.index()].keys.push(tool.name().to_owned());
+        }
         for at in 0..view.servers.len() {
             let state = view.servers[at].catalog_now(profile);
             let name = view.servers[at].name().clone();

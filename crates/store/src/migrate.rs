@@ -15,8 +15,10 @@ struct Migration {
 }
 
 /// All steps, in order. A new one is a file and a line.
-const ALL: &[Migration] =
-    &[Migration { version: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") }];
+const ALL: &[Migration] = &[
+    Migration { version: 1, name: "identity", sql: include_str!("../migrations/0001_identity.sql") },
+    Migration { version: 2, name: "profiles", sql: include_str!("../migrations/0002_profiles.sql") },
+];
 
 /// A step as `omni store` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub(crate) mod line;
 pub(crate) mod list;
 pub(crate) mod name;
 pub(crate) mod policy;
+pub(crate) mod profile;
 pub(crate) mod reference;
 pub(crate) mod scan;
 pub(crate) mod schema;

@@ -41,6 +41,9 @@ impl Administration {
             self.keys.unknown(error.to_string());
             self.revocations.lost();
         }
+        if let Err(error) = self.hub().load_choices().await {
+            tracing::error!(%error, "which profiles people chose cannot be read: what was known of them stays in force");
+        }
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner).stamp = Some(stamp);
     }
 

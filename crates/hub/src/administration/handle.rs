@@ -38,6 +38,7 @@ impl Administration {
         let revocations = hub.authenticator().revocations().clone();
         if let Some(store) = &store {
             hub.approvals().keep_in(store.clone());
+            hub.keep_choices(store.clone());
         }
         Self { hub, store, keys, revocations, in_force: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use omni_types::Fault;
 
 use crate::Hub;
+use crate::flow::profile_tools::{own_tool, use_own_tool};
 use crate::record::CallRecord;
 use crate::stage::{Approval, Sanitized, Validated, admit, approve, authenticate, authorize, forward, route, sanitize};
 
@@ -16,6 +17,10 @@ pub(crate) async fn call_tool(
 ) -> Result<Sanitized, Fault> {
     let authenticated = authenticate(hub, validated)?; // whose call it is
     let admitted = admit(hub, authenticated)?; // within their share
+    if let Some(tool) = own_tool(hub, &admitted) {
+        record.begin().await?;
+        return Box::pin(use_own_tool(hub, admitted, tool)).await; // the hub's own, which policy decides about as well
+    }
     let authorized = record.what(authorize(hub, admitted).await?); // policy said yes
     let approved = match approve(hub, authorized).await? {
         Approval::Given(approved) => approved, // so did a person, where policy wants one

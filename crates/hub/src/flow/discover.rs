@@ -13,7 +13,7 @@ use crate::stage::{Sanitized, Validated, authenticate};
 pub(crate) async fn discover(hub: &Arc<Hub>, validated: Validated) -> Result<Sanitized, Fault> {
     let authenticated = authenticate(hub, validated)?;
     let validated = authenticated.validated();
-    let about = describe(hub, &validated.received().scope, validated.profile()).await?;
+    let about = describe(hub, &validated.received().scope, authenticated.principal(), validated.profile()).await?;
     let instructions = about.instructions.map(|text| format!(r#","instructions":{text}"#)).unwrap_or_default();
     let result = format!(
         r#"{{"resultType":"complete","supportedVersions":["{}"],"capabilities":{}{instructions},{},"_meta":{{"{}":{}}}}}"#,

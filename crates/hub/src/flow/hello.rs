@@ -5,9 +5,10 @@ use std::sync::Arc;
 use omni_protocol::{Era, Version};
 use omni_proxy::{Catalog, Profile, Server};
 use omni_screen::Described;
-use omni_types::{Fault, FaultKind};
+use omni_types::{Fault, FaultKind, Principal};
 
 use crate::Hub;
+use crate::own_tools::OwnTool;
 use crate::scope::Scope;
 use crate::shown::Shown;
 use crate::task_id::EXTENSION as TASKS;
@@ -30,15 +31,27 @@ pub(crate) struct SelfDescription {
 }
 
 /// What `scope` says of itself to a client of `profile`.
-pub(crate) async fn describe(hub: &Arc<Hub>, scope: &Scope, profile: &Profile) -> Result<SelfDescription, Fault> {
+pub(crate) async fn describe(
+    hub: &Arc<Hub>,
+    scope: &Scope,
+    principal: &Principal,
+    profile: &Profile,
+) -> Result<SelfDescription, Fault> {
     match scope {
         Scope::All | Scope::Profile(_) => {
             hub.wake(scope, profile);
-            let told = match hub.shown(scope) {
+            let shown = hub.shown(scope, principal);
+            let told = match &shown {
                 Shown::Profile(profile) => profile.text.clone(),
-                Shown::Everything | Shown::Gone(_) => String::new(),
+                Shown::Everything => String::new(),
+                Shown::Gone(name) => {
+                    format!("The profile `{name}` that applies is not there any more: nothing is shown.\n")
+                }
             };
-            Ok(screened(hub, of_all(&hub.servers_shown(scope), profile, told)))
+            let mut servers = hub.servers(scope);
+            servers.retain(|server| shown.shows_server(server.name().as_str()));
+            let has_own = OwnTool::of(scope, hub.has_profiles()).next().is_some();
+            Ok(screened(hub, of_all(&servers, profile, (told, has_own))))
         }
         Scope::One(name) => {
             hub.settle(scope, profile).await;
@@ -80,7 +93,7 @@ fn of_one(catalog: &Catalog) -> SelfDescription {
 
 /// What any server has, as far as is known; where a server has not said yet, what the hub could carry for it. `text` is
 /// what a profile tells, which stands before all servers' instructions, as it is.
-fn of_all(servers: &[Arc<Server>], profile: &Profile, mut text: String) -> SelfDescription {
+fn of_all(servers: &[Arc<Server>], profile: &Profile, (mut text, has_own): (String, bool)) -> SelfDescription {
     let states: Vec<_> = servers.iter().map(|server| (server.name(), server.catalog_now(profile))).collect();
     let unknown = states.iter().any(|(_, state)| state.catalog.is_none());
     let has = |name: &str| {
@@ -94,7 +107,7 @@ fn of_all(servers: &[Arc<Server>], profile: &Profile, mut text: String) -> SelfD
         ("completions", "{}"),
         ("logging", "{}"),
     ] {
-        if has(name) {
+        if has(name) || (has_own && name == "tools") {
             capabilities.push(format!(r#""{name}":{value}"#));
         }
     }

@@ -47,7 +47,9 @@ pub(crate) async fn initialize(hub: &Arc<Hub>, validated: Validated) -> Result<R
     }
     let version = Version::negotiate(&wanted.protocol_version);
     let scope = validated.received().scope.clone();
-    let about = describe(hub, &scope, &Profile::new(version, Capabilities::of(capabilities))).await?;
+    let about =
+        describe(hub, &scope, authenticated.principal(), &Profile::new(version, Capabilities::of(capabilities)))
+            .await?;
     let profile = SessionProfile {
         id: Sessions::fresh_id().map_err(|_| Fault::new(FaultKind::Internal, "no randomness"))?,
         capabilities: capabilities.to_owned(),

@@ -11,6 +11,7 @@ pub(crate) mod listen;
 pub(crate) mod notify;
 pub(crate) mod other;
 pub(crate) mod ping;
+pub(crate) mod profile_tools;
 pub(crate) mod read_resource;
 pub(crate) mod respond;
 pub(crate) mod set_level;

@@ -140,7 +140,7 @@ async fn allowed(
 ) -> Result<Option<Arc<Ask>>, Fault> {
     let snapshot = hub.snapshot();
     let Authenticated { validated, principal, .. } = authenticated;
-    let shown = hub.shown(&validated.received().scope);
+    let shown = hub.shown(&validated.received().scope, principal);
     // By far the most frequent, and it must cost nothing: the local user of a hub without rules.
     if shown.is_everything() && snapshot.policy().is_free(principal) {
         return Ok(None);
@@ -175,7 +175,7 @@ async fn said(hub: &Hub, validated: &Validated, found: &Found) -> Hints {
 }
 
 /// A refusal: written down, and told with what would be needed (row TOOL-7).
-fn refused(hub: &Hub, about: &Access<'_>, denial: &Denial) -> Fault {
+pub(crate) fn refused(hub: &Hub, about: &Access<'_>, denial: &Denial) -> Fault {
     if hub.audit().keeps(EventKind::Decision, Outcome::Denied) {
         let event = Event::new(EventKind::Decision, about.action.as_str(), Outcome::Denied)
             .on(ServerName::parse(about.server).ok().as_ref(), about.name)
@@ -222,7 +222,7 @@ pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> 
     let about = (found.server.name().as_str(), found.name.as_str());
     let about = access(principal, Action::ReadResource, ListKind::Resources, about);
     let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
-    match decided(hub, &hub.shown(scope), &about)? {
+    match decided(hub, &hub.shown(scope, principal), &about)? {
         None => Ok(found),
         Some(ask) => {
             Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve each reading", ask.policy)))

@@ -40,6 +40,9 @@ impl StdioArgs {
         let outcome = runtime.block_on(async {
             let mut stop_signals = run::StopSignals::install()?;
             let running = run::assemble(&settings, data_dir.as_deref())?;
+            if let Err(error) = running.hub.load_choices().await {
+                tracing::error!(%error, "which profiles people chose cannot be read: none applies");
+            }
             running.wake_unknown();
             let (_never, stopping) = tokio::sync::watch::channel(false);
             running.audit.send_on(&settings.audit, &stopping);

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::hub::command;
+use crate::harness::recorded::{log_of, record};
 use crate::harness::{Client, Era, Hub, everything, http, until};
 
 const TEXT: &str = "# Reviewer\r\n\nBe kind.  \n- `${HOME}` stays, \"quotes\" too\n";
@@ -34,6 +35,13 @@ async fn told(hub: &Hub, path: &str, era: Era) -> String {
     result["instructions"].as_str().unwrap_or_default().to_owned()
 }
 
+/// The tools that are not the hub's own.
+async fn of_servers(client: &Client) -> Vec<String> {
+    let mut tools = client.tools().await;
+    tools.retain(|tool| tool.contains("__"));
+    tools
+}
+
 /// What the endpoint at `path` answers.
 async fn status(hub: &Hub, path: &str) -> u16 {
     Client::open(hub, path, Era::Modern).await.ask("tools/list", json!({})).await.status
@@ -52,10 +60,10 @@ async fn cfg_8_a_profile_tells_its_text_and_shows_what_it_says() {
         let text = told(&hub, "/mcp/p/reviewer", era).await;
         assert!(text.starts_with(TEXT), "{text:?}");
         let all = Client::open(&hub, "/mcp", era).await;
-        assert_eq!(plain.tools().await, all.tools().await);
+        assert_eq!(of_servers(&plain).await, of_servers(&all).await);
         assert!(!told(&hub, "/mcp", era).await.contains("Be kind"));
         let narrow = Client::open(&hub, "/mcp/p/less", era).await;
-        let tools = narrow.tools().await;
+        let tools = of_servers(&narrow).await;
         // What policy denies no profile brings back.
         assert_eq!(tools, ["s__test_image_content"]);
         let (uris, _) = narrow.list("resources/list", "resources", "uri").await;
@@ -96,7 +104,7 @@ async fn cfg_6_a_changed_profile_is_taken_over_and_a_bad_one_leaves_the_others()
     put("bad.md", "---\nnmae: x\n---\n");
     put("dev.md", "---\npolicy: {deny: [\"*\"]}\n---\nTwo.\n");
     until("the profile is another one", 15, async || {
-        let tools = client.tools().await;
+        let tools = of_servers(&client).await;
         if tools.is_empty() { Ok(()) } else { Err(format!("{tools:?}")) }
     })
     .await;
@@ -141,4 +149,69 @@ fn cfg_1_commands_list_show_and_write_profiles() {
     assert!(omni(&["apply", "--undo", "--write"]).0);
     assert_eq!(read(), "# Mine\n");
     assert!(!omni(&["apply", "--undo", "--write"]).0 && !omni(&["show", "nobody"]).0);
+}
+
+/// CFG-1: whoever applies a profile has it in every session, hears of it, and gets what policy allows and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn cfg_1_a_profile_is_applied_by_name_and_taken_back() {
+    let less = "---\ndescription: Little.\ntools: [\"s:test_simple_*\"]\n---\nLess.\n";
+    let home = home(&[("less.md", less), ("plain.md", TEXT)]);
+    let servers = json!({ "s": everything(&[]) });
+    let policy = json!({ "deny": ["omni:get_applied_config"] });
+    let hub = Hub::at(home, json!({ "servers": servers, "profiles": {}, "policy": policy }));
+    hub.awake().await;
+    let legacy = Client::open(&hub, "/mcp", Era::Legacy).await;
+    let mut stream = legacy.stream().await;
+    let modern = Client::open(&hub, "/mcp", Era::Modern).await;
+    let before = modern.tools().await;
+    for own in ["apply_profile", "list_profiles", "get_profile", "apply_claude_config", "list_claude_configs"] {
+        assert!(before.contains(&own.to_owned()), "{before:?}");
+    }
+    // Listing equals calling, for the hub's own as well.
+    assert!(!before.contains(&"get_applied_config".to_owned()), "{before:?}");
+    assert_eq!(modern.error("tools/call", json!({ "name": "get_applied_config", "arguments": {} })).await["code"], 403);
+    let got = modern.call("get_profile", json!({ "name": "plain" })).await;
+    assert_eq!(got["content"][1]["text"], TEXT, "{got}");
+    let call = json!({ "name": "apply_profile", "arguments": { "name": "nobody" } });
+    let wrong = modern.result("tools/call", call).await;
+    assert_eq!(wrong["isError"], true, "{wrong}");
+    assert!(wrong["content"][0]["text"].as_str().unwrap().contains("less, plain"), "{wrong}");
+
+    let applied = modern.call("apply_profile", json!({ "name": "less" })).await;
+    assert_eq!(applied["content"][1]["text"], "Less.\n", "{applied}");
+    until("the other session hears of it", 15, async || {
+        let told = stream.message().await;
+        if told["method"] == "notifications/tools/list_changed" { Ok(()) } else { Err(told.to_string()) }
+    })
+    .await;
+    for client in [&legacy, &modern] {
+        let tools = client.tools().await;
+        assert!(tools.contains(&"s__test_simple_text".to_owned()), "{tools:?}");
+        assert!(tools.contains(&"apply_profile".to_owned()) && !tools.contains(&"s__test_error_handling".to_owned()));
+        let error = client.error("tools/call", json!({ "name": "s__test_error_handling", "arguments": {} })).await;
+        assert_eq!((&error["code"], &error["data"]["policy"]), (&json!(403), &json!("profile less")), "{error}");
+        let listed: Value = serde_json::from_str(&client.text("list_profiles", json!({})).await).unwrap();
+        let applied: Vec<&Value> = listed["profiles"].as_array().unwrap().iter().map(|one| &one["applied"]).collect();
+        assert_eq!(applied, [true, false]);
+    }
+    assert!(told(&hub, "/mcp", Era::Modern).await.starts_with("Less.\n"));
+    // A path of its own stays what it is, and has nothing to choose.
+    let own = Client::open(&hub, "/mcp/p/plain", Era::Modern).await.tools().await;
+    assert!(own.contains(&"list_profiles".to_owned()) && !own.contains(&"apply_profile".to_owned()), "{own:?}");
+    assert!(own.contains(&"s__test_error_handling".to_owned()), "{own:?}");
+    // By the names of the system before this one.
+    let config = modern.call("apply_claude_config", json!({ "filePath": "./profiles/plain.md" })).await;
+    assert!(config["content"][0]["text"].as_str().unwrap().starts_with("Successfully loaded CLAUDE.md"), "{config}");
+    for path in ["../omni.yaml", "/etc/passwd", ""] {
+        let call = json!({ "name": "apply_claude_config", "arguments": { "filePath": path } });
+        let refused = modern.result("tools/call", call).await;
+        assert_eq!(refused["isError"], true, "{refused}");
+    }
+    modern.call("apply_profile", json!({})).await;
+    assert_eq!(modern.tools().await, before);
+    assert!(!Client::open(&hub, "/mcp/s", Era::Modern).await.tools().await.contains(&"apply_profile".to_owned()));
+    for action in ["profiles/load", "profiles/apply"] {
+        let event = record(&log_of(&hub), json!({ "action": action, "profile": "less" })).await;
+        assert_eq!(event["profile_sha256"].as_str().map(str::len), Some(64), "{event}");
+    }
 }

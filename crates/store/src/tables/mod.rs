@@ -3,6 +3,7 @@
 mod api_keys;
 mod approvals;
 mod page;
+mod profile_choices;
 mod revocations;
 
 pub use api_keys::ApiKeyRow;
