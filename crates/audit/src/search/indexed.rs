@@ -2,13 +2,15 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::time::SystemTime;
 
 use crate::error::LogError;
 use crate::frame::{self, FRAME_HEAD_LEN, Frame};
 use crate::index::{Block, Index, IndexBuilder, IndexError, IndexKey, Placed, ReadAt, candidates, tags_of};
+use crate::keys::KeyPlaces;
 use crate::query::Query;
 use crate::search::searcher::Search;
 use crate::segment::{SEGMENT_HEADER_LEN, SegmentFile};
@@ -16,6 +18,9 @@ use crate::tree::leaf_hash;
 
 /// Bytes at the end of a segment that still grows which are read with each query, before they are worth an entry in its index.
 const REST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Which file holds the keys of persons.
+type Erasures = Option<(u64, u64, Option<SystemTime>)>;
 
 /// Where an index is read from.
 #[derive(Debug)]
@@ -60,12 +65,13 @@ impl Search {
     pub(super) fn plan(&self, segment: &SegmentFile, grows: bool, query: &Query) -> Result<Plan, LogError> {
         let key = self.index_key(segment.first);
         let size = size(&segment.path)?;
+        let erasures = self.erasures();
         let kept = self.kept(segment, &key, size);
-        let index = self.current(segment, (grows, size), kept, &key)?;
+        let index = self.current(segment, (grows, size), (kept, erasures), &key)?;
         match planned(index.as_ref(), segment, size, query) {
             Ok(plan) => Ok(plan),
             Err(_) => {
-                let made = self.make(segment, IndexBuilder::new(segment.first), &key)?;
+                let made = self.make(segment, IndexBuilder::new(segment.first), &key, erasures)?;
                 planned(made.as_ref(), segment, size, query).map_err(|error| LogError::Key(error.to_string()))
             }
         }
@@ -101,7 +107,7 @@ impl Search {
         &self,
         segment: &SegmentFile,
         (grows, size): (bool, u64),
-        kept: Option<Index<Source>>,
+        (kept, erasures): (Option<Index<Source>>, Erasures),
         key: &IndexKey,
     ) -> Result<Option<Index<Source>>, LogError> {
         let end = kept.as_ref().map_or(SEGMENT_HEADER_LEN as u64, |index| index.covered().end);
@@ -110,7 +116,13 @@ impl Search {
             return Ok(kept);
         }
         let builder = kept.and_then(|index| index.into_builder().ok());
-        self.make(segment, builder.unwrap_or_else(|| IndexBuilder::new(segment.first)), key)
+        self.make(segment, builder.unwrap_or_else(|| IndexBuilder::new(segment.first)), key, erasures)
+    }
+
+    /// What is another thing after a person was erased: the file of persons' keys is a new one then.
+    fn erasures(&self) -> Erasures {
+        let file = fs::metadata(KeyPlaces::of(self.archive.directory()).persons()).ok()?;
+        Some((file.dev(), file.ino(), file.created().ok()))
     }
 
     /// Reads what is not covered yet, and keeps the index that comes of it where the directory may be written.
@@ -119,7 +131,10 @@ impl Search {
         segment: &SegmentFile,
         mut builder: IndexBuilder,
         key: &IndexKey,
+        erasures: Erasures,
     ) -> Result<Option<Index<Source>>, LogError> {
+        // Keys that are held may be those of somebody who was erased since.
+        self.keys.let_go();
         let covered = *builder.covered();
         let next = segment.first + u64::from(covered.records);
         let _all = self.walk(segment, (next, covered.end), &mut |record, stored| {
@@ -131,9 +146,15 @@ impl Search {
         })?;
         let grew = builder.covered().records > covered.records;
         let Some(bytes) = builder.finish(key).filter(|_| builder.covered().records > 0) else { return Ok(None) };
-        if grew {
+        // Whoever is erased while this is made has their indexes taken away after their key: what was read before tells which
+        // records were theirs, and must not come back after that.
+        if grew && self.erasures() == erasures {
+            let path = self.index_path(segment);
             // A reader that may not write asks slower, and is told the same.
-            let _unwritten = keep(&self.index_path(segment), &bytes);
+            let _unwritten = keep(&path, &bytes);
+            if self.erasures() != erasures {
+                let _gone = fs::remove_file(&path);
+            }
         }
         let index = Index::open(Source::Made(bytes), key.clone(), segment.first);
         index.map(Some).map_err(|error| LogError::Key(error.to_string()))
@@ -173,4 +194,36 @@ fn keep(path: &PathBuf, bytes: &[u8]) -> io::Result<()> {
         let _gone = fs::remove_file(&draft);
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use omni_types::Principal;
+
+    use crate::index::{IndexBuilder, forget};
+    use crate::keys::Identity;
+    use crate::search::tests::made::{Event, Made};
+
+    #[test]
+    fn comp_3_an_index_that_was_begun_before_somebody_was_erased_is_not_kept() {
+        let mut made = Made::new();
+        made.begin(1);
+        made.write(&[Event { time_us: 2, who: Some("ann"), fields: vec![("kind", "call".to_owned())] }]);
+        made.sign();
+        let search = made.search();
+        let segment = made.archive().segments().unwrap().remove(0);
+        let (key, path) = (search.index_key(segment.first), search.index_path(&segment));
+        let make = |erasures| search.make(&segment, IndexBuilder::new(segment.first), &key, erasures).unwrap();
+        let before = search.erasures();
+        make(before);
+        assert!(path.exists());
+        assert!(made.keys.erase(&Identity::of(&Principal::local("ann"))).unwrap());
+        forget(made.path()).unwrap();
+        assert_ne!(search.erasures(), before);
+        make(before);
+        assert!(!path.exists(), "it would still tell which records were ann's");
+        make(search.erasures());
+        assert!(path.exists());
+    }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod made;
+pub(crate) mod made;
 
 use std::fs;
 use std::ops::ControlFlow;
