@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::tree::{has_duplicates, tree, written};
 
+const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 const NAME: &str = "other \"name\" \\ é";
 
 pub(crate) fn run(data: &[u8]) {
@@ -38,9 +39,16 @@ fn check_refused(value: &Value, data: &[u8]) {
         && members.get("id").is_none_or(|id| id.is_string() || id.is_number())
         && members.get("params").is_none_or(Value::is_object)
         && !members.contains_key("result")
-        && !members.contains_key("error");
+        && !members.contains_key("error")
+        && !members.keys().any(|name| is_alike(name));
     let text = std::str::from_utf8(data).unwrap_or_default();
     assert!(!plain || has_duplicates(text), "a plain message is refused: {value}");
+}
+
+/// Whether a reader that minds no case could take it for a member of the envelope: such a message is refused.
+fn is_alike(name: &str) -> bool {
+    let folded = name.to_uppercase().to_lowercase();
+    ENVELOPE.contains(&folded.as_str()) && !ENVELOPE.contains(&name)
 }
 
 fn splice_id(message: &Message, known: &Value) {
