@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::archive::Archive;
 use crate::error::LogError;
+use crate::note::lines::{hashes, number};
 use crate::note::{Checkpoint, Note, VerifierKey};
 use crate::record::{RECORD_BYTES_MAX, Record};
 use crate::tree::{Hash, inclusion_proof, leaf_hash, verify_inclusion};
@@ -141,19 +142,8 @@ impl FromStr for RecordProof {
         let extra = lines.next().and_then(|line| line.strip_prefix("extra "));
         let record = extra.ok_or_else(|| wrong("its second line is not `extra` and the record"))?;
         let record = STANDARD.decode(record).map_err(|_| wrong("its record is not base64"))?;
-        let index = lines.next().and_then(|line| line.strip_prefix("index "));
-        let decimal =
-            |text: &&str| *text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
-        let index = index.filter(decimal).and_then(|index| index.parse().ok());
-        let index = index.ok_or_else(|| wrong("its third line is not `index` and a number"))?;
-        let mut path = Vec::new();
-        for line in lines {
-            let hash = STANDARD.decode(line).ok().and_then(|bytes| Hash::try_from(bytes).ok());
-            path.push(hash.ok_or_else(|| wrong("one of its hashes is no SHA-256 in base64"))?);
-            if path.len() > HASHES_MAX {
-                return Err(wrong("it has more than 64 hashes"));
-            }
-        }
+        let index = number(lines.next(), "index").ok_or_else(|| wrong("its third line is not `index` and a number"))?;
+        let path = hashes(lines, HASHES_MAX).map_err(|why| wrong(&why))?;
         let note = Note::parse(note)?;
         Checkpoint::of(&note)?;
         Ok(Self { index, record, path, note })

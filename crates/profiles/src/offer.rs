@@ -1,7 +1,7 @@
 //! What a profile shows of the servers: it takes away and never adds, since policy is asked all the same.
 
 use crate::front::Front;
-use crate::glob::{Glob, star};
+use omni_types::{Pattern, glob};
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub enum Thing {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     servers: Option<Vec<String>>,
-    tools: Option<Vec<Glob>>,
-    prompts: Option<Vec<Glob>>,
-    resources: Option<Vec<Glob>>,
-    deny: Vec<Glob>,
+    tools: Option<Vec<Pattern>>,
+    prompts: Option<Vec<Pattern>>,
+    resources: Option<Vec<Pattern>>,
+    deny: Vec<Pattern>,
     read_only: bool,
 }
 
@@ -32,8 +32,8 @@ impl Offer {
     /// # Errors
     /// Which pattern is none.
     pub(crate) fn build(front: &Front) -> Result<Self, String> {
-        let list = |key: &str, texts: &[String]| -> Result<Vec<Glob>, String> {
-            let one = |(at, text): (usize, &String)| Glob::parse(text).map_err(|why| format!("{key}[{at}]: {why}"));
+        let list = |key: &str, texts: &[String]| -> Result<Vec<Pattern>, String> {
+            let one = |(at, text): (usize, &String)| Pattern::parse(text).map_err(|why| format!("{key}[{at}]: {why}"));
             texts.iter().enumerate().map(one).collect()
         };
         let maybe = |key, texts: &Option<Vec<String>>| texts.as_deref().map(|texts| list(key, texts)).transpose();
@@ -52,7 +52,7 @@ impl Offer {
     /// Whether anything of `server` may be shown.
     #[must_use]
     pub fn shows_server(&self, server: &str) -> bool {
-        self.servers.as_ref().is_none_or(|servers| servers.iter().any(|one| star(one, server)))
+        self.servers.as_ref().is_none_or(|servers| servers.iter().any(|one| glob(one, server)))
             && [&self.tools, &self.prompts, &self.resources]
                 .into_iter()
                 .any(|list| list.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches_server(server))))
@@ -66,8 +66,8 @@ impl Offer {
             Thing::Prompt => &self.prompts,
             Thing::Resource => &self.resources,
         };
-        let any = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(server, name));
-        self.servers.as_ref().is_none_or(|servers| servers.iter().any(|one| star(one, server)))
+        let any = |globs: &[Pattern]| globs.iter().any(|glob| glob.matches(server, name));
+        self.servers.as_ref().is_none_or(|servers| servers.iter().any(|one| glob(one, server)))
             && list.as_deref().is_none_or(any)
             && !any(&self.deny)
             && (!self.read_only || !matches!(thing, Thing::Tool { read_only: false }))
@@ -110,12 +110,12 @@ impl Offer {
         }
         for (key, list) in [("tools", &self.tools), ("prompts", &self.prompts), ("resources", &self.resources)] {
             if let Some(list) = list {
-                fields.insert(key.to_owned(), list.iter().map(|glob| glob.text.as_str()).collect());
+                fields.insert(key.to_owned(), list.iter().map(|glob| glob.text()).collect());
             }
         }
         let mut policy = serde_json::Map::new();
         if !self.deny.is_empty() {
-            policy.insert("deny".to_owned(), self.deny.iter().map(|glob| glob.text.as_str()).collect());
+            policy.insert("deny".to_owned(), self.deny.iter().map(|glob| glob.text()).collect());
         }
         if self.read_only {
             policy.insert("read_only".to_owned(), true.into());

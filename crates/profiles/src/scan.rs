@@ -189,7 +189,8 @@ impl Walk<'_> {
         let covered = |pattern: &String| {
             glob::path(pattern, &path)
                 || pattern.strip_suffix("/**").is_some_and(|folder| {
-                    !folder.contains('/') && path.last().is_some_and(|last| meta.is_dir() && glob::star(folder, last))
+                    !folder.contains('/')
+                        && path.last().is_some_and(|last| meta.is_dir() && omni_types::glob(folder, last))
                 })
         };
         if self.settings.exclude.iter().any(covered) {

@@ -3,11 +3,13 @@
 mod chance;
 mod digest;
 mod fault;
+mod pattern;
 mod principal;
 mod server_name;
 
 pub use chance::{NoRandomness, random};
 pub use digest::keyed_digest;
 pub use fault::{Blame, Fault, FaultKind};
+pub use pattern::{Pattern, PatternError, glob};
 pub use principal::{Identity, Principal, PrincipalKind};
 pub use server_name::{ServerName, ServerNameError};

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use omni_auth::settings::{PolicySettings, PolicySource};
-use omni_auth::{Access, Action, Arguments, Pattern, Policy};
-use omni_types::Principal;
+use omni_auth::{Access, Action, Arguments, Policy};
+use omni_types::{Pattern, Principal};
 
 use crate::pieces::Pieces;
 

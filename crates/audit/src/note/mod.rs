@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod key;
+pub(crate) mod lines;
 mod signed;
 
 pub use checkpoint::Checkpoint;

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::error::LogError;
+use crate::note::lines::{hashes, number};
 use crate::note::{Checkpoint, Note};
 use crate::tree::Hash;
 
@@ -29,19 +30,8 @@ impl Request {
         let (head, note) =
             body.split_once("\n\n").ok_or_else(|| wrong("no empty line stands before its checkpoint"))?;
         let mut lines = head.split('\n');
-        let old = lines.next().and_then(|line| line.strip_prefix("old "));
-        let decimal =
-            |text: &&str| *text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
-        let old = old.filter(decimal).and_then(|old| old.parse().ok());
-        let old = old.ok_or_else(|| wrong("its first line is not `old` and a size"))?;
-        let mut proof = Vec::new();
-        for line in lines {
-            let hash = STANDARD.decode(line).ok().and_then(|bytes| Hash::try_from(bytes).ok());
-            proof.push(hash.ok_or_else(|| wrong("one of its hashes is no SHA-256 in base64"))?);
-            if proof.len() > HASHES_MAX {
-                return Err(wrong("it has more than 63 hashes"));
-            }
-        }
+        let old = number(lines.next(), "old").ok_or_else(|| wrong("its first line is not `old` and a size"))?;
+        let proof = hashes(lines, HASHES_MAX).map_err(|why| wrong(&why))?;
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::of(&note)?;
         Ok(Self { old, proof, note, checkpoint })

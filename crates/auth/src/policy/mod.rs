@@ -32,5 +32,4 @@ pub use access::{Access, Arguments, Hints, Surroundings};
 pub use action::{Action, ThingKind};
 pub use decision::{Approver, Ask, Decision, Denial, Explanation};
 pub use fault::{Place as PolicyPlace, PolicyFault, Spot as PolicySpot};
-pub use pattern::{Pattern, PatternError};
 pub use validator::Policy;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cedar_policy::{Entity, EntityUid, RestrictedExpression};
-use omni_types::{Principal, PrincipalKind};
+use omni_types::{Principal, PrincipalKind, glob};
 
 use crate::policy::facts;
 use crate::policy::fault::PolicyFault;
-use crate::policy::pattern::glob;
 use crate::policy::settings::RoleSettings;
 use crate::policy::words::Word;
 

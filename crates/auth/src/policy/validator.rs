@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_types::{Principal, PrincipalKind, keyed_digest};
+use omni_types::{Pattern, Principal, PrincipalKind, keyed_digest};
 
 use crate::policy::access::{Access, Surroundings};
 use crate::policy::action::ThingKind;
@@ -10,7 +10,6 @@ use crate::policy::cache::{Cache, Key};
 use crate::policy::decision::{Decision, Denial, Explanation};
 use crate::policy::fault::PolicyFault;
 use crate::policy::index::Index;
-use crate::policy::pattern::Pattern;
 use crate::policy::rules;
 use crate::policy::settings::PolicySettings;
 use crate::policy::source;

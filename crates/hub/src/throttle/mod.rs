@@ -8,8 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use omni_auth::Pattern;
-use omni_types::{Fault, FaultKind, Principal};
+use omni_types::{Fault, FaultKind, Pattern, Principal};
 
 use crate::throttle::meter::Meter;
 use crate::throttle::settings::{Rate, ThrottleSettings};
