@@ -57,9 +57,8 @@ pub fn plan(archive: &Archive, retention: Duration, now_us: u64, records: u64) -
         plan.retained_until_us = plan.retained_until_us.max(until);
         due += 1;
     }
-    // Whole days: one of which something stays, stays.
-    let stays = segments.get(due);
-    while due > 0 && stays.is_some_and(|stays| stays.day == segments[due - 1].day) {
+    // Whole days: one of which something stays, stays. A clock that went back may have begun a day twice.
+    while due > 0 && segments[due..].iter().any(|stays| stays.day == segments[due - 1].day) {
         due -= 1;
     }
     let first = segments.first().map_or(0, |file| file.first);

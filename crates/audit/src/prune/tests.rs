@@ -138,6 +138,24 @@ fn ret_1_a_segment_that_says_less_than_its_records_is_kept_as_long_as_they_are()
 }
 
 #[test]
+fn ret_1_a_day_that_was_begun_twice_goes_only_when_all_of_it_is_due() {
+    let directory = tempfile::tempdir().unwrap();
+    log(directory.path()).close();
+    let archive = Archive::open(directory.path()).unwrap();
+    // As if the clock had gone on to another day and back: its segment, the second one, is to be kept for longer.
+    let second = archive.segments().unwrap().remove(1);
+    let mut bytes = fs::read(&second.path).unwrap();
+    let header = crate::SegmentHeader { retain_until_us: u64::MAX, ..crate::SegmentHeader::parse(&bytes).unwrap() };
+    bytes[..crate::SEGMENT_HEADER_LEN].copy_from_slice(&header.encode());
+    let place = crate::segment_path(directory.path(), second.first, now() + DAY);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::remove_file(&second.path).unwrap();
+    fs::write(place, bytes).unwrap();
+    assert_eq!(archive.segments().unwrap()[1].first, second.first);
+    assert_eq!(plan(&archive, RETENTION, now() + 10 * DAY, 301).unwrap().days, [""; 0]);
+}
+
+#[test]
 fn ret_1_a_legal_hold_stops_it() {
     let directory = tempfile::tempdir().unwrap();
     let log = log(directory.path());

@@ -74,7 +74,14 @@ impl Journal {
         bytes.clear();
         let mut leaves = Vec::with_capacity(entries.len());
         for (index, entry) in (self.size..).zip(entries) {
-            leaves.push(self.encode(index, entry, &open.data, &mut bytes)?);
+            match self.encode(index, entry, &open.data, &mut bytes) {
+                Ok(leaf) => leaves.push(leaf),
+                Err(error) => {
+                    // Nothing was written: the segment goes on.
+                    self.open = Some(open);
+                    return Err(error);
+                }
+            }
             self.turns.after(leaves.len(), entries.len());
         }
         if let Err(error) = self.disk.write(&mut open.file, &bytes) {

@@ -76,7 +76,7 @@ impl LastingLog {
     pub fn health(&self) -> Health {
         let state = self.0.queue.state();
         Health {
-            failing: state.failing.clone(),
+            failing: state.failing.clone().or_else(|| state.unsigned.clone()),
             records: state.records,
             waiting: state.items.len(),
             shed: state.shed_ever,

@@ -71,6 +71,8 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// Why the last commit failed.
     pub(super) failing: Option<String>,
+    /// Why no checkpoint can be signed.
+    pub(super) unsigned: Option<String>,
     pub(super) records: u64,
     /// The thread waits until it is called.
     asleep: bool,

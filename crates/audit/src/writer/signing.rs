@@ -91,6 +91,10 @@ impl Signing {
         while state.leaves.len() > LEAVES_MAX && !state.ended {
             state = self.inbox.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        if state.ended {
+            // They are signed after the next start.
+            return;
+        }
         let first = state.leaves.is_empty();
         state.leaves.extend_from_slice(leaves);
         drop(state);
@@ -157,7 +161,7 @@ impl Drop for Ending<'_> {
         drop(state);
         self.0.room.notify_all();
         if thread::panicking() {
-            self.1.state().failing = Some("the thread that signs the audit log has failed".to_owned());
+            self.1.state().unsigned = Some("the thread that signs the audit log has failed".to_owned());
         }
     }
 }
@@ -165,7 +169,7 @@ impl Drop for Ending<'_> {
 fn run(mut signer: Signer, every: Duration, inbox: &Inbox, queue: &Arc<Queue>) {
     let turns = Turns::of(Arc::clone(queue));
     let _ending = Ending(inbox, queue);
-    let (mut last, mut failed) = (Instant::now(), None);
+    let (mut last, mut complained) = (Instant::now(), false);
     loop {
         let State { leaves, history, key, asked, closing, .. } = take(inbox, signer.is_unsigned(), (last, every));
         if let Some(key) = key {
@@ -183,19 +187,15 @@ fn run(mut signer: Signer, every: Duration, inbox: &Inbox, queue: &Arc<Queue>) {
         last = Instant::now();
         match &signed {
             Ok(()) => {
-                // What this thread complained of is over; what the other one complains of is its own.
-                let mut state = queue.state();
-                if failed.is_some() && state.failing == failed {
-                    state.failing = None;
-                }
-                failed = None;
+                complained = false;
+                queue.state().unsigned = None;
             }
             Err(error) => {
-                if failed.is_none() {
+                if !complained {
                     tracing::error!(target: "audit", %error, "no checkpoint of the audit log can be signed");
                 }
-                failed = Some(error.to_string());
-                queue.state().failing.clone_from(&failed);
+                complained = true;
+                queue.state().unsigned = Some(error.to_string());
             }
         }
         let told = signed.map_err(|error| error.to_string());
