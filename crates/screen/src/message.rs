@@ -16,6 +16,9 @@ pub enum Withheld {
     /// It holds data whose rule is to block.
     #[error("holds a {}", .0.name())]
     Data(Kind),
+    /// It holds the value of a secret where nothing can be put in its place.
+    #[error("holds a secret in the name of a member")]
+    Secret,
 }
 
 /// What an answer is held against.
@@ -59,6 +62,8 @@ pub(crate) fn outward(json: &str, reach: Reach, rules: &Outward<'_>) -> Result<O
     }
     rewrite(json, reach, &mut |part, text, member| match part {
         Part::Name => name_out(text, rules).map(|()| None),
+        // A number stays one.
+        Part::Number if is_secret(text, rules) => Ok(Some("0".to_owned())),
         Part::Number => {
             if !(wanted(Kind::Card) && detect::is_card_number(text, member)) {
                 return Ok(None);
@@ -80,6 +85,9 @@ fn name_out(name: &str, rules: &Outward<'_>) -> Result<(), Withheld> {
     if let Neutral::Rejected(class) = neutralise(name, rules.characters, &mut |_| rules.counts.count(Odd::Character)) {
         return Err(Withheld::Character(class));
     }
+    if is_secret(name, rules) {
+        return Err(Withheld::Secret);
+    }
     match detect::find(name, "", &|kind| rules.detect.of(kind) == DetectAction::Block).first() {
         Some(finding) => {
             rules.counts.count(Odd::Detected);
@@ -87,6 +95,12 @@ fn name_out(name: &str, rules: &Outward<'_>) -> Result<(), Withheld> {
         }
         None => Ok(()),
     }
+}
+
+fn is_secret(text: &str, rules: &Outward<'_>) -> bool {
+    let mut found = Vec::new();
+    rules.mask.find(text, &mut found);
+    !found.is_empty()
 }
 
 fn last_digits(number: &str) -> String {

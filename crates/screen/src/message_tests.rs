@@ -129,6 +129,26 @@ fn tool_5_secrets_that_are_known_are_masked() {
 }
 
 #[test]
+fn tool_5_secrets_are_masked_or_withheld_wherever_they_stand() {
+    #[derive(Debug)]
+    struct Pin;
+    impl Mask for Pin {
+        fn might_hold(&self, _: &[u8]) -> bool {
+            true
+        }
+
+        fn find(&self, text: &str, found: &mut Vec<(Range<usize>, String)>) {
+            found.extend(text.match_indices("90210907").map(|(at, word)| (at..at + word.len(), "pin".to_owned())));
+        }
+    }
+    let screen = screen(|_| ()).with_mask(Arc::new(Pin));
+    let out = |text: &str| screen.outward(text);
+    assert_eq!(out(r#"{"text":"\u00390210907"}"#).unwrap().as_deref(), Some(r#"{"text":"[secret pin masked]"}"#));
+    assert_eq!(out(r#"{"n":90210907,"m":1}"#).unwrap().as_deref(), Some(r#"{"n":0,"m":1}"#));
+    assert!(out(r#"{"x90210907":1}"#).is_err(), "a name is not changed, since two could become one");
+}
+
+#[test]
 fn val_5_arguments() {
     let screen = screen(|_| ());
     for bad in [r#"{"a":"x\u0000"}"#, r#"{"a":["\u001b[2J"]}"#, r#"{"a\u202e":1}"#, "{\"a\":\"\u{e0061}\"}"] {

@@ -85,7 +85,7 @@ impl Redactor {
     /// Whether the bytes could hold one; `false` is sure.
     #[must_use]
     pub fn might_hold(&self, bytes: &[u8]) -> bool {
-        self.now().forms.as_ref().is_some_and(|forms| forms.is_match(bytes))
+        self.now().forms.as_ref().is_some_and(|forms| forms.is_match(bytes) || has_own_escapes(bytes))
     }
 
     /// Where values stand in `text`, and the names of their secrets.
@@ -177,9 +177,15 @@ fn written(value: &str) -> Vec<Vec<u8>> {
         value.lines().filter(|line| line.len() >= 16 && line.len() < value.len()).map(|l| l.as_bytes().to_vec()),
     );
     for form in &mut forms {
-        form.truncate(FORM_BYTES_MAX);
+        let cut = std::str::from_utf8(form).map_or(FORM_BYTES_MAX, |text| text.floor_char_boundary(FORM_BYTES_MAX));
+        form.truncate(cut);
     }
     forms
+}
+
+/// Whether a JSON text has characters in a spelling that is its writer's own: any can be written as `\u` and four digits.
+fn has_own_escapes(json: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', json).any(|at| matches!(json.get(at + 1), Some(b'u' | b'/')))
 }
 
 fn percent(bytes: &[u8], upper: bool, space: &str) -> Vec<u8> {
@@ -247,6 +253,22 @@ mod tests {
             assert!(redactor.might_hold(text.as_bytes()));
         }
         assert_eq!(redactor.masked("p\"a/ss <word>"), None);
+    }
+
+    #[test]
+    fn sec_5_a_servers_own_spelling_of_characters_hides_no_value() {
+        let redactor = knowing(&[("db", "hunter2-hunter2")]);
+        assert!(redactor.might_hold(br#"{"text":"\u0068unter2-hunter2"}"#));
+        assert!(redactor.might_hold(br#"{"text":"a\/b"}"#), "a value may hold a slash");
+        assert!(!redactor.might_hold(br#"{"text":"a\n\"b"}"#));
+        assert!(!knowing(&[]).might_hold(br#"{"text":"\u0068"}"#));
+    }
+
+    #[test]
+    fn sec_5_a_long_value_is_cut_between_characters() {
+        let value = format!("x{}", "ü".repeat(4096));
+        let masked = knowing(&[("long", &value)]).masked(&value).unwrap();
+        assert!(masked.starts_with("[secret long masked]"), "{masked:.60}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sealing with AES-256-GCM-SIV: a nonce before, a tag behind, bound to what the sealed bytes are.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::rand;
+use omni_types::random;
 use zeroize::Zeroizing;
 
 /// Bytes of a key.
@@ -12,16 +12,13 @@ pub(crate) type Key = Zeroizing<[u8; KEY_BYTES]>;
 
 /// A fresh key.
 pub(crate) fn fresh_key() -> Option<Key> {
-    let mut key = Key::default();
-    rand::fill(&mut *key).ok()?;
-    Some(key)
+    random().ok().map(Key::new)
 }
 
 /// `plain` sealed under `key`, bound to `context`. GCM-SIV, because nonces are drawn and a double one must cost nothing more
 /// than telling that two values are the same.
 pub(crate) fn seal(key: &Key, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-    let mut nonce = [0; NONCE_LEN];
-    rand::fill(&mut nonce).ok()?;
+    let nonce: [u8; NONCE_LEN] = random().ok()?;
     let mut sealed = Zeroizing::new(plain.to_vec());
     sealed.reserve(AES_256_GCM_SIV.tag_len());
     let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key.as_slice()).ok()?);

@@ -56,7 +56,7 @@ impl Vault {
     /// Reads the settings; `Err` says what is wrong with which.
     pub(crate) fn build(settings: &VaultSettings) -> Result<Self, String> {
         let target = Target::parse(&settings.url).map_err(|error| format!("secrets.vault.url: {error}"))?;
-        if settings.url.starts_with("http://") && !is_here(&settings.url) {
+        if !settings.url.starts_with("https://") && !is_here(&settings.url) {
             return Err("secrets.vault.url: a token does not go over the network in clear: write https://".to_owned());
         }
         let limits =
@@ -175,7 +175,8 @@ fn refused(status: StatusCode, body: &[u8]) -> Fault {
 
 /// Whether an address is of this machine.
 fn is_here(url: &str) -> bool {
-    let authority = url.trim_start_matches("http://").split('/').next().unwrap_or_default();
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
