@@ -32,7 +32,7 @@ pub use methods::api_key::{API_KEY_DIGEST_BYTES, ApiKey, ApiKeyMethod, ApiKeys, 
 pub use methods::{Method, Verifying};
 pub use policy::{
     Access, Action, Approver, Arguments, Ask, Decision, Denial, Explanation, Hints, Policy, PolicyFault, PolicyPlace,
-    PolicySpot, Surroundings, ThingKind,
+    PolicySpot, Surroundings, ThingKind, plain_uri,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use revocations::{Revocation, Revocations, TooManyRevocations};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -17,6 +18,8 @@ pub(crate) const CHOICES_MAX: usize = 100_000;
 pub(crate) struct Choices {
     pub(crate) store: OnceLock<Store>,
     pub(crate) in_force: ArcSwap<HashMap<String, ProfileName>>,
+    unknown: AtomicBool,
+    were_read: AtomicBool,
     /// One change at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
@@ -27,6 +30,24 @@ pub(crate) fn key(principal: &Principal) -> String {
 }
 
 impl Choices {
+    /// What is kept was read.
+    pub(crate) fn read(&self) {
+        self.were_read.store(true, Ordering::Relaxed);
+        self.unknown.store(false, Ordering::Relaxed);
+    }
+
+    /// What is kept could not be read. Who chose what is unknown until it can be, unless it was known before.
+    pub(crate) fn not_read(&self) {
+        if !self.were_read.load(Ordering::Relaxed) {
+            self.unknown.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody may have chosen a profile without its being known.
+    pub(crate) fn are_unknown(&self) -> bool {
+        self.unknown.load(Ordering::Relaxed)
+    }
+
     /// What `principal` chose.
     pub(crate) fn of(&self, principal: &Principal) -> Option<ProfileName> {
         let all = self.in_force.load();

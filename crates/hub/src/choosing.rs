@@ -26,7 +26,8 @@ impl Hub {
         let choices = self.choices();
         let Some(store) = choices.store.get().filter(|store| store.exists()) else { return Ok(()) };
         let _turn = choices.turn.lock().await;
-        let rows = store.profile_choices(CHOICES_MAX).await?;
+        let rows = store.profile_choices(CHOICES_MAX).await.inspect_err(|_| choices.not_read())?;
+        choices.read();
         let all: HashMap<String, ProfileName> =
             rows.into_iter().filter_map(|(who, name)| Some((who, ProfileName::parse(&name).ok()?))).collect();
         if **choices.in_force.load() != all {
@@ -48,6 +49,9 @@ impl Hub {
     ) -> Result<(), StoreError> {
         let (choices, who) = (self.choices(), key(principal));
         let _turn = choices.turn.lock().await;
+        if !choices.are_unknown() && choices.in_force.load().get(&who) == profile {
+            return Ok(());
+        }
         if let Some(store) = choices.store.get() {
             store.choose_profile(&who, profile.map(ProfileName::as_str), unix_now()).await?;
         }
@@ -110,5 +114,22 @@ mod tests {
         second.choose_profile(&ann, None).await.unwrap();
         first.load_choices().await.unwrap();
         assert!(first.shown(&Scope::All, &ann).is_everything() && second.shown(&Scope::All, &ann).is_everything());
+    }
+
+    /// CFG-8: who cannot be asked what they chose is not shown everything.
+    #[tokio::test]
+    async fn cfg_8_choices_that_cannot_be_read_open_nothing() {
+        let ann = Principal::local("ann");
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        std::fs::write(store.path(), b"this is no database, though it is long enough to be taken for one").unwrap();
+        let late = hub(store.clone());
+        assert!(late.load_choices().await.is_err());
+        assert!(!late.shown(&Scope::All, &ann).shows_server("a"));
+        // The damaged file is put away, and another hub keeps a choice in a new one.
+        std::fs::remove_file(store.path()).unwrap();
+        hub(store).choose_profile(&ann, Some(&ProfileName::parse("p").unwrap())).await.unwrap();
+        late.load_choices().await.unwrap();
+        assert!(matches!(late.shown(&Scope::All, &ann), Shown::Profile(_)));
     }
 }

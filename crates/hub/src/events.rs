@@ -73,9 +73,9 @@ impl Audience for Ear {
             }
             Event::Notification { server, session: None, message } => {
                 for session in hub.sessions().all() {
-                    if session.scope.shows(&server)
+                    if session.log_level().is_some()
+                        && session.scope.shows(&server)
                         && hub.shown(&session.scope, &session.principal).shows_server(server.as_str())
-                        && session.log_level().is_some()
                     {
                         deliver(&hub, &session, &server, &message);
                     }

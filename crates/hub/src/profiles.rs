@@ -76,6 +76,7 @@ impl Hub {
     /// What `scope` shows `principal`, whatever policy says: at `/mcp` what the profile shows that they chose.
     pub(crate) fn shown(&self, scope: &Scope, principal: &Principal) -> Shown {
         match scope {
+            Scope::All if self.has_profiles() && self.choices().are_unknown() => Shown::Unknown,
             Scope::All if self.has_profiles() => match self.choices().of(principal) {
                 Some(name) => self.shown_at(&Scope::Profile(name)),
                 None => Shown::Everything,

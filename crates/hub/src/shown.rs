@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_auth::{Access, Decision, Denial, Policy, ThingKind};
+use omni_auth::{Access, Decision, Denial, Policy, ThingKind, plain_uri};
 use omni_profiles::{Profile, ProfileName, Thing};
 
 /// What of the servers an endpoint shows somebody, whatever policy says.
@@ -14,6 +14,8 @@ pub(crate) enum Shown {
     Profile(Arc<Profile>),
     /// A profile that is not there any more, which shows nothing.
     Gone(ProfileName),
+    /// Who chose which profile cannot be read, so nothing is shown.
+    Unknown,
 }
 
 /// The decision about `about`: a profile can only take away from what policy allows.
@@ -32,7 +34,7 @@ impl Shown {
     /// The profile that says so.
     pub(crate) fn profile_name(&self) -> Option<&ProfileName> {
         match self {
-            Self::Everything => None,
+            Self::Everything | Self::Unknown => None,
             Self::Profile(profile) => Some(&profile.name),
             Self::Gone(name) => Some(name),
         }
@@ -43,7 +45,7 @@ impl Shown {
         match self {
             Self::Everything => true,
             Self::Profile(profile) => profile.offer.shows_server(server),
-            Self::Gone(_) => false,
+            Self::Gone(_) | Self::Unknown => false,
         }
     }
 
@@ -51,13 +53,23 @@ impl Shown {
         let (name, shows) = match self {
             Self::Everything => return None,
             Self::Gone(name) => (name, false),
+            Self::Unknown => {
+                return Some(Denial {
+                    policy: None,
+                    reason: "which profile you chose cannot be read, so nothing is shown here".to_owned(),
+                    needed: "have the hub's database mended; its log says what is wrong".to_owned(),
+                });
+            }
             Self::Profile(profile) => {
                 let thing = match about.thing {
                     ThingKind::Prompt => Thing::Prompt,
                     ThingKind::Resource => Thing::Resource,
                     _ => Thing::Tool { read_only: about.hints.read_only },
                 };
-                (&profile.name, profile.offer.shows(thing, about.server, about.name))
+                // As policy does: a URI has many spellings, and a server may take one for another.
+                let shows = |name: &str| profile.offer.shows(thing, about.server, name);
+                let plainly = about.thing != ThingKind::Resource || shows(&plain_uri(about.name));
+                (&profile.name, plainly && shows(about.name))
             }
         };
         (!shows).then(|| Denial {

@@ -22,7 +22,9 @@ pub(crate) fn fill(text: &str, values: &BTreeMap<&str, &str>, bytes_max: usize) 
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let (before, behind) = rest.split_at(at);
-        let found = behind[2..].split_once('}').and_then(|(name, _)| Some((name, *values.get(name)?)));
+        // Only as far as a name goes: what is none must not cost a look at the rest for each `${`.
+        let near = &behind[2..behind.floor_char_boundary(2 + NAME_BYTES_MAX + 1)];
+        let found = near.split_once('}').and_then(|(name, _)| Some((name, *values.get(name)?)));
         match found {
             Some((name, value)) => {
                 match before.strip_suffix('$') {

@@ -115,7 +115,7 @@ fn stamped(path: &Path, (inode, seconds, nanos, length): (u64, i64, i64, u64)) -
 }
 
 fn of_file(meta: &fs::Metadata) -> (u64, i64, i64, u64) {
-    (meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len())
+    (meta.ino(), meta.ctime(), meta.ctime_nsec(), meta.len())
 }
 
 fn read_one(scan: &mut Scan, settings: &ProfilesSettings, dir: &Dir, candidate: &Candidate) {
@@ -206,7 +206,7 @@ impl Walk<'_> {
         let ends = self.settings.extensions.iter().any(|ending| name.ends_with(ending.as_str()));
         let included = self.settings.include.is_empty() || self.settings.include.iter().any(|p| glob::path(p, &path));
         if meta.is_file() && ends && included && self.found.len() <= FILES_MAX {
-            let stamp = (meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len());
+            let stamp = (meta.ino(), meta.ctime(), meta.ctime_nsec(), meta.len());
             let shown = self.root.join(place).components().collect();
             self.found.push(Candidate { inside: place.to_owned(), shown, stamp });
         }

@@ -32,4 +32,5 @@ pub use access::{Access, Arguments, Hints, Surroundings};
 pub use action::{Action, ThingKind};
 pub use decision::{Approver, Ask, Decision, Denial, Explanation};
 pub use fault::{Place as PolicyPlace, PolicyFault, Spot as PolicySpot};
+pub use uri::plain as plain_uri;
 pub use validator::Policy;

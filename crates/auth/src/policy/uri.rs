@@ -2,7 +2,7 @@
 
 /// The plain form of `uri`: scheme and host in small letters, no needless escapes, no `.`, `..` or empty segments, no
 /// backslashes. It is what a careless server may take `uri` for; policy judges both, and the worse verdict counts.
-pub(super) fn plain(uri: &str) -> String {
+pub fn plain(uri: &str) -> String {
     let decoded = decode(uri).replace('\\', "/");
     let (scheme, rest) = match decoded.split_once(':') {
         Some((scheme, rest)) if !scheme.contains('/') => (scheme.to_ascii_lowercase() + ":", rest),

@@ -69,7 +69,7 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
         Method::POST if is_sse => sse::take(guest, &scope, sender, head, body).await,
         _ if is_sse => not_allowed("GET, POST"),
         // Boxed: a connection holds the room for its request as long as it lives, also while it only listens.
-        Method::POST => post(guest, scope, sender, head, body).await,
+        Method::POST => Box::pin(post(guest, scope, sender, head, body)).await,
         Method::GET if websocket::is_wanted(&head.headers) => websocket::open(guest, scope, sender, head, body),
         Method::GET => get(shared, &scope, sender, &head.headers),
         Method::DELETE => delete(shared, &scope, &sender, &head.headers),

@@ -42,7 +42,9 @@ impl Administration {
             self.revocations.lost();
         }
         if let Err(error) = self.hub().load_choices().await {
-            tracing::error!(%error, "which profiles people chose cannot be read: what was known of them stays in force");
+            tracing::error!(%error, "which profiles people chose cannot be read: what was known stays; where nothing was, /mcp shows nothing");
+            // It is tried again with the next look.
+            return;
         }
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner).stamp = Some(stamp);
     }

@@ -47,6 +47,7 @@ pub(crate) async fn describe(
                 Shown::Gone(name) => {
                     format!("The profile `{name}` that applies is not there any more: nothing is shown.\n")
                 }
+                Shown::Unknown => "Which profile applies cannot be read: nothing is shown.\n".to_owned(),
             };
             let mut servers = hub.servers(scope);
             servers.retain(|server| shown.shows_server(server.name().as_str()));

@@ -55,6 +55,7 @@ pub(crate) async fn use_own_tool(hub: &Arc<Hub>, admitted: Admitted, tool: OwnTo
             Shown::Gone(name) => {
                 vec![format!("The profile `{name}` applies and is not there any more: nothing is shown.")]
             }
+            Shown::Unknown => vec!["Which profile applies cannot be read: nothing is shown.".to_owned()],
             Shown::Everything => vec!["No configuration is currently applied.".to_owned()],
         },
         OwnTool::Apply | OwnTool::ApplyConfig => Box::pin(apply(hub, authenticated, &library, tool, given)).await?,
@@ -112,8 +113,9 @@ async fn apply(
         return Err(unfit("`profileName` or `filePath` is missing".to_owned()));
     }
     let only_read = given.auto_apply == Some(false);
-    if let Some(profile) = profile.as_ref().filter(|_| only_read) {
-        return Ok(whole(profile));
+    if only_read {
+        let nothing = || vec!["Nothing was named, and nothing changed.".to_owned()];
+        return Ok(profile.as_ref().map_or_else(nothing, |profile| whole(profile)));
     }
     let chosen = profile.as_ref().map(|profile| &profile.name);
     hub.choose_profile(principal, chosen).await.map_err(|error| {
@@ -128,7 +130,8 @@ async fn apply(
     let told = match tool {
         OwnTool::ApplyConfig => format!(
             "Successfully loaded CLAUDE.md configuration from {} as profile '{}' (SHA-256 {}). It applies to you at /mcp.",
-            profile.file.display(),
+            // Where it lies is the operator's business.
+            profile.file.file_name().unwrap_or_default().display(),
             profile.name,
             profile.hash()
         ),

@@ -29,6 +29,24 @@ fn patterns() -> impl Strategy<Value = Vec<&'static str>> {
     proptest::collection::vec(select(vec!["*", "a", "b", "a:x", "b:*", "a:x*", "*:y", "c__z"]), 0..4)
 }
 
+/// CFG-8, TRB-1: what a profile does not show is not had by another spelling of its URI.
+#[test]
+fn cfg_8_every_spelling_of_a_uri_is_judged() {
+    let policy = Policy::build(&PolicySettings { allow: vec!["*".to_owned()], ..PolicySettings::default() }).unwrap();
+    let principal = Principal::local("ann");
+    let possible = |front: &str, uri: &str| {
+        decide(&policy, &shown(front), &Access::new(&principal, Action::ReadResource, "fs", uri)).is_possible()
+    };
+    let (deny, only) = ("policy: {deny: ['fs:file:///secret/*']}", "resources: ['fs:file:///pub/*']");
+    assert!(possible(deny, "file:///pub/x") && possible(only, "file:///pub/x"));
+    for uri in
+        ["file:///secret/x", "file:///%73ecret/x", "FILE:///secret/x", "file:///a/../secret/x", "file:///secret//x"]
+    {
+        assert!(!possible(deny, uri), "{uri}");
+    }
+    assert!(!possible(only, "file:///pub/../secret") && !possible(only, "file:///pub/%2e%2e/secret"));
+}
+
 proptest! {
     /// CFG-8: whatever policy and profile say, what the profile allows policy allows.
     #[test]

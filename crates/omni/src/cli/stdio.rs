@@ -41,7 +41,7 @@ impl StdioArgs {
             let mut stop_signals = run::StopSignals::install()?;
             let running = run::assemble(&settings, data_dir.as_deref())?;
             if let Err(error) = running.hub.load_choices().await {
-                tracing::error!(%error, "which profiles people chose cannot be read: none applies");
+                tracing::error!(%error, "which profiles people chose cannot be read: where there are profiles, nothing is shown");
             }
             running.wake_unknown();
             let (_never, stopping) = tokio::sync::watch::channel(false);
