@@ -61,7 +61,7 @@ fn shown(value: &FieldValue) -> String {
     match value {
         FieldValue::Text(text) => text.clone(),
         FieldValue::Number(number) => number.to_string(),
-        FieldValue::Digest(digest) => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        FieldValue::Digest(digest) => omni_types::hex(digest),
         FieldValue::List(list) => list.join(","),
     }
 }

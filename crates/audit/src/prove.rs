@@ -110,7 +110,7 @@ impl RecordProof {
             root: STANDARD.encode(checkpoint.root),
             signed_by: format!("{}+{:08x}", signer.name(), u32::from_be_bytes(signer.id())),
             record_bytes: self.record.len(),
-            record_sha256: digest(&SHA256, &self.record).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            record_sha256: omni_types::hex(digest(&SHA256, &self.record).as_ref()),
         })
     }
 }

@@ -97,7 +97,7 @@ pub fn value_text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Text(text) => Cow::Borrowed(text),
         Value::Number(number) => Cow::Owned(number.to_string()),
-        Value::Bytes(bytes) => Cow::Owned(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Value::Bytes(bytes) => Cow::Owned(omni_types::hex(bytes)),
         Value::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
         Value::List(list) => Cow::Owned(list.join(" ")),
     }

@@ -142,7 +142,7 @@ impl Witness {
     /// The file of a log: by the hash of its name, which is a stranger's to choose.
     fn path(&self, origin: &str, kind: &str) -> PathBuf {
         let hash = digest(&SHA256, origin.as_bytes());
-        let name: String = hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = omni_types::hex(&hash.as_ref()[..16]);
         self.folder.join(format!("{name}.{kind}"))
     }
 }

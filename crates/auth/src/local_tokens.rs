@@ -165,7 +165,7 @@ impl LocalTokens {
 
 /// The digest by which a token is known.
 pub(crate) fn hex(token: &str) -> String {
-    digest_of(token).iter().map(|byte| format!("{byte:02x}")).collect()
+    omni_types::hex(&digest_of(token))
 }
 
 #[cfg(test)]

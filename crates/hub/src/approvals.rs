@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omni_store::{ApprovalRow, Page, Store, StoreError};
-use omni_types::{Principal, random};
+use omni_types::{Principal, hex, random};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -133,12 +133,7 @@ impl Approvals {
     /// # Errors
     /// When too many do, or it cannot be kept: then the call must not run.
     pub async fn ask(&self, asked: Asked) -> Result<Pending, ApprovalError> {
-        let id: String = random::<ID_BYTES>()
-            .map_err(|_| ApprovalError::NoRandomness)?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let id: Arc<str> = id.into();
+        let id: Arc<str> = hex(&random::<ID_BYTES>().map_err(|_| ApprovalError::NoRandomness)?).into();
         let until = Instant::now() + asked.wait;
         let row = row(&id, &asked);
         let (tell, verdict) = oneshot::channel();
@@ -265,7 +260,7 @@ fn row(id: &str, asked: &Asked) -> ApprovalRow {
         server: asked.server.clone(),
         name: asked.name.clone(),
         arguments: cut(&asked.arguments, SHOWN_BYTES_MAX).to_owned(),
-        arguments_digest: asked.arguments_sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        arguments_digest: hex(&asked.arguments_sha256),
         policy: asked.policy.clone(),
         reason: asked.reason.clone(),
         asked_at: now,

@@ -1,15 +1,12 @@
 //! Profiles that people choose: kept first, then in force, then told.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use omni_profiles::ProfileName;
 use omni_store::{Store, StoreError};
 use omni_types::Principal;
 
 use crate::Hub;
 use crate::approvals::unix_now;
-use crate::choices::{CHOICES_MAX, key};
+use crate::choices::{Choice, key};
 use crate::scope::Scope;
 
 impl Hub {
@@ -26,12 +23,8 @@ impl Hub {
         let choices = self.choices();
         let Some(store) = choices.store.get().filter(|store| store.exists()) else { return Ok(()) };
         let _turn = choices.turn.lock().await;
-        let rows = store.profile_choices(CHOICES_MAX).await.inspect_err(|_| choices.not_read())?;
-        choices.read();
-        let all: HashMap<String, ProfileName> =
-            rows.into_iter().filter_map(|(who, name)| Some((who, ProfileName::parse(&name).ok()?))).collect();
-        if **choices.in_force.load() != all {
-            choices.in_force.store(Arc::new(all));
+        let rows = store.profile_choices(choices.max + 1).await.inspect_err(|_| choices.not_read())?;
+        if choices.take(rows) {
             self.forget_views();
             self.tell_lists_changed(|scope, _| *scope == Scope::All);
         }
@@ -49,18 +42,14 @@ impl Hub {
     ) -> Result<(), StoreError> {
         let (choices, who) = (self.choices(), key(principal));
         let _turn = choices.turn.lock().await;
-        if !choices.are_unknown() && choices.in_force.load().get(&who) == profile {
+        let chosen = profile.cloned().map_or(Choice::None, Choice::Profile);
+        if choices.of(principal) == chosen {
             return Ok(());
         }
         if let Some(store) = choices.store.get() {
-            store.choose_profile(&who, profile.map(ProfileName::as_str), unix_now()).await?;
+            store.choose_profile(who, profile.map(ProfileName::as_str), unix_now()).await?;
         }
-        let mut all = HashMap::clone(&choices.in_force.load());
-        match profile {
-            Some(profile) => all.insert(who, profile.clone()),
-            None => all.remove(&who),
-        };
-        choices.in_force.store(Arc::new(all));
+        choices.put(who, profile);
         self.forget_views();
         self.tell_lists_changed(|scope, one| *scope == Scope::All && one == principal);
         Ok(())
@@ -86,7 +75,8 @@ mod tests {
     fn hub(store: Store) -> Arc<Hub> {
         let policy = Policy::build(&PolicySettings::default()).unwrap();
         let hub = Hub::new(Principal::local("ann"), policy, Limits::default()).unwrap();
-        let source = Source { name: ProfileName::parse("p").unwrap(), file: "p.md".into(), text: "P".to_owned() };
+        let source =
+            Source { name: ProfileName::parse("p").unwrap(), file: "p.md".into(), text: "P".to_owned(), rank: 0 };
         hub.put_profiles(Some(Arc::new(Library::build(vec![source], Vec::new(), &indexmap::IndexMap::new()))));
         hub.keep_choices(store);
         hub

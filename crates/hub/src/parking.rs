@@ -73,7 +73,7 @@ impl Identity<'_> {
     pub(crate) fn context(&self) -> String {
         let mut context = digest::Context::new(&digest::SHA256);
         update(&mut context, self.arguments.unwrap_or("null"));
-        let digest: String = context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        let digest = omni_types::hex(context.finish().as_ref());
         format!(
             "requestState\0{:?}\0{}\0{}\0{}\0{digest}",
             self.scope,

@@ -8,6 +8,7 @@ use omni_protocol::ListKind;
 use omni_types::Principal;
 
 use crate::Hub;
+use crate::choices::Choice;
 use crate::scope::Scope;
 use crate::shown::Shown;
 
@@ -76,13 +77,18 @@ impl Hub {
     /// What `scope` shows `principal`, whatever policy says: at `/mcp` what the profile shows that they chose.
     pub(crate) fn shown(&self, scope: &Scope, principal: &Principal) -> Shown {
         match scope {
-            Scope::All if self.has_profiles() && self.choices().are_unknown() => Shown::Unknown,
             Scope::All if self.has_profiles() => match self.choices().of(principal) {
-                Some(name) => self.shown_at(&Scope::Profile(name)),
-                None => Shown::Everything,
+                Choice::Profile(name) => self.shown_at(&Scope::Profile(name)),
+                Choice::None => Shown::Everything,
+                Choice::Unknown => Shown::Unknown,
             },
             scope => self.shown_at(scope),
         }
+    }
+
+    /// Whether what `scope` shows depends neither on who asks nor on what they chose, so that one's list may serve another.
+    pub(crate) fn shows_all_alike(&self, scope: &Scope, principal: &Principal) -> bool {
+        self.snapshot().policy().is_free(principal) && !(*scope == Scope::All && self.has_profiles())
     }
 
     /// What `scope` shows, whoever asks.

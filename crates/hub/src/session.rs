@@ -306,7 +306,7 @@ impl Sessions {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn fresh_id() -> Result<Arc<str>, NoRandomness> {
-        Ok(random::<ID_BYTES>()?.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+        Ok(omni_types::hex(&random::<ID_BYTES>()?).into())
     }
 
     /// Adds a session; `false` when the table is full.

@@ -8,7 +8,7 @@ use crate::document::Document;
 use crate::fault::ProfileFault;
 use crate::name::ProfileName;
 use crate::profile::Profile;
-use crate::resolve::{Documents, resolve};
+use crate::resolve::{Documents, Laying};
 
 /// A file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Source {
     pub file: PathBuf,
     /// What stands in it.
     pub text: String,
+    /// How far the operator's word goes for its name, the least first: 0 is named in the configuration, then come the
+    /// folders in their order.
+    pub rank: usize,
 }
 
 /// The profiles.
@@ -37,25 +40,11 @@ impl Library {
         mut faults: Vec<ProfileFault>,
         variables: &indexmap::IndexMap<String, String>,
     ) -> Self {
-        let mut documents = Documents::new();
-        for source in sources {
-            match read(&source) {
-                Ok((name, document)) => match documents.get(&name) {
-                    Some(first) => {
-                        let first = first.file.display();
-                        let why = format!("there is a profile `{name}` already, {first}: give one another `name`");
-                        faults.push(ProfileFault::whole(&source.file, why));
-                    }
-                    None => {
-                        documents.insert(name, document);
-                    }
-                },
-                Err(fault) => faults.push(fault),
-            }
-        }
+        let documents = named(sources, &mut faults);
         let mut profiles = BTreeMap::new();
+        let mut laying = Laying::new(&documents);
         for name in documents.keys() {
-            match resolve(&documents, name, variables) {
+            match laying.resolve(name, variables) {
                 Ok(profile) => {
                     profiles.insert(name.clone(), Arc::new(profile));
                 }
@@ -84,14 +73,52 @@ impl Library {
     }
 }
 
-fn read(source: &Source) -> Result<(ProfileName, Document), ProfileFault> {
+/// The documents by name. Nobody takes another's name: where two want one, it is that one's whose source goes before; of one
+/// source, that one's whose file is called so; else neither's.
+fn named(sources: Vec<Source>, faults: &mut Vec<ProfileFault>) -> Documents {
+    let mut wanted: BTreeMap<ProfileName, Vec<(Claim, Document)>> = BTreeMap::new();
+    for source in sources {
+        match read(&source) {
+            Ok((name, claim, document)) => wanted.entry(name).or_default().push((claim, document)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let mut documents = Documents::new();
+    for (name, mut claims) in wanted {
+        claims.sort_by_key(|(claim, _)| *claim);
+        let tied = claims.get(1).is_some_and(|second| second.0 == claims[0].0);
+        let best = claims[0].0;
+        let holder = claims[0].1.file.clone();
+        let other = claims.get(1).map(|second| second.1.file.clone());
+        for (at, (claim, document)) in claims.into_iter().enumerate() {
+            if at == 0 && !tied {
+                documents.insert(name.clone(), document);
+                continue;
+            }
+            let rival = if at == 0 { other.as_ref().unwrap_or(&holder) } else { &holder };
+            let whose = if tied && claim == best { ", and neither has it" } else { "" };
+            let why = format!(
+                "the name `{name}` is that of {} as well{whose}: give this profile another `name`, or its file",
+                rival.display()
+            );
+            faults.push(ProfileFault::whole(&document.file, why));
+        }
+    }
+    documents
+}
+
+/// How good somebody's claim to a name is: the rank of the source, then whether front matter alone says it.
+type Claim = (usize, bool);
+
+fn read(source: &Source) -> Result<(ProfileName, Claim, Document), ProfileFault> {
     let document = Document::parse(&source.text, &source.file)?;
     let name = match &document.front.name {
         None => source.name.clone(),
         Some(name) => ProfileName::parse(name)
             .map_err(|why| ProfileFault::whole(&source.file, format!("name: `{name}`: {why}")))?,
     };
-    Ok((name, document))
+    let claim = (source.rank, name != source.name);
+    Ok((name, claim, document))
 }
 
 #[cfg(test)]
@@ -107,7 +134,7 @@ mod tests {
         let sources = files.iter().map(|(path, text)| {
             let stem = path.rsplit('/').next().unwrap().trim_end_matches(".md");
             let name = ProfileName::of_file(stem).unwrap();
-            Source { name, file: format!("/p/{path}").into(), text: (*text).to_owned() }
+            Source { name, file: format!("/p/{path}").into(), text: (*text).to_owned(), rank: 1 }
         });
         let variables: IndexMap<String, String> =
             variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -164,8 +191,27 @@ mod tests {
             files.push((format!("p{at}.md"), format!("---\nextends: [{base}, {base}, {base}]\n---\n- y\n")));
         }
         let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        // Each is put together once, however many build on it.
         let all = library(&files, &[]);
-        assert!(all.find("p3").is_some() && all.find("p13").is_none());
+        assert_eq!(all.find("p13").unwrap().text.matches('x').count(), 1);
+    }
+
+    /// CFG-3: a folder full of profiles that build on large ones costs what is allowed, and no more.
+    #[test]
+    fn cfg_3_putting_together_has_a_bound() {
+        let large = format!("# A\n{}\n", "x".repeat(200 * 1024));
+        let mut files = vec![("base.md".to_owned(), large)];
+        files
+            .extend((0..40).map(|at| {
+                (format!("p{at:02}.md"), format!("---\nextends: [{}]\n---\n# B\n", ["base"; 16].join(", ")))
+            }));
+        let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let all = library(&files, &[]);
+        assert!(all.find("base").is_some() && all.find("p00").is_some() && all.find("p39").is_none());
+        assert!(all.faults().iter().all(|fault| fault.message.contains("MiB")), "{:?}", all.faults().last());
+        let many = format!("---\nextends: [{}]\n---\n", ["base"; 33].join(", "));
+        let all = library(&[("base.md", "x"), ("many.md", many.as_str())], &[]);
+        assert!(all.faults()[0].message.contains("32"), "{:?}", all.faults());
     }
 
     /// CFG-7: a plain file's digest is that of the file.
@@ -190,11 +236,53 @@ mod tests {
         assert_eq!(all.find("a").unwrap().text, "theirs mine too\n");
     }
 
+    /// CFG-2: nobody takes another profile's name, by whatever order files come.
     #[test]
-    fn cfg_2_two_of_one_name_are_told() {
-        let all = library(&[("a.md", "1"), ("x/a.md", "2"), ("b.md", "---\nname: a b\n---\n")], &[]);
-        assert_eq!(all.find("a").unwrap().text, "1");
-        assert!(all.faults()[0].to_string().starts_with("/p/x/a.md: there is a profile `a` already, /p/a.md"));
-        assert!(all.faults()[1].to_string().contains("name: `a b`"));
+    fn cfg_2_a_name_is_whose_source_goes_before_or_nobodys() {
+        let source = |path: &str, rank: usize, text: &str| {
+            let stem = path.rsplit('/').next().unwrap().trim_end_matches(".md");
+            let name = ProfileName::of_file(stem).unwrap();
+            Source { name, file: format!("/p/{path}").into(), text: text.to_owned(), rank }
+        };
+        let taking = |name: &str| format!("---\nname: {name}\n---\nTaken.\n");
+        let sources = vec![
+            // Before it by path, and says that it is another.
+            source("a-thief.md", 1, &taking("reviewer")),
+            source("reviewer.md", 1, "The reviewer.\n"),
+            // From a folder that goes after.
+            source("later/reviewer.md", 2, "Another.\n"),
+            // From one that goes before, though by its front matter alone.
+            source("first.md", 1, &taking("tester")),
+            source("x/tester.md", 2, "The tester.\n"),
+            // Two with the same right: neither.
+            source("a/twin.md", 1, "1"),
+            source("b/twin.md", 1, "2"),
+            source("c.md", 2, &taking("twin")),
+            source("bad.md", 1, &taking("a b")),
+        ];
+        let mut backwards = sources.clone();
+        backwards.reverse();
+        for sources in [sources, backwards] {
+            let all = Library::build(sources, Vec::new(), &IndexMap::new());
+            assert_eq!(all.profiles().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["reviewer", "tester"]);
+            assert_eq!(all.find("reviewer").unwrap().text, "The reviewer.\n");
+            assert_eq!(all.find("tester").unwrap().file.to_str(), Some("/p/first.md"));
+            let told: Vec<String> = all.faults().iter().map(ToString::to_string).collect();
+            for (file, words) in [
+                ("/p/a-thief.md: ", "`reviewer` is that of /p/reviewer.md"),
+                ("/p/later/reviewer.md: ", "`reviewer` is that of /p/reviewer.md"),
+                ("/p/x/tester.md: ", "`tester` is that of /p/first.md"),
+                ("/p/a/twin.md: ", "/p/b/twin.md as well, and neither has it"),
+                ("/p/b/twin.md: ", "/p/a/twin.md as well, and neither has it"),
+                ("/p/c.md: ", "`twin` is that of"),
+                ("/p/bad.md: ", "name: `a b`"),
+            ] {
+                assert!(
+                    told.iter().any(|why| why.starts_with(file) && why.contains(words)),
+                    "{file} {words}: {told:?}"
+                );
+            }
+            assert_eq!(told.len(), 7);
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! What a profile shows of the servers: it takes away and never adds, since policy is asked all the same.
 
-use crate::front::Front;
+use std::collections::HashSet;
+
 use omni_types::{Pattern, glob};
+
+use crate::front::Front;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +84,11 @@ impl Offer {
 
     /// `later` laid over this one: its lists go before those of the same kind, or join them. What is taken away stays so.
     pub(crate) fn under(&self, later: &Self, join_lists: bool) -> Self {
-        fn list<T: Clone + PartialEq>(base: &Option<Vec<T>>, later: &Option<Vec<T>>, join: bool) -> Option<Vec<T>> {
+        fn list<T: Clone + Spelt>(base: &Option<Vec<T>>, later: &Option<Vec<T>>, join: bool) -> Option<Vec<T>> {
             match (base, later) {
                 (Some(base), Some(later)) if join => {
-                    let new = later.iter().filter(|one| !base.contains(one));
+                    let known: HashSet<&str> = base.iter().map(Spelt::spelt).collect();
+                    let new = later.iter().filter(|one| !known.contains(one.spelt()));
                     Some(base.iter().chain(new).cloned().collect())
                 }
                 (base, None) => base.clone(),
@@ -99,6 +103,12 @@ impl Offer {
             deny: list(&Some(self.deny.clone()), &Some(later.deny.clone()), true).unwrap_or_default(),
             read_only: self.read_only || later.read_only,
         }
+    }
+
+    /// Entries of all its lists.
+    pub(crate) fn entries(&self) -> usize {
+        let patterns = [&self.tools, &self.prompts, &self.resources].into_iter().flatten().map(Vec::len).sum::<usize>();
+        patterns + self.servers.as_ref().map_or(0, Vec::len) + self.deny.len()
     }
 
     /// The same as front matter has it, for people and for the digest; empty where nothing is taken away.
@@ -124,6 +134,23 @@ impl Offer {
             fields.insert("policy".to_owned(), policy.into());
         }
         fields.into()
+    }
+}
+
+/// What is the same when it is written the same.
+trait Spelt {
+    fn spelt(&self) -> &str;
+}
+
+impl Spelt for String {
+    fn spelt(&self) -> &str {
+        self
+    }
+}
+
+impl Spelt for Pattern {
+    fn spelt(&self) -> &str {
+        self.text()
     }
 }
 

@@ -43,6 +43,6 @@ impl Profile {
     /// The digest as people write it.
     #[must_use]
     pub fn hash(&self) -> String {
-        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+        omni_types::hex(&self.sha256)
     }
 }

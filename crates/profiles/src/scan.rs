@@ -98,13 +98,13 @@ pub fn look(settings: &ProfilesSettings, seen: Option<&Stamp>) -> Option<Scan> {
     for (name, file) in &settings.files {
         let text = ProfileName::parse(name).map_err(|why| format!("`{name}`: {why}"));
         match text.and_then(|name| Ok((name, named(file).map_err(|why| why.to_string())?))) {
-            Ok((name, text)) => scan.sources.push(Source { name, file: file.clone(), text }),
+            Ok((name, text)) => scan.sources.push(Source { name, file: file.clone(), text, rank: 0 }),
             Err(why) => scan.faults.push(ProfileFault::whole(file, why)),
         }
     }
-    for (dir, found) in roots {
+    for (at, (dir, found)) in roots.into_iter().enumerate() {
         for candidate in found {
-            read_one(&mut scan, settings, &dir, &candidate);
+            read_one(&mut scan, settings, (&dir, at + 1), &candidate);
         }
     }
     Some(scan)
@@ -118,7 +118,7 @@ fn of_file(meta: &fs::Metadata) -> (u64, i64, i64, u64) {
     (meta.ino(), meta.ctime(), meta.ctime_nsec(), meta.len())
 }
 
-fn read_one(scan: &mut Scan, settings: &ProfilesSettings, dir: &Dir, candidate: &Candidate) {
+fn read_one(scan: &mut Scan, settings: &ProfilesSettings, (dir, rank): (&Dir, usize), candidate: &Candidate) {
     let shown = &candidate.shown;
     if settings.files.values().any(|named| named == shown) {
         return;
@@ -138,7 +138,7 @@ fn read_one(scan: &mut Scan, settings: &ProfilesSettings, dir: &Dir, candidate: 
     });
     let name = |text: String| Ok((name_of(shown).map_err(|why| why.to_string())?, text));
     match text.and_then(name) {
-        Ok((name, text)) => scan.sources.push(Source { name, file: shown.clone(), text }),
+        Ok((name, text)) => scan.sources.push(Source { name, file: shown.clone(), text, rank }),
         Err(why) => scan.faults.push(ProfileFault::whole(shown, why)),
     }
 }

@@ -1,6 +1,12 @@
 //! A Markdown text as its sections: cut at headings, joined again to the byte, and laid over another's.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
 use crate::bases::Strategy;
+
+/// Headings of a text that builds on others, or is built on.
+pub(crate) const SECTIONS_MAX: usize = 20_000;
 
 /// One line: with its end, and without.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,118 @@ pub(crate) fn heading(line: &str) -> Option<(usize, &str)> {
         .then(|| (level, title.trim().trim_end_matches('#').trim()))
 }
 
+/// What sections and items are told apart by. In tests comparisons are counted: there must not be more of them than lines.
+#[derive(Clone, Debug, Eq)]
+struct Key<T>(T);
+
+/// An item of a list.
+type Item = Key<String>;
+
+impl<T: PartialEq> PartialEq for Key<T> {
+    fn eq(&self, other: &Self) -> bool {
+        #[cfg(test)]
+        tests::COMPARED.with(|compared| compared.set(compared.get() + 1));
+        self.0 == other.0
+    }
+}
+
+impl<T: Hash> Hash for Key<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// A text that others are laid over.
+struct Laid {
+    sections: Vec<Below>,
+    /// The first section of each level and title.
+    places: HashMap<Key<Option<(usize, String)>>, usize>,
+}
+
+/// A section that others are laid over, with what is known of its body.
+struct Below {
+    section: Section,
+    is_list: Option<bool>,
+    items: Option<HashSet<Item>>,
+}
+
+impl Laid {
+    fn new(sections: Vec<Section>) -> Self {
+        let mut all = Self { sections: Vec::new(), places: HashMap::new() };
+        sections.into_iter().for_each(|section| all.push(section));
+        all
+    }
+
+    fn push(&mut self, section: Section) {
+        self.places.entry(Key(section.key.clone())).or_insert(self.sections.len());
+        self.sections.push(Below { section, is_list: None, items: None });
+    }
+
+    /// The section at `at` is called as `like` is.
+    fn rename(&mut self, at: usize, like: &Section) {
+        let section = &mut self.sections[at].section;
+        let old = Key(std::mem::replace(&mut section.key, like.key.clone()));
+        section.heading.clone_from(&like.heading);
+        if self.places.get(&old) == Some(&at) {
+            self.places.remove(&old);
+            if let Some(next) = self.sections.iter().position(|one| one.section.key == old.0) {
+                self.places.insert(old, next);
+            }
+        }
+        let first = self.places.entry(Key(like.key.clone())).or_insert(at);
+        *first = at.min(*first);
+    }
+
+    /// What is there so far ends with its line, and with an empty one.
+    fn end_line(&mut self) {
+        if let Some(Below { section, .. }) = self.sections.last_mut() {
+            let end = if section.body.is_empty() { &mut section.heading } else { &mut section.body };
+            if !end.ends_with('\n') {
+                end.push('\n');
+            }
+            if !end.ends_with("\n\n") {
+                end.push('\n');
+            }
+        }
+    }
+
+    /// The section at `at` ends apart from what follows it.
+    fn part(&mut self, at: usize) {
+        let is_last = at + 1 == self.sections.len();
+        let body = &mut self.sections[at].section.body;
+        if !is_last && !body.ends_with('\n') {
+            body.push_str("\n\n");
+        }
+    }
+}
+
+impl Below {
+    fn is_list(&mut self) -> bool {
+        *self.is_list.get_or_insert_with(|| is_list(&self.section.body))
+    }
+
+    fn replace(&mut self, body: String) {
+        self.section.body = body;
+        (self.is_list, self.items) = (None, None);
+    }
+
+    /// Adds the items of `later`, another list, that are not there yet.
+    fn join(&mut self, later: &str) {
+        let body = &mut self.section.body;
+        let known = self.items.get_or_insert_with(|| items(body).collect());
+        body.truncate(body.trim_end().len());
+        for item in items(later) {
+            if !known.contains(&item) {
+                body.push('\n');
+                body.push_str(&item.0);
+                known.insert(item);
+            }
+        }
+        let trailing = &later[later.trim_end().len()..];
+        body.push_str(if trailing.is_empty() { "\n" } else { trailing });
+    }
+}
+
 fn cut(text: &str) -> Vec<Section> {
     let mut all = vec![Section { key: None, heading: String::new(), body: String::new() }];
     for line in lines(text) {
@@ -81,16 +199,25 @@ fn cut(text: &str) -> Vec<Section> {
 
 /// `later` laid over `base`. The title of the whole (a first heading of level 1) is the later one's; sections of one level
 /// and title are one; others follow in their order.
-pub(crate) fn lay_over(base: &str, later: &str, strategy: Strategy, join_lists: bool) -> String {
+///
+/// Each line is looked at a few times, however many sections and items there are: texts are strangers'.
+///
+/// # Errors
+/// When one of them has more than [`SECTIONS_MAX`] headings.
+pub(crate) fn lay_over(base: &str, later: &str, strategy: Strategy, join_lists: bool) -> Result<String, String> {
     if base.trim().is_empty() {
-        return later.to_owned();
+        return Ok(later.to_owned());
     }
-    let (mut all, own) = (cut(base), cut(later));
+    let (all, own) = (cut(base), cut(later));
+    if all.len().max(own.len()) > SECTIONS_MAX {
+        return Err(format!("has more than {SECTIONS_MAX} headings, and builds on others or is built on"));
+    }
     let has_title = |sections: &[Section]| {
         sections.get(1).is_some_and(|s| s.key.as_ref().is_some_and(|(level, _)| *level == 1))
             && sections[0].body.trim().is_empty()
     };
     let titles = has_title(&all) && has_title(&own);
+    let mut all = Laid::new(all);
     for (at, section) in own.into_iter().enumerate() {
         if at == 0 && section.body.trim().is_empty() {
             continue;
@@ -98,44 +225,28 @@ pub(crate) fn lay_over(base: &str, later: &str, strategy: Strategy, join_lists: 
         let found = match at {
             0 => Some(0),
             1 if titles => Some(1),
-            _ => all.iter().position(|other| other.key == section.key),
+            _ => all.places.get(&Key(section.key.clone())).copied(),
         };
         let Some(found) = found else {
-            end_line(&mut all, true);
+            all.end_line();
             all.push(section);
             continue;
         };
-        let is_last = found + 1 == all.len();
-        let old = &mut all[found];
-        let is_title = at == 1 && titles;
-        if is_title {
-            old.heading.clone_from(&section.heading);
-            old.key.clone_from(&section.key);
+        if at == 1 && titles {
+            all.rename(found, &section);
         }
-        let body = match strategy {
-            Strategy::Merge if join_lists && is_list(&old.body) && is_list(&section.body) => {
-                joined(&old.body, &section.body)
+        let old = &mut all.sections[found];
+        match strategy {
+            Strategy::Merge if join_lists && old.is_list() && is_list(&section.body) => old.join(&section.body),
+            Strategy::Merge if at == 0 => {
+                old.replace(format!("{}\n\n{}", old.section.body.trim_end(), section.body.trim_start()));
             }
-            Strategy::Merge if at == 0 => format!("{}\n\n{}", old.body.trim_end(), section.body.trim_start()),
             Strategy::Merge if section.body.trim().is_empty() => continue,
-            _ => section.body,
-        };
-        old.body = if body.ends_with('\n') || is_last { body } else { format!("{body}\n\n") };
-    }
-    all.iter().flat_map(|section| [section.heading.as_str(), section.body.as_str()]).collect()
-}
-
-/// What is there so far ends with its line, and with an empty one where `apart`.
-fn end_line(all: &mut [Section], apart: bool) {
-    if let Some(last) = all.last_mut() {
-        let end = if last.body.is_empty() { &mut last.heading } else { &mut last.body };
-        if !end.ends_with('\n') {
-            end.push('\n');
+            _ => old.replace(section.body),
         }
-        if apart && !end.ends_with("\n\n") {
-            end.push('\n');
-        }
+        all.part(found);
     }
+    Ok(all.sections.iter().flat_map(|one| [one.section.heading.as_str(), one.section.body.as_str()]).collect())
 }
 
 /// Whether there are items of a list in it and nothing else.
@@ -160,35 +271,64 @@ fn is_item(line: &str) -> bool {
         || (number.len() < line.len() && (number.starts_with(". ") || number.starts_with(") ")))
 }
 
-/// Both lists; an item that stands in both is there once.
-fn joined(base: &str, later: &str) -> String {
-    let mut all = base.trim_end().to_owned();
-    let items = |text: &str| {
-        let mut items: Vec<String> = Vec::new();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            match items.last_mut() {
-                Some(last) if line.starts_with([' ', '\t']) => {
-                    last.push('\n');
-                    last.push_str(line);
-                }
-                _ => items.push(line.to_owned()),
+/// The items of a list, each with the lines that continue it.
+fn items(text: &str) -> impl Iterator<Item = Item> {
+    let mut items: Vec<String> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match items.last_mut() {
+            Some(last) if line.starts_with([' ', '\t']) => {
+                last.push('\n');
+                last.push_str(line);
             }
+            _ => items.push(line.to_owned()),
         }
-        items
-    };
-    let known = items(base);
-    for item in items(later).into_iter().filter(|item| !known.contains(item)) {
-        all.push('\n');
-        all.push_str(&item);
     }
-    let trailing = &later[later.trim_end().len()..];
-    all + if trailing.is_empty() { "\n" } else { trailing }
+    items.into_iter().map(Key)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, lay_over};
+    #![allow(clippy::unwrap_used)]
+    use std::cell::Cell;
+
+    use super::{SECTIONS_MAX, cut};
     use crate::bases::Strategy;
+
+    thread_local! {
+        pub(super) static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn lay_over(base: &str, later: &str, strategy: Strategy, join_lists: bool) -> String {
+        super::lay_over(base, later, strategy, join_lists).unwrap()
+    }
+
+    /// CFG-3: a text that a stranger wrote costs as many comparisons as it has lines, not as many as pairs of them.
+    #[test]
+    fn cfg_3_what_is_laid_over_is_compared_a_few_times() {
+        let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+        let count = 10_000;
+        let list = |from: usize| format!("## L\n{}", lines(count, &|at| format!("- item {}\n", from + at)));
+        let sections = |from: usize| lines(count, &|at| format!("## S{}\nText {at}\n", from + at));
+        let same = lines(count, &|at| format!("## Same\n- item {at}\n"));
+        for (base, later) in [
+            (list(0), list(count)),
+            (list(0), list(0)),
+            (sections(0), sections(count)),
+            (sections(0), sections(0)),
+            (same.clone(), same),
+        ] {
+            for strategy in [Strategy::Merge, Strategy::Replace] {
+                let before = COMPARED.with(Cell::get);
+                let laid = lay_over(&base, &later, strategy, true);
+                let compared = COMPARED.with(Cell::get) - before;
+                assert!(!laid.is_empty() && compared <= 6 * count, "{strategy:?}: {compared} comparisons");
+            }
+        }
+        let many = lines(SECTIONS_MAX + 1, &|_| "#\n".to_owned());
+        for (base, later) in [("# A\n", many.as_str()), (many.as_str(), "# A\n")] {
+            assert!(super::lay_over(base, later, Strategy::Merge, true).unwrap_err().contains("headings"));
+        }
+    }
 
     const BASE: &str =
         "# Base\n\nAbout base.\n\n## Instructions\n- Base instruction 1\n- Base instruction 2\n\n## Style\nPlain.\n";

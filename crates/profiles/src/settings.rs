@@ -6,6 +6,12 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fill::is_name;
+use crate::name::ProfileName;
+
+/// Folders below one another that are looked into.
+const DEPTH_MAX: u64 = 10;
+
 /// Where profiles are looked for, and what clients may do with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -52,6 +58,26 @@ impl Default for ProfilesSettings {
 }
 
 impl ProfilesSettings {
+    /// What is wrong with them, each with its key.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Vec<String>, String)> {
+        let mut found = Vec::new();
+        if self.depth_max > DEPTH_MAX {
+            let why = format!("{}: folders are looked into {DEPTH_MAX} deep at most", self.depth_max);
+            found.push((vec!["depth_max".to_owned()], why));
+        }
+        for name in self.files.keys() {
+            if let Err(why) = ProfileName::parse(name) {
+                found.push((vec!["files".to_owned(), name.clone()], format!("`{name}`: {why}")));
+            }
+        }
+        for name in self.variables.keys().filter(|name| !is_name(name)) {
+            let why = format!("`{name}` is no name of a variable: letters, digits and `_`, no digit first");
+            found.push((vec!["variables".to_owned(), name.clone()], why));
+        }
+        found
+    }
+
     /// The same with every path made absolute by `place`.
     pub fn resolve(&mut self, place: impl Fn(&std::path::Path) -> PathBuf) {
         self.paths.iter_mut().chain(self.files.values_mut()).for_each(|path| *path = place(path));

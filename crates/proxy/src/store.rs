@@ -84,7 +84,7 @@ impl CatalogStore {
         if !capabilities.is_empty() {
             add(capabilities.text());
         }
-        let hash: String = context.finish().as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let hash = omni_types::hex(&context.finish().as_ref()[..8]);
         self.folder.join(format!("{}-{hash}.json", spec.name))
     }
 

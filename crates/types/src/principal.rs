@@ -19,6 +19,7 @@ pub struct Principal(Arc<Known>);
 struct Known {
     identity: Identity,
     authorization: OnceLock<u128>,
+    kept_as: OnceLock<Box<str>>,
 }
 
 /// What is known of a caller.
@@ -92,7 +93,7 @@ impl Principal {
     /// The caller that `identity` describes.
     #[must_use]
     pub fn build(identity: Identity) -> Self {
-        Self(Arc::new(Known { identity, authorization: OnceLock::new() }))
+        Self(Arc::new(Known { identity, authorization: OnceLock::new(), kept_as: OnceLock::new() }))
     }
 
     /// The local user `name`.
@@ -161,6 +162,12 @@ impl Principal {
         let Identity { kind, id, issuer, tenant, .. } = &self.0.identity;
         let part = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| format!("{}:{text}", text.len()));
         format!("{}\0{}\0{}\0{}", kind.as_str(), part(issuer.as_deref()), part(tenant.as_deref()), part(Some(id)))
+    }
+
+    /// Under what things of the caller's are kept where no name may stand: what `digest`, always the same function, makes of
+    /// [`Principal::binding`]. It is made once and held as long as the caller is known.
+    pub fn kept_as(&self, digest: impl FnOnce(&str) -> String) -> &str {
+        self.0.kept_as.get_or_init(|| digest(&self.binding()).into())
     }
 
     /// A digest of everything about the caller that what they may do can depend on, but for the claims: those differ from one

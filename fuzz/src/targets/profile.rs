@@ -18,6 +18,7 @@ pub(crate) fn run(data: &[u8]) {
         name: ProfileName::parse(name).unwrap_or_else(|_| panic!("a name")),
         file: format!("{name}.md").into(),
         text,
+        rank: 0,
     };
     let denying = format!("---\npolicy: {{deny: [\"git:push\"]}}\n---\n{base}");
     let sources = vec![source("base", denying), source("later", later.to_owned())];

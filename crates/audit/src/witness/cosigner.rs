@@ -39,7 +39,7 @@ impl Cosigner {
 
     /// `NAME+HASH+KEY`.
     pub(super) fn public(&self) -> String {
-        let id: String = self.id().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = omni_types::hex(&self.id());
         format!("{}+{id}+{}", self.name(), STANDARD.encode(self.typed()))
     }
 

@@ -67,7 +67,7 @@ pub(crate) fn verify(settings: &CertificateSettings, der: &[u8]) -> Result<Verif
 
 /// By which one certificate is revoked here.
 fn fingerprint(der: &[u8]) -> String {
-    digest(&SHA256, der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    omni_types::hex(digest(&SHA256, der).as_ref())
 }
 
 /// All names of a certificate's holder.
@@ -156,7 +156,7 @@ fn distinguished(name: &X509Name<'_>) -> Result<String, String> {
         for attribute in set.iter() {
             let value = match attribute.as_str() {
                 Ok(text) => escaped(self::name(text)?.as_str()),
-                Err(_) => format!("#{}", attribute.as_slice().iter().map(|b| format!("{b:02x}")).collect::<String>()),
+                Err(_) => format!("#{}", omni_types::hex(attribute.as_slice())),
             };
             let kind = short(attribute.attr_type()).map_or_else(|| attribute.attr_type().to_string(), str::to_owned);
             attributes.push(format!("{kind}={value}"));

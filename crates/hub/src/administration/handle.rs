@@ -62,5 +62,5 @@ impl Administration {
 
 pub(super) fn fresh_id() -> Result<String, AdminError> {
     let bytes = random::<ID_BYTES>().map_err(|_| AdminError::NoRandomness)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(omni_types::hex(&bytes))
 }

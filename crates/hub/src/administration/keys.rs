@@ -169,7 +169,7 @@ impl Administration {
 
     async fn add_key(&self, row: ApiKeyRow, closing: &[(String, i64)]) -> Result<MadeKey, AdminError> {
         let secret = FreshApiKey::make().map_err(|_| AdminError::NoRandomness)?;
-        let digest = secret.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = omni_types::hex(&secret.digest);
         let row = ApiKeyRow { id: secret.id.clone(), digest, ..row };
         self.store()?.add_api_key(&row, closing).await?;
         self.load_keys().await?;

@@ -34,6 +34,7 @@ pub(crate) async fn list(hub: &Arc<Hub>, validated: Validated, kind: ListKind) -
         let hint = view.list(kind).hint.unwrap_or(CacheHint::NONE);
         // While a server is missing the list is not to be kept: it will be another one soon.
         let hint = if view.absent.is_empty() { hint } else { CacheHint::NONE };
+        let hint = CacheHint { public: hint.public && hub.shows_all_alike(scope, authenticated.principal()), ..hint };
         result.push_str(r#""resultType":"complete","#);
         result.push_str(&hint.members());
         result.push(',');

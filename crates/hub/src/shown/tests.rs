@@ -19,6 +19,7 @@ fn shown(front: &str) -> Shown {
         name: ProfileName::parse("p").unwrap(),
         file: Path::new("p.md").to_owned(),
         text: format!("---\n{front}\n---\n"),
+        rank: 0,
     };
     let library = Library::build(vec![source], Vec::new(), &indexmap::IndexMap::new());
     assert_eq!(library.faults(), []);

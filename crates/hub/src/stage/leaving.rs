@@ -97,7 +97,7 @@ pub(crate) fn told(hub: &Hub, fault: &Fault, asked: &str) -> (Option<Fault>, Opt
 /// Under which the operator finds the whole.
 fn error_id() -> String {
     let bytes: [u8; 6] = random().unwrap_or_default();
-    bytes.iter().fold(String::from("e-"), |id, byte| id + &format!("{byte:02x}"))
+    format!("e-{}", omni_types::hex(&bytes))
 }
 
 /// The texts of a JSON text, one a line, as they are meant.

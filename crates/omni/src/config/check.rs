@@ -55,6 +55,12 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
             found.extend(fault.map(|message| at_pattern(&path, index, message)));
         }
     }
+    for (key, why) in settings.profiles.iter().flat_map(|profiles| profiles.faults()) {
+        found.push(value(
+            &[&["profiles".to_owned()], key.as_slice()].concat().iter().map(String::as_str).collect::<Vec<_>>(),
+            why,
+        ));
+    }
     if let Err(error) = omni_screen::Screen::build(&settings.validation, &settings.answers) {
         found.push(Complaint { path: error.path, key: false, message: error.why });
     }

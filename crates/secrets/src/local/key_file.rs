@@ -1,6 +1,5 @@
 //! The key that wraps the store's data key, in a file of its own beside it. While a key is rotated the file holds two.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -20,10 +19,7 @@ const FILE_BYTES_MAX: u64 = 1024;
 /// Which key it is: a digest of a random key of 256 bits tells nothing of it.
 pub(crate) fn key_id(key: &Key) -> String {
     let digest = digest(&SHA256, &Zeroizing::new([PREFIX.as_bytes(), key.as_slice()].concat()));
-    digest.as_ref()[..8].iter().fold(String::new(), |mut id, byte| {
-        let _to_a_string = write!(id, "{byte:02x}");
-        id
-    })
+    omni_types::hex(&digest.as_ref()[..8])
 }
 
 /// The keys of the file, the newest last; none where there is no file.

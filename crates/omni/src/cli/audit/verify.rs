@@ -70,7 +70,7 @@ impl VerifyArgs {
     fn one(&self, folder: &Path, options: &VerifyOptions) -> Result<bool> {
         let found = verify(folder, options)?;
         let whole = found.is_whole();
-        let root: String = found.root.iter().map(|byte| format!("{byte:02x}")).collect();
+        let root = omni_types::hex(&found.root);
         if self.json {
             let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
             say!(
