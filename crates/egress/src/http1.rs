@@ -218,23 +218,26 @@ impl Http1 {
             self.shrink();
             return Ok(body);
         }
-        // The length is what the server says: room is made for what comes, not for all it announces.
-        let mut body = BytesMut::with_capacity(usize::try_from(length.min(BODY_AT_ONCE_MAX)).unwrap_or(READ_BYTES));
+        // The length is what the server says: room is made for what comes, not for all it announces. There is room for one
+        // byte more than that: what fills less than there is room for was all that had come, and need not be asked about.
+        let room = usize::try_from(length.min(BODY_AT_ONCE_MAX)).unwrap_or(READ_BYTES);
+        let mut body = BytesMut::with_capacity(room + 1);
         body.extend_from_slice(&self.inbox);
         self.inbox.clear();
         self.shrink();
         while body.len() < wanted {
-            let room = body.capacity() - body.len();
-            if room == 0 {
-                body.reserve(body.len().min(wanted - body.len()));
+            if body.capacity() == body.len() {
+                body.reserve(body.len().min(wanted - body.len()) + 1);
             }
-            let mut limited = (&mut self.io).take((wanted - body.len()) as u64);
-            match limited.read_buf(&mut body).await {
+            match self.io.read_buf(&mut body).await {
                 Ok(0) => return Err("it closed the connection within its answer".to_owned()),
                 Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
             }
         }
+        // What is said unasked makes the connection one that is not used again.
+        self.inbox.extend_from_slice(&body[wanted..]);
+        body.truncate(wanted);
         Ok(body.freeze())
     }
 }

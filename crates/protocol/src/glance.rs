@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::alike::is_alike;
+use crate::outline::{Outline, Spelling};
 
 /// Members of a message.
 pub(crate) const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
@@ -49,11 +50,14 @@ pub(crate) struct Glance {
     pub(crate) error: Option<Range<usize>>,
     /// Of parameters that are an object.
     pub(crate) shape: Option<Shape>,
+    pub(crate) outline: Outline,
+    pub(crate) spelling: Spelling,
 }
 
 /// Looks at `text`.
 pub(crate) fn glance(text: &str) -> Option<Glance> {
-    let mut eye = Eye { bytes: text.as_bytes(), at: 0, names: Vec::new(), shape: Shape::default() };
+    let (names, shape) = (Vec::new(), Shape::default());
+    let mut eye = Eye { bytes: text.as_bytes(), at: 0, escapes: false, above: 0, names, shape };
     let mut found = Glance::default();
     eye.space();
     eye.take(b'{')?;
@@ -68,6 +72,8 @@ pub(crate) fn glance(text: &str) -> Option<Glance> {
         if name == b"params" && eye.peek()? == b'{' {
             eye.params()?;
             found.shape = Some(std::mem::take(&mut eye.shape));
+        } else if name == b"result" && eye.peek()? == b'{' {
+            found.outline = eye.result()?;
         } else {
             eye.value(1)?;
         }
@@ -92,6 +98,7 @@ pub(crate) fn glance(text: &str) -> Option<Glance> {
         }
     }
     eye.space();
+    found.spelling = Spelling { escapes: eye.escapes, odd_bytes: eye.above & HIGHS != 0 };
     let method_is_plain = found.method.clone().is_none_or(|m| is_plain_string(&eye.bytes[m]));
     (eye.at == eye.bytes.len() && method_is_plain).then_some(found)
 }
@@ -104,6 +111,10 @@ pub(crate) fn is_plain_string(value: &[u8]) -> bool {
 struct Eye<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether there was an escape in a string.
+    escapes: bool,
+    /// All that strings hold, each byte with one added: the highest bit of one is set where it is no printable ASCII.
+    above: u64,
     /// Names of the objects that are open, one behind the other.
     names: Vec<&'a [u8]>,
     shape: Shape,
@@ -148,11 +159,11 @@ impl<'a> Eye<'a> {
     fn string(&mut self) -> Option<bool> {
         let mut escaped = false;
         loop {
-            self.at += plain_run(self.bytes.get(self.at..)?);
+            self.at += plain_run(self.bytes.get(self.at..)?, &mut self.above);
             match self.next()? {
                 b'"' => return Some(escaped),
                 b'\\' => {
-                    escaped = true;
+                    (escaped, self.escapes) = (true, true);
                     match self.next()? {
                         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                         b'u' => {
@@ -252,6 +263,25 @@ impl<'a> Eye<'a> {
         }
     }
 
+    /// A result that is an object: which of the members are there that somebody asks for.
+    fn result(&mut self) -> Option<Outline> {
+        let mut outline = Outline::BARE;
+        self.each(1, b'}', |eye| {
+            eye.take(b'"')?;
+            let start = eye.at;
+            let escaped = eye.string()?;
+            let name = start..eye.at - 1;
+            eye.space();
+            eye.take(b':')?;
+            eye.space();
+            let start = eye.at;
+            eye.value(2)?;
+            outline.note((!escaped).then(|| &eye.bytes[name]), &eye.bytes[start..eye.at]);
+            Some(())
+        })?;
+        Some(outline)
+    }
+
     /// The parameters: an object whose members, and those of its `_meta`, are kept.
     fn params(&mut self) -> Option<()> {
         self.names.reserve(KEPT);
@@ -330,8 +360,9 @@ const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 /// Bytes that are looked at together where a string is long.
 const BLOCK: usize = 64;
 
-/// How many bytes go before the first quote, backslash or control character.
-fn plain_run(bytes: &[u8]) -> usize {
+/// How many bytes go before the first quote, backslash or control character; `above` gets all of them, with one added to
+/// each, and perhaps some behind them. (No byte of UTF-8 is 0xff, so that nothing is carried on.)
+fn plain_run(bytes: &[u8], above: &mut u64) -> usize {
     let mut at = 0;
     // Short strings are the usual case: eight bytes at a time, in one register.
     while let Some(word) = bytes.get(at..at + 8).and_then(|word| <[u8; 8]>::try_from(word).ok()) {
@@ -341,21 +372,25 @@ fn plain_run(bytes: &[u8]) -> usize {
             | zero_in(word ^ (ONES * u64::from(b'\\')))
             | (word.wrapping_sub(ONES * 0x20) & !word);
         let special = special & HIGHS;
+        *above |= word.wrapping_add(ONES);
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += 8;
         if at >= BLOCK {
-            at += BLOCK * bytes[at..].as_chunks().0.iter().take_while(|block| is_plain(block)).count();
+            at += BLOCK * bytes[at..].as_chunks().0.iter().take_while(|block| is_plain(block, above)).count();
         }
     }
     let left = &bytes[at..];
+    *above |= left.iter().fold(0, |all, b| all | u64::from(b.wrapping_add(1)));
     at + left.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(left.len())
 }
 
 /// Written without an early end and for a length that is known, so that the compiler compares many bytes in one instruction.
-fn is_plain(block: &[u8; BLOCK]) -> bool {
+fn is_plain(block: &[u8; BLOCK], above: &mut u64) -> bool {
     let odd = |b: u8| u8::from(b < 0x20) | u8::from(b == b'"') | u8::from(b == b'\\');
+    let high = block.iter().fold(0, |all, b| all | b.wrapping_add(1));
+    *above |= u64::from(high);
     block.iter().fold(0, |all, b| all | odd(*b)) == 0
 }
 

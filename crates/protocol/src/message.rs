@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 use crate::alike::alike_in;
 use crate::glance::{ENVELOPE, Glance, Shape, glance};
 use crate::method::Method;
+use crate::object::{member, might_have};
+use crate::outline::{Outline, Spelling};
 
 /// A JSON-RPC 2.0 message, kept as the bytes it came in.
 ///
@@ -26,6 +28,8 @@ pub struct Message {
     error: Option<Range<usize>>,
     /// Of the parameters, where a glance was enough.
     shape: Option<Box<Shape>>,
+    outline: Outline,
+    spelling: Spelling,
 }
 
 /// What kind of message it is.
@@ -99,9 +103,9 @@ impl Message {
     }
 
     pub(crate) fn of(text: ByteString, glance: Glance) -> Self {
-        let Glance { id, method, params, result, error, shape, .. } = glance;
+        let Glance { id, method, params, result, error, shape, outline, spelling, .. } = glance;
         let method = method.map(|place| Method::parse(&text[place.start + 1..place.end - 1]));
-        Self { id, method, params, result, error, shape: shape.map(Box::new), text }
+        Self { id, method, params, result, error, shape: shape.map(Box::new), outline, spelling, text }
     }
 
     /// Reads what is out of the ordinary, and says what is wrong where something is.
@@ -122,7 +126,8 @@ impl Message {
         let lies = |part: Option<&RawValue>| part.map(|p| range_of(text.as_bytes(), p.get()));
         let (id, params, result, error) = (lies(raw.id), lies(raw.params), lies(raw.result), lies(raw.error));
         let method = raw.method.map(|m| Method::parse(&m));
-        Ok(Self { id, method, params, result, error, shape: None, text })
+        let (outline, spelling) = (Outline::default(), Spelling::UNKNOWN);
+        Ok(Self { id, method, params, result, error, shape: None, outline, spelling, text })
     }
 
     fn check(&self) -> Result<(), MessageError> {
@@ -235,8 +240,30 @@ impl Message {
     }
 
     /// The whole message as text.
-    pub(crate) fn text(&self) -> &str {
+    #[must_use]
+    pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// How its strings are spelled.
+    #[must_use]
+    pub const fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+
+    /// Whether there could be a member of this name in its result, given with its quotes, as in [`might_have`]: where a glance
+    /// was enough, only as a member of the result itself. `false` is sure.
+    #[must_use]
+    pub fn result_might_have(&self, quoted: &str) -> bool {
+        let known = self.outline.has(quoted.trim_matches('"'));
+        known.unwrap_or_else(|| self.result().is_some_and(|result| might_have(result, quoted)))
+    }
+
+    /// Whether its result has the member `isError` with the value `true`: so a tool says that it failed.
+    #[must_use]
+    pub fn result_is_error(&self) -> bool {
+        let read = || self.result().and_then(|result| member(result, "isError")).is_some_and(|is| is.get() == "true");
+        self.outline.is_error().unwrap_or_else(read)
     }
 
     fn part(&self, range: Option<&Range<usize>>) -> Option<&str> {

@@ -41,6 +41,12 @@ impl<'a> Splice<'a> {
         self.first.is_none()
     }
 
+    /// Whether there is one replacement alone.
+    #[must_use]
+    pub const fn is_one(&self) -> bool {
+        self.first.is_some() && self.more.is_empty()
+    }
+
     /// A copy of `source` with the replacements made.
     #[must_use]
     pub fn apply(mut self, source: &[u8]) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! One message looked through on its way in or out: dangerous characters, secrets, personal data.
 
+use omni_protocol::Spelling;
+
 use crate::characters::{self, CharacterRules, Class, Neutral, neutralise};
 use crate::counts::{Counts, Odd};
 use crate::detect::{self, Kind};
@@ -50,16 +52,23 @@ pub(crate) fn inward(json: &str, rules: &CharacterRules, counts: &Counts) -> Res
     })
 }
 
-/// A message to a client fit to leave; `None` where it is as it came.
-pub(crate) fn outward(json: &str, reach: Reach, rules: &Outward<'_>) -> Result<Option<String>, Withheld> {
+/// Whether a JSON text could hold what a rule is about: `false` is sure. It is looked through no more often than its spelling
+/// asks for.
+pub(crate) fn might_change(json: &str, spelling: Spelling, rules: &Outward<'_>) -> bool {
     let bytes = json.as_bytes();
     let wanted = |kind: Kind| rules.detect.of(kind) != DetectAction::Off;
-    let odd = !rules.characters.is_idle() && characters::might_hold(bytes);
-    let data = detect::might_hold(bytes, &wanted);
-    let secret = rules.mask.might_hold(bytes);
-    if !(odd || data || secret) {
+    let odd = !rules.characters.is_idle() && (spelling.escapes || spelling.odd_bytes);
+    odd && characters::might_hold(bytes)
+        || detect::might_hold(bytes, spelling.escapes, &wanted)
+        || rules.mask.might_hold(bytes)
+}
+
+/// A message to a client fit to leave; `None` where it is as it came.
+pub(crate) fn outward(json: &str, reach: Reach, rules: &Outward<'_>) -> Result<Option<String>, Withheld> {
+    if !might_change(json, Spelling::UNKNOWN, rules) {
         return Ok(None);
     }
+    let wanted = |kind: Kind| rules.detect.of(kind) != DetectAction::Off;
     rewrite(json, reach, &mut |part, text, member| match part {
         Part::Name => name_out(text, rules).map(|()| None),
         // A number stays one.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use omni_protocol::Message;
 use proptest::prelude::*;
 
 use crate::mask::Mask;
@@ -106,6 +107,30 @@ fn tool_5_a_rule_may_withhold() {
     assert!(screen.outward(r#"{"text":"a\u202eb"}"#).is_err());
     assert_eq!(screen.outward(r#"{"text":"fine"}"#), Ok(None));
     assert_eq!(screen.counts().now().answers_withheld, 2);
+}
+
+/// TOOL-5, VAL-5, COMP-4: what may pass by a glance at it is what the whole way leaves as it is.
+#[test]
+fn tool_5_what_passes_by_a_glance_holds_nothing_that_a_rule_is_about() {
+    let screen = screen(|answers| answers.detect.emails = DetectAction::Mask).with_mask(Arc::new(Known));
+    let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    for length in [0, 1, 30, 31, 32, 33, 63, 64, 65, 100, 1000] {
+        let (before, after) = ("x ".repeat(length / 2), "-y".repeat(length));
+        let message = |text: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":"{before}{text}{after}"}}}}"#);
+            Message::parse(text.into()).unwrap()
+        };
+        for harmless in ["", "012345", "hunter3", "4111 1111", "größe", "a\\nb", "2026-11-22T10:11"] {
+            let message = message(harmless);
+            assert!(screen.lets_pass(&message), "{}", message.text());
+            assert_eq!(screen.outward(message.text()), Ok(None));
+        }
+        for held in
+            ["4111 1111 1111 1111", "a@b.example ", key, "hunter2", "\\u202e", "\u{7f}", "gh\\u0070_", "\u{202e}"]
+        {
+            assert!(!screen.lets_pass(&message(held)), "{held} after {length}");
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_protocol::Bounds;
+use omni_protocol::{Bounds, Message};
 use serde_json::Value;
 
 use crate::characters::{CharacterRules, Class, dangerous};
@@ -10,7 +10,7 @@ use crate::counts::{Counts, Odd};
 use crate::glob::{Glob, any, parse_all};
 use crate::leaks::without_leaks;
 use crate::mask::{Mask, NoMask};
-use crate::message::{Outward, Withheld, inward, outward};
+use crate::message::{Outward, Withheld, inward, might_change, outward};
 use crate::rules::Rule;
 use crate::schema::{SchemaBounds, Violation};
 use crate::settings::{AnswersSettings, DetectSettings, ErrorFilter, OutputSchema, UnusableSchema, ValidationSettings};
@@ -190,6 +190,12 @@ impl Screen {
             self.counts.count(Odd::Answer);
         }
         done
+    }
+
+    /// Whether a message of a server's is fit to leave as it came, whatever its id: `true` is sure.
+    #[must_use]
+    pub fn lets_pass(&self, message: &Message) -> bool {
+        !might_change(message.text(), message.spelling(), &self.rules_out())
     }
 
     /// What a server says of what it offers under `name`, fit to be read; `None` where it is not shown: its name has dangerous

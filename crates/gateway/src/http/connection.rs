@@ -125,7 +125,12 @@ where
     let asked = Arc::clone(&guest);
     let answering = move |head: Arc<Parts>, body| {
         let guest = Arc::clone(&asked);
-        async move { answer(&guest, &head, body).await }
+        async move {
+            let turn = guest.shared.turns.begin();
+            let response = answer(&guest, &head, body).await;
+            turn.together().await;
+            response
+        }
     };
     match http1::serve(stream, limits, stopping, answering).await? {
         None => Ok(()),

@@ -12,6 +12,7 @@ use crate::http::channels::Channels;
 use crate::http::connection::serve;
 use crate::http::door::Door;
 use crate::http::shared::{GatewayLimits, Shared};
+use crate::http::turns::Turns;
 use crate::settings::{GatewaySettings, exposed};
 use crate::tls::{Tls, TlsError};
 
@@ -94,6 +95,7 @@ impl Gateway {
                 tls,
                 behind_proxy: settings.behind_proxy,
                 stopping,
+                turns: Turns::default(),
                 channels: Channels::default(),
             }),
         })

@@ -18,6 +18,7 @@ mod resumable;
 mod shared;
 mod sse;
 mod streams;
+mod turns;
 pub mod websocket;
 mod witness;
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::http::channels::Channels;
 use crate::http::door::Door;
+use crate::http::turns::Turns;
 use crate::settings::GatewaySettings;
 use crate::tls::Tls;
 
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// Whether a proxy stands before the hub and tells where clients are.
     pub(crate) behind_proxy: bool,
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Requests over HTTP/1.1 that are being answered.
+    pub(crate) turns: Turns,
     /// Open channels of the HTTP+SSE transport.
     pub(crate) channels: Channels,
 }

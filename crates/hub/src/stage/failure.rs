@@ -1,21 +1,10 @@
 //! Whether a server says that what was asked of it failed.
 
-use memchr::memmem;
-use omni_protocol::{Message, member};
-
-/// How a tool's result says that it is an error.
-const IS_ERROR: &str = r#""isError""#;
+use omni_protocol::Message;
 
 /// Whether a server says that what was asked of it failed: by an error, or by a tool's result that is one.
 pub(super) fn says_failure(answer: &Message) -> bool {
-    let Some(result) = answer.result() else { return true };
-    // Nearly no result says so, and none is parsed for it that does not.
-    let says = |at: usize| {
-        let rest = result[at + IS_ERROR.len()..].trim_start();
-        rest.strip_prefix(':').is_some_and(|value| value.trim_start().starts_with("true"))
-    };
-    memmem::find_iter(result.as_bytes(), IS_ERROR).any(says)
-        && member(result, "isError").is_some_and(|value| value.get() == "true")
+    answer.result().is_none() || answer.result_is_error()
 }
 
 #[cfg(test)]

@@ -190,8 +190,23 @@ impl Passage {
         self.hub.parking().park(self.hub.seal(), &identity(&self.validated, &self.principal), parked)
     }
 
+    /// The answer as the client has to see it, and fit to leave.
+    pub(super) fn answer_fit_to_leave(&self, message: &Message) -> Result<Bytes, Fault> {
+        let (answer, as_it_came) = self.answered(message)?;
+        let screen = self.hub.screen();
+        if as_it_came && answer.len() <= screen.answer_bytes_max && screen.lets_pass(message) {
+            return Ok(answer);
+        }
+        self.leave(answer)
+    }
+
     /// The answer as the client has to see it.
     pub(super) fn answer(&self, message: &Message) -> Result<Bytes, Fault> {
+        self.answered(message).map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether it is as it came but for its id.
+    fn answered(&self, message: &Message) -> Result<(Bytes, bool), Fault> {
         let mut splice = Splice::new();
         match message.id_range() {
             Some(range) => splice.replace(range, self.id().as_bytes()),
@@ -200,7 +215,7 @@ impl Passage {
                 let error = message.error().unwrap_or("{}");
                 let filtered = self.filtered(error);
                 let error = filtered.as_deref().unwrap_or(error);
-                return Ok(format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, self.id()).into());
+                return Ok((format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, self.id()).into(), false));
             }
         }
         let era = self.version().era();
@@ -212,8 +227,12 @@ impl Passage {
                 with_result_type(era, result)
             };
             let current = translated.as_deref().unwrap_or(result);
-            self.output_fits(current)?;
-            let rewritten = match self.task_id(current)? {
+            let has = |quoted: &str| match &translated {
+                None => message.result_might_have(quoted),
+                Some(text) => might_have(text, quoted),
+            };
+            self.output_fits(current, has)?;
+            let rewritten = match self.task_id(current, has)? {
                 Some(named) => Some(named),
                 None => self.rewrite(current),
             };
@@ -226,7 +245,8 @@ impl Passage {
             let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
             splice.replace(start..start + error.len(), text.into_bytes());
         }
-        Ok(splice.apply(message.bytes()).into())
+        let as_it_came = splice.is_one();
+        Ok((splice.apply(message.bytes()).into(), as_it_came))
     }
 
     /// An error as the client has to see it; `None` where that is how it came.
@@ -254,8 +274,8 @@ impl Passage {
         told(&self.hub, &fault, asked).0.unwrap_or(fault)
     }
 
-    fn output_fits(&self, result: &str) -> Result<(), Fault> {
-        if *self.method() != Method::ToolsCall || !might_have(result, "\"structuredContent\"") {
+    fn output_fits(&self, result: &str, has: impl Fn(&str) -> bool) -> Result<(), Fault> {
+        if *self.method() != Method::ToolsCall || !has("\"structuredContent\"") {
             return Ok(());
         }
         let server = self.hub.snapshot().server(self.link.server().as_str()).cloned();
@@ -264,8 +284,14 @@ impl Passage {
     }
 
     /// A result that names a task names it as the client knows it; `None` for any other.
-    fn task_id(&self, result: &str) -> Result<Option<String>, Fault> {
-        if !self.names_tasks() || !might_have(result, "\"taskId\"") {
+    fn task_id(&self, result: &str, has: impl Fn(&str) -> bool) -> Result<Option<String>, Fault> {
+        // Where the id stands, or what it stands in.
+        let outer = match (self.method(), self.version().era()) {
+            (Method::ToolsCall, Era::Legacy) => "\"task\"",
+            (Method::TasksResult, _) => "\"_meta\"",
+            _ => "\"taskId\"",
+        };
+        if !self.names_tasks() || !has(outer) {
             return Ok(None);
         }
         let params = self.validated.message().params().unwrap_or("{}");

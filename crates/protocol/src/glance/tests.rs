@@ -107,10 +107,52 @@ fn the_end_of_a_string_is_found_wherever_it_is() {
             let end = text.len();
             text.push(special);
             text.extend_from_slice(b"\"\\\x01 and more of it, long enough for a block of its own");
-            assert_eq!(plain_run(&text), end, "{length}");
+            assert_eq!(plain_run(&text, &mut 0), end, "{length}");
         }
     }
-    assert_eq!(plain_run("é~".repeat(100).as_bytes()), 300);
+    assert_eq!(plain_run("é~".repeat(100).as_bytes(), &mut 0), 300);
+}
+
+#[test]
+fn tool_5_a_byte_that_is_odd_and_an_escape_are_seen_wherever_they_stand() {
+    for (odd, spelling) in
+        [("~ ", (false, false)), ("\u{7f}", (false, true)), ("é", (false, true)), ("\\n", (true, false))]
+    {
+        for length in 0..200 {
+            let (before, after) = ("x".repeat(length), "x".repeat(200 - length));
+            for text in [
+                format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":[{{"b":"{before}{odd}{after}"}}]}}}}"#),
+                format!(r#"{{"jsonrpc":"2.0","id":"{before}{odd}","result":{{}}}}"#),
+                format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{before}{odd}{after}":1}}}}"#),
+            ] {
+                let message = Message::parse(text.clone().into()).unwrap();
+                assert_eq!((message.spelling().escapes, message.spelling().odd_bytes), spelling, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn val_5_what_a_result_has_is_known_from_a_glance_or_looked_for() {
+    let of = |result: &str| {
+        let message = Message::parse(format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#).into()).unwrap();
+        let has = ["structuredContent", "taskId", "task", "_meta", "resultType", "uri"].map(|name| {
+            let quoted = format!("\"{name}\"");
+            let might = message.result_might_have(&quoted);
+            let there = serde_json::from_str::<serde_json::Value>(result).unwrap().get(name).is_some();
+            assert!(might || !there, "{name} in {result}");
+            might
+        });
+        (has, message.result_is_error())
+    };
+    let (no, all) = ([false; 6], [true; 6]);
+    assert_eq!(of(r#"{"content":[{"task":1,"isError":true}],"isError":false}"#), (no, false));
+    assert_eq!(of(r#"{"isError" : true,"isError":false}"#), (no, true));
+    assert_eq!(of(r#"{"isError":false,"isError":true}"#), (no, false));
+    assert_eq!(of(r#"{"structuredContent":1,"_meta":{"uri":2}}"#), ([true, false, false, true, false, true], false));
+    // A name with escapes could be any.
+    assert_eq!(of(r#"{"i\u0073Error":true,"t\u0061sk":1}"#), (all, true));
+    assert_eq!(of("[]"), (no, false));
 }
 
 fn json() -> impl Strategy<Value = String> {
