@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::LogError;
 use crate::keys::{FileKek, KeyEncryption, KeyPlaces, Keys};
-use crate::note::{Checkpoint, Note, VerifierKey, parse_notes};
+use crate::note::{Checkpoint, Note, VerifierKey, parse_notes, whole_end};
 use crate::record::{Opened, Record, open};
 use crate::segment::{Segment, SegmentFile, list};
 use crate::tree::Tiles;
@@ -172,15 +172,6 @@ pub(crate) fn checkpoint_files(directory: &Path) -> Result<Vec<PathBuf>, LogErro
 }
 
 /// The text up to the last signature that is whole.
-fn whole_notes(text: &str) -> &str {
-    let mut end = 0;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let signature = line.starts_with('\u{2014}');
-        at += line.len();
-        if signature && line.ends_with('\n') {
-            end = at;
-        }
-    }
-    &text[..end]
+pub(crate) fn whole_notes(text: &str) -> &str {
+    text.get(..whole_end(text.as_bytes())).unwrap_or_default()
 }

@@ -44,7 +44,7 @@ pub use frame::FRAME_HEAD_LEN;
 pub use keys::{FileKek, Identity, KeyEncryption, KeyPlaces, Keys};
 pub use kind::{EventKind, KINDS, OUTCOMES, Outcome, Phase, Transport};
 pub use log::is_logged;
-pub use note::{Checkpoint, Note, Signature, SigningKey, VerifierKey, parse_notes};
+pub use note::{Checkpoint, Note, Signature, SigningKey, VerifierKey, append_note, parse_notes};
 pub use prove::{ProofFault, Proven, RecordProof};
 pub use prune::{Pruning, plan as prune_plan};
 pub use record::{
@@ -62,5 +62,5 @@ pub use tree::{
 };
 pub use verify::{Finding, Verification, VerifyOptions, verify};
 pub use who::Who;
-pub use witness::{REQUEST_BYTES_MAX, WITNESSED_MAX, Witness, Witnessed, witness_request};
+pub use witness::{KEYS_OF_A_LOG_MAX, REQUEST_BYTES_MAX, WITNESSED_MAX, Witness, Witnessed, witness_request};
 pub use writer::{Disk, Durability, Health, LastingLog, LogSettings, RealDisk};

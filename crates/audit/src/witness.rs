@@ -4,19 +4,20 @@ mod cosigner;
 mod request;
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::archive::Archive;
+use crate::archive::{Archive, whole_notes};
 use crate::error::LogError;
 use crate::keys::{replace, secret_folder};
-use crate::note::{Checkpoint, Note, Signature, VerifierKey};
+use crate::note::{Checkpoint, Note, Signature, VerifierKey, append_note, parse_notes};
 use crate::tree::{Hash, consistency_proof, empty_root, verify_consistency};
 use cosigner::Cosigner;
 use request::Request;
@@ -25,6 +26,11 @@ pub use request::REQUEST_BYTES_MAX;
 
 /// Logs that one witness watches at most.
 pub const WITNESSED_MAX: usize = 1024;
+/// Public keys that one of them has at most, from first to last: so many signatures are checked for a request.
+pub const KEYS_OF_A_LOG_MAX: usize = 16;
+/// For another process that keeps what it saw in the same folder.
+const TURN_TRIES: u32 = 250;
+const TURN_PAUSE: Duration = Duration::from_millis(20);
 /// How often a checkpoint goes into what is kept for good; the latest always stands beside it.
 const KEPT_EVERY: Duration = Duration::from_secs(600);
 
@@ -51,6 +57,8 @@ pub struct Witness {
     folder: PathBuf,
     cosigner: Cosigner,
     logs: Vec<VerifierKey>,
+    /// Two processes may have one folder: each takes its turn.
+    lock: File,
     /// When a checkpoint of a log went into what is kept for good. Held while one is taken, so that each follows the other.
     kept: Mutex<HashMap<String, SystemTime>>,
 }
@@ -64,9 +72,21 @@ impl Witness {
         if logs.len() > WITNESSED_MAX {
             return Err(LogError::malformed("a list of logs to watch", format!("it has more than {WITNESSED_MAX}")));
         }
+        for key in &logs {
+            if logs.iter().filter(|other| other.name() == key.name()).count() > KEYS_OF_A_LOG_MAX {
+                let what = format!("{} has more than {KEYS_OF_A_LOG_MAX} keys", key.name());
+                return Err(LogError::malformed("a list of logs to watch", what));
+            }
+        }
         secret_folder(folder)?;
-        let cosigner = Cosigner::open(folder)?;
-        Ok(Self { folder: folder.to_owned(), cosigner, logs, kept: Mutex::default() })
+        let path = folder.join("lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = lock.map_err(|error| LogError::io("open", &path, error))?;
+        let cosigner = {
+            let _turn = Turn::of(&lock, folder)?;
+            Cosigner::open(folder)?
+        };
+        Ok(Self { folder: folder.to_owned(), cosigner, logs, lock, kept: Mutex::default() })
     }
 
     /// Its public key, as signed notes name it (a cosigner's, of kind 4).
@@ -89,13 +109,15 @@ impl Witness {
         if of_log.is_empty() {
             return Ok(Witnessed::Unknown);
         }
-        if !of_log.iter().any(|key| note.is_signed_by(key)) {
+        let own: Vec<Signature> = of_log.iter().filter_map(|key| note.signature_of(key)).cloned().collect();
+        if own.is_empty() {
             return Ok(Witnessed::Unsigned);
         }
         if old > checkpoint.size {
             return Ok(Witnessed::Malformed("the old size is beyond the new one".to_owned()));
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = Turn::of(&self.lock, &self.folder)?;
         let (seen, root) = self.latest(&checkpoint.origin)?.unwrap_or((0, empty_root()));
         if seen != old || (old == checkpoint.size && root != checkpoint.root) {
             return Ok(Witnessed::Conflict(seen));
@@ -106,7 +128,11 @@ impl Witness {
         let now = SystemTime::now();
         let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let line = self.cosigner.cosign(&note.text, seconds);
-        let own = Note { text: note.text.clone(), signatures: signed_by(&note, &of_log) };
+        if old == checkpoint.size && old > 0 {
+            // What it saw already it keeps already: whoever shows it again and again has nothing written.
+            return Ok(Witnessed::Cosigned(line));
+        }
+        let own = Note { text: note.text.clone(), signatures: own };
         let text = format!("{own}{line}");
         replace(&self.path(&checkpoint.origin, "latest"), text.as_bytes(), 0o644)?;
         let since = kept.get(&checkpoint.origin).and_then(|last| now.duration_since(*last).ok());
@@ -119,24 +145,25 @@ impl Witness {
 
     /// The size and root that were seen last of this log.
     fn latest(&self, origin: &str) -> Result<Option<(u64, Hash)>, LogError> {
-        let path = self.path(origin, "latest");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LogError::io("read", &path, error)),
-        };
-        let checkpoint = Checkpoint::of(&Note::parse(&text)?)?;
-        Ok(Some((checkpoint.size, checkpoint.root)))
+        let seen = |note: Note| Checkpoint::of(&note).map(|checkpoint| (checkpoint.size, checkpoint.root));
+        if let Some(text) = read(&self.path(origin, "latest"))? {
+            return Note::parse(&text).and_then(seen).map(Some);
+        }
+        // Where it was lost, what was kept for good still counts: nobody begins anew by taking one file away.
+        let Some(text) = read(&self.path(origin, "notes"))? else { return Ok(None) };
+        let mut latest = None;
+        for note in parse_notes(whole_notes(&text))? {
+            let (size, root) = seen(note)?;
+            if latest.is_none_or(|(most, _)| size >= most) {
+                latest = Some((size, root));
+            }
+        }
+        Ok(latest)
     }
 
     fn keep(&self, origin: &str, text: &str) -> Result<(), LogError> {
         let path = self.path(origin, "notes");
-        let append = || {
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
-            file.write_all(format!("{text}\n").as_bytes())?;
-            file.sync_all()
-        };
-        append().map_err(|error| LogError::io("append to", &path, error))
+        append_note(&path, text).map_err(|error| LogError::io("append to", &path, error))
     }
 
     /// The file of a log: by the hash of its name, which is a stranger's to choose.
@@ -147,12 +174,35 @@ impl Witness {
     }
 }
 
-/// The signatures that are the log's own: what else stands there is not kept on its word.
-fn signed_by(note: &Note, keys: &[&VerifierKey]) -> Vec<Signature> {
-    let own = |signature: &&Signature| {
-        keys.iter().any(|key| signature.name == key.name() && signature.id == key.id() && note.is_signed_by(key))
-    };
-    note.signatures.iter().filter(own).cloned().collect()
+/// A process's turn, for as long as it lives.
+struct Turn<'a>(&'a File);
+
+impl<'a> Turn<'a> {
+    fn of(lock: &'a File, folder: &Path) -> Result<Self, LogError> {
+        for _ in 0..TURN_TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self(lock)),
+                Err(TryLockError::WouldBlock) => thread::park_timeout(TURN_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(LogError::io("lock", folder, error)),
+            }
+        }
+        Err(LogError::io("lock", folder, io::Error::other("another process has it for too long")))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // The kernel lets go of it at the latest when the process ends.
+        let _let_go = self.0.unlock();
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, LogError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LogError::io("read", path, error)),
+    }
 }
 
 /// The request by which a log whose witness saw `old` records last shows it this note.

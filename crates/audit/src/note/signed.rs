@@ -43,8 +43,15 @@ impl Note {
     /// Whether `key` signed it.
     #[must_use]
     pub fn is_signed_by(&self, key: &VerifierKey) -> bool {
+        self.signature_of(key).is_some()
+    }
+
+    /// The signature by `key`. One is looked at for each key, the first: a stranger who adds more has nobody check them.
+    #[must_use]
+    pub fn signature_of(&self, key: &VerifierKey) -> Option<&Signature> {
         let of_key = |signature: &&Signature| signature.name == key.name() && signature.id == key.id();
-        self.signatures.iter().filter(of_key).any(|signature| key.verifies(self.text.as_bytes(), &signature.bytes))
+        let first = self.signatures.iter().find(of_key)?;
+        key.verifies(self.text.as_bytes(), &first.bytes).then_some(first)
     }
 
     /// Reads one note.

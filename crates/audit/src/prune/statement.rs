@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::archive::Archive;
+use crate::error::LogError;
 use crate::note::VerifierKey;
-use crate::record::{Field, Record, Value, plain_fields};
+use crate::record::{Field, PlainRecord, RECORD_BYTES_MAX, Record, Value, plain_fields};
+use crate::tree::{Frontier, inclusion_proof, leaf_hash, verify_inclusion};
 
 const ACTION: &str = "log/prune";
 const FIRST_KEPT: &str = "log.first_kept";
 const RETAINED_UNTIL: &str = "log.retained_until";
 const KEYS: &str = "log.keys";
 /// Longest statement that is read: a record.
-const STATEMENT_BYTES_MAX: u64 = 65_535;
+const STATEMENT_BYTES_MAX: u64 = RECORD_BYTES_MAX as u64;
 
 /// A change of the signing key that stands in a deleted record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,22 @@ impl Pruned {
             Field::hub(RETAINED_UNTIL, Value::Number(self.retained_until_us)),
             Field::hub(KEYS, Value::List(self.keys.iter().map(key).collect())),
         ]
+    }
+
+    /// Its record's bytes.
+    ///
+    /// # Errors
+    /// Where it does not fit a record: a key that is left out of it could be followed by nobody.
+    pub(crate) fn record(&self) -> Result<Vec<u8>, LogError> {
+        let fields = self.fields();
+        let record = PlainRecord { index: self.index, time_us: self.time_us, fields: &fields }.in_clear();
+        if Record::parse(&record).ok().and_then(|record| Self::of(&record)).as_ref() == Some(self) {
+            return Ok(record);
+        }
+        Err(LogError::Key(format!(
+            "nothing is deleted: the {} changes of the signing key up to there do not fit the record that would say so",
+            self.keys.len()
+        )))
     }
 
     /// Reads a record; none where it is about something else.
@@ -99,10 +118,45 @@ pub(crate) fn pruned_path(directory: &Path) -> PathBuf {
 
 /// What that file says, where there is one that says something.
 pub(crate) fn kept_statement(directory: &Path) -> Option<Pruned> {
+    Pruned::of(&Record::parse(&kept_bytes(directory)?).ok()?)
+}
+
+fn kept_bytes(directory: &Path) -> Option<Vec<u8>> {
     let path = pruned_path(directory);
     if fs::metadata(&path).ok()?.len() > STATEMENT_BYTES_MAX {
         return None;
     }
-    let bytes = fs::read(&path).ok()?;
-    Pruned::of(&Record::parse(&bytes).ok()?)
+    fs::read(&path).ok()
+}
+
+/// The deletion before, for a log that begins with record `first`: whose record is in the tree `now`, and which explains why nothing
+/// stands before that one. None for a log that is whole.
+///
+/// # Errors
+/// Where something is gone that no record in the tree accounts for: whoever took it away would have it covered by the next deletion.
+pub(crate) fn inherited_from(archive: &Archive, first: u64, now: &Frontier) -> Result<Option<Pruned>, LogError> {
+    if first == 0 {
+        return Ok(None);
+    }
+    let wrong = |what: &str| {
+        let what = format!("its records before {first} are gone, and {what}");
+        LogError::Disagrees { path: archive.directory().to_owned(), what }
+    };
+    let bytes = kept_bytes(archive.directory()).ok_or_else(|| wrong("no record says that they were deleted"))?;
+    let pruned = Record::parse(&bytes).ok().and_then(|record| Pruned::of(&record));
+    let pruned = pruned.ok_or_else(|| wrong("no record says that they were deleted"))?;
+    let (index, size) = (pruned.index, now.size());
+    let in_tree = index < size
+        && inclusion_proof(&archive.tiles(), index, size)
+            .is_ok_and(|proof| verify_inclusion(&leaf_hash(&bytes), index, size, &proof, &now.root()));
+    if !in_tree {
+        return Err(wrong("the record that says so is not in the tree"));
+    }
+    if let Some(fault) = pruned.fault() {
+        return Err(wrong(fault));
+    }
+    if first > pruned.first_kept {
+        return Err(wrong(&format!("the deletion of record {index} went up to {} only", pruned.first_kept)));
+    }
+    Ok(Some(pruned))
 }

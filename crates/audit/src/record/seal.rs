@@ -16,6 +16,8 @@ pub(super) const HUB_PART: u8 = 1;
 pub(super) const PERSONAL_PART: u8 = 2;
 /// The bound of each part before it is sealed, so that both fit into a record.
 pub(super) const PART_BYTES_MAX: usize = 32_000;
+/// The bound of what stands in clear, which is a record's only part.
+const PLAIN_BYTES_MAX: usize = 65_000;
 /// The field of the first part that names the person's key. It is sealed, so the disk does not tell whose records are
 /// one person's.
 pub(super) const PERSON_KEY: &str = "log.person_key";
@@ -168,7 +170,7 @@ impl PlainRecord<'_> {
     #[must_use]
     pub fn in_clear(&self) -> Vec<u8> {
         let mut hub = self.fields.to_vec();
-        fit(&mut hub);
+        fit_within(&mut hub, PLAIN_BYTES_MAX);
         let mut text = Vec::new();
         cbor::encode(hub.iter(), &mut text);
         let (index, time_us) = (self.index, self.time_us);
@@ -179,9 +181,13 @@ impl PlainRecord<'_> {
 
 /// Cuts the longest values until the fields fit their part. Fields come bounded, so this is for what nobody thought of.
 fn fit(fields: &mut Vec<Field>) {
-    let mut cap = PART_BYTES_MAX / 2;
+    fit_within(fields, PART_BYTES_MAX);
+}
+
+fn fit_within(fields: &mut Vec<Field>, most: usize) {
+    let mut cap = most / 2;
     let mut cut = false;
-    while length(fields) > PART_BYTES_MAX && cap > 0 {
+    while length(fields) > most && cap > 0 {
         cut = true;
         for field in fields.iter_mut() {
             match &mut field.value {
@@ -201,7 +207,7 @@ fn fit(fields: &mut Vec<Field>) {
         cap /= 2;
     }
     if cut {
-        let mut left = PART_BYTES_MAX - 16;
+        let mut left = most - 16;
         fields.retain(|field| {
             let size = size(field);
             let fits = size <= left;

@@ -146,3 +146,25 @@ fn tiles_are_named_as_the_specification_says() {
     assert_eq!(TileId { level: 2, index: 5 }.path(Some(17)), "tile/2/005.p/17");
     assert_eq!(TILE_WIDTH, 256);
 }
+
+#[test]
+fn ret_1_tiles_over_what_was_deleted_are_durable_before_what_they_replace_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = TileWriter::resume(directory.path(), 0).unwrap();
+    let of = |level, index| TileId { level, index };
+    assert!(!writer.must_last(of(0, 0)));
+    writer.keep_from(70_000);
+    // The tile at the edge has hashes of both; all before it and above it too.
+    let lasting = [of(0, 0), of(0, 273), of(1, 0), of(1, 1), of(2, 0), of(7, 0)];
+    assert!(lasting.into_iter().all(|id| writer.must_last(id)));
+    assert!([of(0, 274), of(1, 2), of(2, 1), of(7, 1)].into_iter().all(|id| !writer.must_last(id)));
+    // An earlier deletion's word does not shorten it, and what is written that way is read like any other.
+    writer.keep_from(300);
+    assert!(writer.must_last(of(0, 273)));
+    let mut frontier = Frontier::default();
+    for leaf in 0..300_u32 {
+        frontier.append(leaf_hash(&leaf.to_be_bytes()), |height, _, hash| writer.add(height, hash));
+    }
+    writer.flush().unwrap();
+    assert_eq!(root_at(&Tiles::of(directory.path()), 300).unwrap(), frontier.root());
+}

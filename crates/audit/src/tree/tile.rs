@@ -8,6 +8,7 @@ use super::frontier::Frontier;
 use super::hash::{Hash, node_hash};
 use super::proof::Nodes;
 use crate::error::LogError;
+use crate::keys::replace;
 
 /// Hashes in a full tile.
 pub const TILE_WIDTH: usize = 256;
@@ -38,6 +39,16 @@ impl TileId {
         parts.reverse();
         let partial = width.map(|width| format!(".p/{width}")).unwrap_or_default();
         format!("tile/{}/{}{partial}", self.level, parts.join("/"))
+    }
+}
+
+impl TileId {
+    /// The first record that it is over.
+    fn first_leaf(self) -> u64 {
+        let spanned = TILE_HEIGHT.saturating_mul(self.level.saturating_add(1));
+        1_u64
+            .checked_shl(spanned)
+            .map_or(if self.index == 0 { 0 } else { u64::MAX }, |leaves| self.index.saturating_mul(leaves))
     }
 }
 
@@ -140,11 +151,14 @@ fn hashes(bytes: &[u8]) -> Vec<Hash> {
     bytes.as_chunks::<32>().0.to_vec()
 }
 
-/// Writes tiles as the tree grows. Tiles can be made again from the records, so none is waited for.
+/// Writes tiles as the tree grows. Tiles can be made again from the records, so none is waited for; those over records that were
+/// deleted cannot, and are durable before what they replace is taken away.
 #[derive(Debug)]
 pub struct TileWriter {
     root: PathBuf,
     levels: Vec<Level>,
+    /// The first record that was not deleted.
+    kept_from: u64,
     /// Full tiles that are not written yet.
     full: Vec<(TileId, Vec<Hash>)>,
 }
@@ -181,7 +195,17 @@ impl TileWriter {
             levels.push(Level { index, hashes, written: 0 });
             count /= TILE_WIDTH as u64;
         }
-        Ok(Self { root: log.to_owned(), levels, full: Vec::new() })
+        Ok(Self { root: log.to_owned(), levels, kept_from: 0, full: Vec::new() })
+    }
+
+    /// Records before this one are deleted.
+    pub fn keep_from(&mut self, first: u64) {
+        self.kept_from = self.kept_from.max(first);
+    }
+
+    /// Whether a tile is over something that was deleted.
+    pub(crate) fn must_last(&self, tile: TileId) -> bool {
+        tile.first_leaf() < self.kept_from
     }
 
     /// Takes a node that became complete.
@@ -208,7 +232,7 @@ impl TileWriter {
     /// Where one cannot be written; it is kept for the next time.
     pub fn flush(&mut self) -> Result<(), LogError> {
         while let Some((id, hashes)) = self.full.last() {
-            write(&self.root.join(id.path(None)), hashes)?;
+            write(&self.root.join(id.path(None)), hashes, self.must_last(*id))?;
             // A full tile makes its parts superfluous; one that stays does no harm.
             let _gone = fs::remove_dir_all(self.root.join(id.path(Some(1))).with_file_name(""));
             self.full.pop();
@@ -219,7 +243,7 @@ impl TileWriter {
                 continue;
             }
             let id = TileId { level: u32::try_from(at).unwrap_or(u32::MAX), index: level.index };
-            write(&self.root.join(id.path(Some(width))), &level.hashes)?;
+            write(&self.root.join(id.path(Some(width))), &level.hashes, id.first_leaf() < self.kept_from)?;
             if level.written > 0 {
                 let _gone = fs::remove_file(self.root.join(id.path(Some(level.written))));
             }
@@ -230,7 +254,12 @@ impl TileWriter {
 }
 
 /// Readers never see half a tile: it gets its name when it is whole.
-fn write(path: &Path, hashes: &[Hash]) -> Result<(), LogError> {
+fn write(path: &Path, hashes: &[Hash], lasting: bool) -> Result<(), LogError> {
+    if lasting {
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder.map_err(|error| LogError::io("write", path, error))?;
+        return replace(path, hashes.as_flattened(), 0o644);
+    }
     let draft = path.with_extension("tmp");
     let bytes = hashes.as_flattened();
     let written = match fs::write(&draft, bytes) {

@@ -1,6 +1,8 @@
 //! The lasting log as everybody else knows it: a handle that events are given to.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,6 +20,7 @@ use crate::event::Event;
 use crate::keys::Identity;
 use crate::prune::Pruning;
 use crate::sink::{NotRecorded, Recording, Sink};
+use crate::tree::Frontier;
 use crate::who::Who;
 
 /// A log that lasts and can be checked. A clone costs one counter; the last one to go closes it, which waits until all is
@@ -25,10 +28,16 @@ use crate::who::Who;
 #[derive(Clone)]
 pub struct LastingLog(Arc<Open>);
 
-struct Open {
+pub(super) struct Open {
     queue: Arc<Queue>,
     durability: Durability,
     thread: Mutex<Option<JoinHandle<()>>>,
+    pub(super) directory: PathBuf,
+    pub(super) retention_us: AtomicU64,
+    /// Held while it is found out what may be deleted, and while that is deleted.
+    pub(super) pruning: Mutex<()>,
+    /// Held while something is deleted: the log stays locked until that is done.
+    pub(super) deleting: Mutex<()>,
 }
 
 /// How the log does.
@@ -67,7 +76,15 @@ impl LastingLog {
             .name("audit".to_owned())
             .spawn(move || writer.run(told))
             .map_err(|error| LogError::io("start the thread for", &settings.directory, error))?;
-        let open = Open { queue, durability: settings.durability, thread: Mutex::new(Some(thread)) };
+        let open = Open {
+            queue,
+            durability: settings.durability,
+            thread: Mutex::new(Some(thread)),
+            directory: settings.directory.clone(),
+            retention_us: AtomicU64::new(u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX)),
+            pruning: Mutex::default(),
+            deleting: Mutex::default(),
+        };
         Ok((Self(Arc::new(open)), notices))
     }
 
@@ -117,22 +134,27 @@ impl LastingLog {
     /// # Errors
     /// Where it cannot be written, or the log is closed.
     pub fn checkpoint(&self) -> Result<(), LogError> {
+        self.signed().map(drop)
+    }
+
+    /// The same; the tree that is signed, as the thread that signs has it.
+    pub(super) fn signed(&self) -> Result<Frontier, LogError> {
         self.ask(Command::Checkpoint)?
     }
 
-    /// Deletes whole days whose time to be kept has passed; a record says so. It blocks.
+    /// Deletes whole days whose time to be kept has passed; a record says so. It blocks, and nothing that is recorded waits for it.
     ///
     /// # Errors
-    /// Where a legal hold stands, the log cannot be read or written, or is closed.
+    /// Where a legal hold stands, what would go is not what was signed, the log cannot be read or written, or is closed.
     pub fn prune(&self) -> Result<Pruning, LogError> {
         self.prune_at(now_us())
     }
 
-    pub(crate) fn prune_at(&self, now_us: u64) -> Result<Pruning, LogError> {
-        self.ask(|reply| Command::Prune(now_us, reply))?
+    pub(super) fn open_log(&self) -> &Open {
+        &self.0
     }
 
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Result<T, LogError> {
+    pub(super) fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Result<T, LogError> {
         let (reply, answer) = sync_channel(1);
         self.0.queue.command(command(reply))?;
         answer.recv().map_err(|_| LogError::NotRecorded("the log is closed".to_owned()))
@@ -157,6 +179,7 @@ impl Sink for LastingLog {
 
 impl Open {
     fn close(&self) {
+        let _deleted = self.deleting.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue.close();
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // What a panic in it said stands in the log already.

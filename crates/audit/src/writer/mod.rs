@@ -1,5 +1,6 @@
 //! Writing the lasting log: a bounded queue, one thread behind it, commits in groups.
 
+mod deletion;
 mod disk;
 mod entry;
 mod journal;

@@ -38,7 +38,7 @@ pub(super) fn open(
     let log = log_id(signer.public().name())
         .ok_or_else(|| LogError::Key(format!("the signing key {} is not one of an audit log", signer.public())))?;
     let keys = keys(&directory, log, &mut notices)?;
-    let found = recover(&directory, &log, &verifiers, &mut notices)?;
+    let found = recover(&directory, &log, (signer.public(), &verifiers), &mut notices)?;
     let key = Arc::new(finish_rotation(&directory, signer, found.successor.as_ref())?);
     let open = match found.last {
         Some(last) => resume(&last, &keys, &mut notices)?,

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::deletion::Deletion;
 use super::entry::now_us;
 use crate::error::LogError;
 use crate::event::Event;
 use crate::field::FieldValue;
 use crate::keys::Identity;
-use crate::prune::Pruning;
+use crate::prune::Pruned;
 use crate::sink::NotRecorded;
+use crate::tree::Frontier;
 use crate::who::Who;
 
 /// An event that waits to be written.
@@ -30,6 +32,9 @@ pub(super) struct Item {
 /// Who waits until a record is durable.
 pub(super) type Waiting = oneshot::Sender<Result<(), NotRecorded>>;
 
+/// Who asked for a checkpoint, and waits for it: they are given the tree that it is over.
+pub(super) type Asked = SyncSender<Result<Frontier, LogError>>;
+
 /// Something else for the thread to do, between two commits; who asked waits for the answer.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -40,9 +45,9 @@ pub(super) enum Command {
     /// Wrap the keys with a new one.
     RotateEncryption(SyncSender<Result<(), LogError>>),
     /// Sign a checkpoint now.
-    Checkpoint(SyncSender<Result<(), LogError>>),
-    /// Delete whole days that are due at this time.
-    Prune(u64, SyncSender<Result<Pruning, LogError>>),
+    Checkpoint(Asked),
+    /// Write down what is about to be deleted.
+    Prune(Box<Deletion>, SyncSender<Result<Pruned, LogError>>),
 }
 
 /// Events that were not recorded.

@@ -51,16 +51,20 @@ struct Tree {
 pub(super) fn recover(
     directory: &Path,
     log: &[u8; 16],
-    verifiers: &[VerifierKey],
+    (current, verifiers): (&VerifierKey, &[VerifierKey]),
     notices: &mut Vec<String>,
 ) -> Result<Found, LogError> {
     let segments = begun(directory, notices)?;
-    let checkpoint = latest(directory, log, verifiers, notices)?;
+    let kept_from = segments.first().map_or(0, |segment| segment.first);
+    let (checkpoint, by) = match latest(directory, log, verifiers, notices)? {
+        Some((checkpoint, by)) => (Some(checkpoint), Some(by)),
+        None => (None, None),
+    };
     let size = checkpoint.as_ref().map(|checkpoint| checkpoint.size);
     let from = segments.len().saturating_sub(REREAD);
     let agrees = |tree: &Tree| checkpoint.as_ref().is_none_or(|checkpoint| tree.root == Some(checkpoint.root));
     let quick = tree(directory, log, &segments[from..], size);
-    let tree = match quick {
+    let mut tree = match quick {
         Ok(tree) if agrees(&tree) => tree,
         Err(error @ LogError::Disagrees { .. }) => return Err(error),
         // Tiles that did not reach the disk are made again from the records.
@@ -75,6 +79,13 @@ pub(super) fn recover(
         };
         return Err(LogError::Disagrees { path: directory.to_owned(), what });
     }
+    // What a rotation leaves that was interrupted is signed by the key before. A key that was lost was told of.
+    if let Some(by) = by.filter(|by| by != current && tree.successor.as_ref() != Some(current) && notices.is_empty()) {
+        notices.push(format!(
+            "the checkpoint that the records were held against is signed by {by}, which is not in force"
+        ));
+    }
+    tree.tiles.keep_from(kept_from);
     if let Some(last) = tree.last.as_ref().filter(|last| last.torn) {
         set_aside(last, tree.frontier.size(), notices)?;
     }
@@ -104,7 +115,7 @@ fn latest(
     log: &[u8; 16],
     verifiers: &[VerifierKey],
     notices: &mut Vec<String>,
-) -> Result<Option<Checkpoint>, LogError> {
+) -> Result<Option<(Checkpoint, VerifierKey)>, LogError> {
     let path = checkpoint_path(directory);
     let text = fs::read_to_string(&path).unwrap_or_default();
     if text.is_empty() {
@@ -117,11 +128,13 @@ fn latest(
     let note = Note::parse(&text).map_err(|error| LogError::damaged(&path, 0, error.to_string()))?;
     let checkpoint = Checkpoint::of(&note)?;
     let of_this_log = log_id(&checkpoint.origin).as_ref() == Some(log);
-    if !of_this_log || !verifiers.iter().any(|key| note.is_signed_by(key)) {
-        let what = "its checkpoint is signed by none of its keys".to_owned();
-        return Err(LogError::Disagrees { path: directory.to_owned(), what });
+    match verifiers.iter().rev().find(|key| note.is_signed_by(key)).filter(|_| of_this_log) {
+        Some(by) => Ok(Some((checkpoint, by.clone()))),
+        None => {
+            let what = "its checkpoint is signed by none of its keys".to_owned();
+            Err(LogError::Disagrees { path: directory.to_owned(), what })
+        }
     }
-    Ok(Some(checkpoint))
 }
 
 /// The tree of all records: up to these segments from the tiles, from there on from the records.

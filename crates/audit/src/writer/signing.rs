@@ -1,22 +1,19 @@
 //! The thread that signs: the tree over what is durable, its tiles and checkpoints, so that no commit waits for them.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::mem;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::entry::now_us;
-use super::queue::Queue;
+use super::queue::{Asked, Queue};
 use super::turns::Turns;
 use crate::archive::checkpoint_path;
 use crate::error::LogError;
 use crate::keys::replace;
-use crate::note::{Checkpoint, Note, SigningKey};
+use crate::note::{Checkpoint, Note, SigningKey, append_note};
 use crate::segment::day_of;
 use crate::tree::{Frontier, Hash, TileWriter};
 
@@ -24,9 +21,6 @@ use crate::tree::{Frontier, Hash, TileWriter};
 const HISTORY_EVERY_US: u64 = 600_000_000;
 /// Leaves that may wait to be signed (8 MiB); then commits wait, so that memory is bounded.
 const LEAVES_MAX: usize = 1 << 18;
-
-/// Who asked for a checkpoint, and waits for it.
-pub(super) type Asked = SyncSender<Result<(), LogError>>;
 
 /// What is signed, and with what.
 #[derive(Debug)]
@@ -61,6 +55,8 @@ struct State {
     /// The next checkpoint goes into the history.
     history: bool,
     key: Option<Arc<SigningKey>>,
+    /// Records before this one are going to be deleted.
+    kept_from: Option<u64>,
     asked: Vec<Asked>,
     closing: bool,
     /// The thread has ended.
@@ -121,10 +117,15 @@ impl Signing {
     }
 
     /// The same, and waits for it.
-    pub(super) fn checkpoint(&self) -> Result<(), LogError> {
+    pub(super) fn checkpoint(&self) -> Result<Frontier, LogError> {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
         self.ask(reply);
         answer.recv().unwrap_or_else(|_| Err(LogError::NotRecorded("the thread that signs has ended".to_owned())))
+    }
+
+    /// Records before this one are deleted: tiles over them cannot be made again, and are made durable from the next checkpoint on.
+    pub(super) fn keep_from(&self, first: u64) {
+        self.inbox.state().kept_from = Some(first);
     }
 
     /// Signs with this key from now on.
@@ -171,9 +172,13 @@ fn run(mut signer: Signer, every: Duration, inbox: &Inbox, queue: &Arc<Queue>) {
     let _ending = Ending(inbox, queue);
     let (mut last, mut complained) = (Instant::now(), false);
     loop {
-        let State { leaves, history, key, asked, closing, .. } = take(inbox, signer.is_unsigned(), (last, every));
+        let State { leaves, history, key, kept_from, asked, closing, .. } =
+            take(inbox, signer.is_unsigned(), (last, every));
         if let Some(key) = key {
             signer.key = key;
+        }
+        if let Some(first) = kept_from {
+            signer.tiles.keep_from(first);
         }
         let count = leaves.len();
         for (done, leaf) in leaves.into_iter().enumerate() {
@@ -200,7 +205,8 @@ fn run(mut signer: Signer, every: Duration, inbox: &Inbox, queue: &Arc<Queue>) {
         }
         let told = signed.map_err(|error| error.to_string());
         for one in asked {
-            let _gone = one.send(told.clone().map_err(LogError::NotRecorded));
+            let tree = signer.frontier.clone();
+            let _gone = one.send(told.clone().map(|()| tree).map_err(LogError::NotRecorded));
         }
         if closing {
             return;
@@ -255,12 +261,7 @@ impl Signer {
     fn remember(&self, text: &str, now: u64) -> Result<(), LogError> {
         let folder = self.directory.join("checkpoints");
         let path = folder.join(format!("{}.notes", day_of(now)));
-        let append = || {
-            fs::create_dir_all(&folder)?;
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&path)?;
-            file.write_all(format!("{text}\n").as_bytes())?;
-            file.sync_all()
-        };
+        let append = || fs::create_dir_all(&folder).and_then(|()| append_note(&path, text));
         append().map_err(|error| LogError::io("append to", &path, error))
     }
 

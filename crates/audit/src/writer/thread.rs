@@ -165,7 +165,7 @@ impl Writer {
             Command::RotateSigning(reply) => drop(reply.send(self.journal.rotate_signing())),
             Command::RotateEncryption(reply) => drop(reply.send(self.journal.rotate_encryption())),
             Command::Checkpoint(reply) => self.journal.signing.ask(reply),
-            Command::Prune(now_us, reply) => drop(reply.send(self.journal.prune(now_us))),
+            Command::Prune(deletion, reply) => drop(reply.send(self.journal.state(*deletion))),
         }
         self.queue.state().records = self.journal.size;
     }

@@ -78,14 +78,24 @@ impl Awaited {
 
 /// Reads the whole of `body`, or says why not.
 pub(crate) async fn read(body: RequestBody, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
+    read_within(body, guest.shared.limits.body_bytes_max, guest).await
+}
+
+/// The same of one that has fewer bytes than others may have.
+pub(crate) async fn read_within(
+    body: RequestBody,
+    bytes_max: usize,
+    guest: &Guest,
+) -> Result<Bytes, Box<Response<Body>>> {
     let limits = &guest.shared.limits;
+    let bytes_max = bytes_max.min(limits.body_bytes_max);
     match body {
         RequestBody::Whole(body) => Ok(body),
         RequestBody::Awaited(body) => {
             tokio::time::timeout(limits.body_timeout, body.body()).await.map_err(|_| too_slow())
         }
         RequestBody::Coming(body, _) => {
-            let coming = Box::pin(collect(body, limits.body_bytes_max, guest));
+            let coming = Box::pin(collect(body, bytes_max, guest));
             tokio::time::timeout(limits.body_timeout, coming).await.unwrap_or_else(|_| Err(too_slow()))
         }
     }
@@ -100,7 +110,9 @@ fn too_slow() -> Box<Response<Body>> {
 
 async fn collect(mut body: Incoming, bytes_max: usize, guest: &Guest) -> Result<Bytes, Box<Response<Body>>> {
     let too_large = || {
-        let why = format!("a body has at most {bytes_max} bytes (gateway.body_bytes_max)");
+        let setting =
+            if bytes_max == guest.shared.limits.body_bytes_max { " (gateway.body_bytes_max)" } else { " here" };
+        let why = format!("a body has at most {bytes_max} bytes{setting}");
         Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &why))
     };
     if body.size_hint().lower() > bytes_max as u64 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use omni_audit::{REQUEST_BYTES_MAX, Witness, Witnessed};
 
 use crate::http::body::Body;
@@ -16,16 +16,27 @@ pub(crate) const PATH: &str = "/witness/add-checkpoint";
 const SIZE: HeaderValue = HeaderValue::from_static("text/x.tlog.size");
 
 /// Takes a checkpoint.
-pub(crate) async fn take(guest: &Guest, witness: &Arc<Witness>, method: &Method, body: RequestBody) -> Response<Body> {
+pub(crate) async fn take(
+    guest: &Guest,
+    witness: &Arc<Witness>,
+    (method, headers): (&Method, &HeaderMap),
+    body: RequestBody,
+) -> Response<Body> {
     if *method != Method::POST {
         return not_allowed("POST");
     }
-    let body = match incoming::read(body, guest).await {
+    let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "a checkpoint and its proof have at most 64 KiB");
+    // Anybody may ask here: what is too long is not read first.
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > REQUEST_BYTES_MAX) {
+        return too_large();
+    }
+    let body = match incoming::read_within(body, REQUEST_BYTES_MAX, guest).await {
         Ok(body) => body,
         Err(refusal) => return *refusal,
     };
     if body.len() > REQUEST_BYTES_MAX {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a checkpoint and its proof have at most 64 KiB");
+        return too_large();
     }
     let witness = Arc::clone(witness);
     let taken = tokio::task::spawn_blocking(move || {

@@ -36,7 +36,7 @@ impl PruneArgs {
         let retention = Duration::from_secs(run::configuration(context)?.0.audit.retention_days * DAY_S);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
         let now_us = u64::try_from(now.as_micros()).context("the clock stands too late")?;
-        let plan = prune_plan(&archive, retention, now_us, archive.checkpoint()?.0.size)?;
+        let plan = prune_plan(&archive, retention, now_us)?;
         if let (Some(before), Some((day, until))) = (&self.before, &plan.next)
             && day < before
         {

@@ -1,10 +1,9 @@
 //! Signed checkpoints, sent where who holds this disk cannot reach them.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use omni_audit::append_note;
 use omni_audit::query::instant;
 use serde_json::json;
 use tokio::sync::watch;
@@ -83,7 +82,7 @@ impl Witness {
         match self {
             Self::File(path) => {
                 let (path, note) = (path.clone(), note.to_owned());
-                let appended = tokio::task::spawn_blocking(move || append(&path, &note)).await;
+                let appended = tokio::task::spawn_blocking(move || append_note(&path, &note)).await;
                 appended.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
             }
             Self::Hub(shown) => shown.take(note).await,
@@ -96,12 +95,4 @@ impl Witness {
             }
         }
     }
-}
-
-/// Notes end in a line break; an empty line parts them.
-fn append(path: &Path, note: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    let parted = if file.metadata()?.len() > 0 { "\n" } else { "" };
-    file.write_all(format!("{parted}{note}").as_bytes())?;
-    file.sync_all()
 }
