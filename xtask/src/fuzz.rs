@@ -1,9 +1,9 @@
 //! `cargo xtask fuzz`: the targets of `fuzz/` under libFuzzer, two at a time, each for the given time.
 
-use crate::step;
+use crate::{optimised, step};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--list | --minimise]";
@@ -32,7 +32,7 @@ const KEPT_BYTES_MAX: u64 = 1024;
 /// sanitizer beside it: there is no unsafe code for one to watch.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks";
+    -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// What was asked for.
 struct Wanted {
@@ -110,26 +110,32 @@ fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the engine with coverage, in a folder of its own; with a `--target`, so that build scripts go without.
+/// Builds the engine. Our own crates alone are built with coverage, by this program in the place of rustc; what they depend on
+/// is optimised a little and otherwise what the tests and the simulation are built with, so that most of it is there already.
 fn build() -> Result<PathBuf> {
-    let version = step::command(&["rustc", "-vV"]).output().context("cannot start rustc")?;
-    let version = String::from_utf8(version.stdout).context("rustc's answer is no text")?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    let words = [
-        "cargo",
-        "build",
-        "--release",
-        "--package",
-        "omni-fuzz",
-        "--features",
-        "engine",
-        "--target",
-        host,
-        "--target-dir",
-        "target/fuzz",
-    ];
-    step::run(&words, &[("RUSTFLAGS", COVERAGE), ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")])?;
-    Ok(Path::new("target/fuzz").join(host).join("release/omni-fuzz"))
+    let own = std::env::current_exe().context("this program is not to be found")?.display().to_string();
+    let settings = optimised::words();
+    let words = ["cargo", "build", "--bin", "omni-fuzz"].into_iter().chain(settings.iter().map(String::as_str));
+    step::run(&words.collect::<Vec<_>>(), &[("RUSTC_WORKSPACE_WRAPPER", &own)])?;
+    Ok(PathBuf::from("target/debug/omni-fuzz"))
+}
+
+/// What cargo calls in the place of rustc for our own crates: rustc with coverage. `None` where it is no such call.
+pub(crate) fn rustc(arguments: &[String]) -> Option<Result<ExitCode>> {
+    let (rustc, rest) = arguments.split_first()?;
+    if Path::new(rustc).file_stem()? != "rustc" {
+        return None;
+    }
+    let name = rest.windows(2).find(|pair| pair[0] == "--crate-name").map(|pair| pair[1].as_str());
+    // Build scripts have no libFuzzer to count for, and questions about the compiler (`___`) are answered as they are.
+    let counted = name.is_some_and(|name| name.starts_with("omni"));
+    let mut command = Command::new(rustc);
+    command.args(rest);
+    if counted {
+        command.args(COVERAGE.split_whitespace());
+    }
+    let status = command.status().context("cannot start rustc");
+    Some(status.map(|status| if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 /// A target that runs.

@@ -7,6 +7,7 @@ mod check;
 mod conformance;
 mod fixtures;
 mod fuzz;
+mod optimised;
 mod peers;
 mod ratchet;
 mod simulate;
@@ -60,6 +61,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(compiled) = fuzz::rustc(&arguments) {
+        return compiled;
+    }
     let (command, rest) = arguments.split_first().map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;

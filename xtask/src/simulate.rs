@@ -1,6 +1,6 @@
 //! `cargo xtask simulate`: the hub under a simulated network and clock, one world a seed.
 
-use crate::step;
+use crate::{optimised, step};
 use anyhow::Result;
 
 /// What `cargo xtask test` runs: as many worlds as fit into its share of the run.
@@ -21,13 +21,17 @@ pub(crate) fn run_in_test() -> Result<()> {
 }
 
 fn planted() -> Result<()> {
-    step::run(
-        &["cargo", "test", "--quiet", "--package", "omni-simulation", "--features", "clock", "--test", "planted"],
-        &[],
-    )
+    cargo(&["test", "--quiet", "--test", "planted"])
 }
 
 fn start(arguments: &[&str]) -> Result<()> {
-    let words = ["cargo", "run", "--quiet", "--package", "omni-simulation", "--features", "clock", "--"];
-    step::run(&[&words, arguments].concat(), &[])
+    cargo(&["build", "--quiet", "--bin", "omni-simulation"])?;
+    step::run(&[&["target/debug/omni-simulation"], arguments].concat(), &[])
+}
+
+/// Cargo with what the simulation is built with.
+fn cargo(words: &[&str]) -> Result<()> {
+    let settings = optimised::words();
+    let words = ["cargo"].iter().chain(words).copied().chain(settings.iter().map(String::as_str));
+    step::run(&words.collect::<Vec<_>>(), &[])
 }
