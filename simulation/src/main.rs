@@ -13,9 +13,6 @@ const USAGE: &str =
     "usage: omni-simulation [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]";
 /// Names one seed to live through, with everything that happens told.
 const SEED_VARIABLE: &str = "OMNI_SIMULATION_SEED";
-/// How often a seed that was named is tried: chance that is not the seed's (the order of a hash map, which of two ready
-/// branches tokio takes) lets about one world in twenty go another way.
-const TRIES: usize = 20;
 /// Failing seeds after which no more are tried, where nothing else is said.
 const FAILED_MAX: u64 = 5;
 
@@ -26,7 +23,6 @@ struct Wanted {
     failures: u64,
     twice: bool,
     streams: bool,
-    tries: usize,
 }
 
 /// What all worlds so far came to.
@@ -56,7 +52,7 @@ fn main() -> ExitCode {
 fn run() -> Result<bool> {
     let mut wanted = parse()?;
     if let Ok(seed) = std::env::var(SEED_VARIABLE) {
-        wanted = Wanted { from: seed.parse().context(SEED_VARIABLE)?, seeds: 1, tries: TRIES, ..wanted };
+        wanted = Wanted { from: seed.parse().context(SEED_VARIABLE)?, seeds: 1, ..wanted };
     }
     let (sum, began) = (Sum::default(), Instant::now());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -89,7 +85,6 @@ fn parse() -> Result<Wanted> {
         failures: FAILED_MAX,
         twice: false,
         streams: true,
-        tries: 1,
     };
     let mut rest = std::env::args().skip(1);
     while let Some(flag) = rest.next() {
@@ -115,9 +110,7 @@ fn worker(wanted: &Wanted, sum: &Sum, began: Instant) {
             return;
         }
         let seed = wanted.from + at;
-        let lived = || world(seed, wanted.streams);
-        let failed = |lived: &Result<Lived>| lived.as_ref().is_ok_and(|lived| !lived.wrong.is_empty());
-        match (1..wanted.tries).map(|_| lived()).find(failed).unwrap_or_else(lived) {
+        match world(seed, wanted.streams) {
             Ok(lived) => {
                 if wanted.twice && world(seed, wanted.streams).is_ok_and(|second| second.digest != lived.digest) {
                     println!("seed {seed} went otherwise the second time");

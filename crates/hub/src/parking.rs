@@ -3,11 +3,11 @@
 //! The client was answered `input_required` with a sealed `requestState` and comes again with it. Nothing of the call is
 //! in that state but where it waits, so a call is never begun a second time: one whose place is empty is refused.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use indexmap::IndexMap;
 use omni_protocol::members;
 use omni_proxy::Messages;
 use omni_types::{Fault, FaultKind, NoRandomness, Principal, ServerName, random};
@@ -63,7 +63,7 @@ pub struct Identity<'a> {
 /// All calls that wait.
 #[derive(Debug)]
 pub(crate) struct Parking {
-    places: Mutex<HashMap<String, (Instant, Parked)>>,
+    places: Mutex<IndexMap<String, (Instant, Parked)>>,
     max: usize,
     wait: Duration,
 }
@@ -155,7 +155,7 @@ impl Parking {
     /// When the hub made it, but the call does not wait any more.
     pub(crate) fn take(&self, seal: &Seal, identity: &Identity<'_>, state: &str) -> Option<Result<Parked, Fault>> {
         let place = identity.opened(seal, state)?;
-        let found = self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+        let found = self.places.lock().unwrap_or_else(PoisonError::into_inner).swap_remove(&place);
         let gone = || {
             let why = "params.requestState: the call does not wait any more (it was answered, or its time is over); \
                        it was not made again";
@@ -176,7 +176,7 @@ impl Parking {
         let now = Instant::now();
         let mut expired: Vec<_> = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-            places.extract_if(|_, (until, _)| *until <= now).map(|(_, expired)| expired).collect()
+            places.extract_if(.., |_, (until, _)| *until <= now).map(|(_, expired)| expired).collect()
         };
         expired.sort_by_key(|(until, _)| *until);
         // Cancelled at their servers, outside the lock, in the order in which their time ran out.

@@ -44,7 +44,7 @@ pub(crate) struct Speaks {
 }
 
 /// When it was last asked which era a server speaks; whoever doubts while it is being asked waits for the answer.
-pub(crate) type Doubts = tokio::sync::Mutex<Option<std::time::Instant>>;
+pub(crate) type Doubts = tokio::sync::Mutex<Option<tokio::time::Instant>>;
 
 /// JSON text of the hub's name and version.
 pub(crate) const HUB_INFO: &str = concat!(r#"{"name":"omni-mcp-hub","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);

@@ -2,10 +2,11 @@
 //! dropped, and asked for again.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use omni_protocol::{Era, ErrorCode, ListKind, Message};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::error::LinkError;
 use crate::exchange::Exchange;
