@@ -9,7 +9,7 @@ use omni_hub::stage::{Channel, ClientHeaders, Received};
 use omni_hub::{Calls, Hub, Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{Message, MessageKind, Method, Version, is_batch};
 use omni_types::{Fault, FaultKind};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use crate::batch::{self, Answers, Batch, Origin};
@@ -44,6 +44,8 @@ struct Line {
     out: mpsc::Sender<Bytes>,
     /// Tasks that end with the conversation and not before.
     standing: AtomicUsize,
+    /// The hub ended the session: its endpoint is gone.
+    over: Arc<Notify>,
 }
 
 impl Conversation {
@@ -64,6 +66,7 @@ impl Conversation {
             session: Mutex::default(),
             out,
             standing: AtomicUsize::new(0),
+            over: Arc::default(),
         });
         (Self { line, running: JoinSet::new() }, queue)
     }
@@ -74,6 +77,11 @@ impl Conversation {
         while self.running.len() > self.line.standing.load(Ordering::Relaxed) {
             let _look = tokio::time::timeout(DRAIN_LOOK, self.running.join_next()).await;
         }
+    }
+
+    /// Told when the hub ended the session, so that there is nothing to talk about any more.
+    pub(crate) fn over(&self) -> Arc<Notify> {
+        Arc::clone(&self.line.over)
     }
 
     /// The same client has shown who they are anew, perhaps with a fresher token.
@@ -150,6 +158,8 @@ impl Conversation {
                     while let Some(message) = session.outbox.next().await {
                         line.say(message).await;
                     }
+                    line.standing.fetch_sub(1, Ordering::Relaxed);
+                    line.over.notify_one();
                 });
             }
             reply => line.reply(reply).await,

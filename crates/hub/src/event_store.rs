@@ -16,6 +16,11 @@ const EVENTS_MAX: usize = 128;
 const BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that all sessions keep together.
 pub(crate) const ALL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Streams of one session that are over or that nobody reads, kept for a client that comes back: as many as there can be
+/// events of.
+const STREAMS_LEFT_MAX: usize = EVENTS_MAX;
+/// Those of all sessions together.
+const ALL_STREAMS_LEFT_MAX: usize = 65_536;
 
 /// What all sessions have in common.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Keeping {
     pub(crate) window: Duration,
     /// Bytes kept by all sessions.
     bytes: AtomicUsize,
+    /// Streams of all sessions that are kept though nobody reads them.
+    streams_left: AtomicUsize,
 }
 
 /// A stream of a session.
@@ -62,6 +69,8 @@ struct Kept {
     events: VecDeque<KeptEvent>,
     bytes: usize,
     streams: HashMap<StreamId, Stream>,
+    /// As many of them as were counted among those that nobody reads.
+    streams_left: usize,
     closed: bool,
 }
 
@@ -96,7 +105,7 @@ pub enum Missed {
 
 impl Keeping {
     pub(crate) fn new(window: Duration) -> Arc<Self> {
-        Arc::new(Self { window, bytes: AtomicUsize::new(0) })
+        Arc::new(Self { window, bytes: AtomicUsize::new(0), streams_left: AtomicUsize::new(0) })
     }
 }
 
@@ -177,6 +186,7 @@ impl EventStore {
         let (reader, read_to) = (Reader(kept.last), last.place.min(kept.last));
         let stream = kept.streams.get_mut(&last.stream)?;
         *stream = Stream { reader, read_to, left: None, ended: stream.ended };
+        kept.bound_streams(self.keeping.get());
         drop(kept);
         self.changed.notify_waiters();
         Some(reader)
@@ -213,6 +223,7 @@ impl EventStore {
         let mut kept = self.kept();
         let Some(found) = kept.streams.get_mut(&stream).filter(|stream| stream.reader == reader) else { return false };
         found.left = Some(Instant::now());
+        kept.bound_streams(self.keeping.get());
         drop(kept);
         self.changed.notify_waiters();
         true
@@ -224,6 +235,7 @@ impl EventStore {
         if let Some(found) = kept.streams.get_mut(&stream) {
             found.ended = true;
             found.left.get_or_insert_with(Instant::now);
+            kept.bound_streams(self.keeping.get());
         }
         drop(kept);
         self.changed.notify_waiters();
@@ -251,10 +263,8 @@ impl EventStore {
         while kept.events.front().is_some_and(|event| event.at < before) {
             kept.drop_oldest(keeping);
         }
-        kept.streams.retain(|id, stream| {
-            let over = stream.ended || !id.of_call;
-            !(over && stream.left.is_some_and(|left| left < before))
-        });
+        kept.streams.retain(|id, stream| stream.left_over(*id).is_none_or(|left| left >= before));
+        kept.bound_streams(Some(keeping));
         kept.events.shrink_to(EVENTS_MAX / 8);
         kept.streams.shrink_to(1);
     }
@@ -267,12 +277,39 @@ impl EventStore {
             while kept.drop_oldest(keeping) {}
         }
         kept.streams.clear();
+        kept.bound_streams(self.keeping.get());
         drop(kept);
         self.changed.notify_waiters();
     }
 }
 
+impl Stream {
+    /// Since when it is kept for nothing but a client that comes back. A call that still runs is no such stream.
+    fn left_over(&self, id: StreamId) -> Option<Instant> {
+        self.left.filter(|_| self.ended || !id.of_call)
+    }
+}
+
 impl Kept {
+    /// Of streams that nobody reads the oldest are forgotten, of this session alone, until there are as many as may be: a
+    /// client that opens and leaves streams without end keeps no more.
+    fn bound_streams(&mut self, keeping: Option<&Arc<Keeping>>) {
+        let Some(keeping) = keeping else { return };
+        let left = |streams: &HashMap<StreamId, Stream>| {
+            streams.iter().filter(|(id, stream)| stream.left_over(**id).is_some()).count()
+        };
+        let mut now = left(&self.streams);
+        keeping.streams_left.fetch_add(now, Ordering::Relaxed);
+        keeping.streams_left.fetch_sub(std::mem::replace(&mut self.streams_left, now), Ordering::Relaxed);
+        while now > STREAMS_LEFT_MAX || now > 0 && keeping.streams_left.load(Ordering::Relaxed) > ALL_STREAMS_LEFT_MAX {
+            let oldest = self.streams.iter().filter_map(|(id, stream)| Some((stream.left_over(*id)?, id.number, *id)));
+            let Some((_, _, oldest)) = oldest.min_by_key(|(left, number, _)| (*left, *number)) else { return };
+            self.streams.remove(&oldest);
+            keeping.streams_left.fetch_sub(1, Ordering::Relaxed);
+            (now, self.streams_left) = (now - 1, self.streams_left - 1);
+        }
+    }
+
     /// The oldest give way, of this session alone: what others keep is theirs.
     fn keep(&mut self, event: KeptEvent, keeping: &Keeping) {
         let more = event.bytes.len();

@@ -42,6 +42,7 @@ impl Hub {
                         server.end_session(session.id());
                     }
                 }
+                hub.leave_gone_endpoints();
                 for session in hub.sessions().all() {
                     session.events.expire();
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use omni_protocol::ListKind;
 
 use crate::Hub;
+use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::subscribing::renew;
 
@@ -21,7 +22,7 @@ impl Hub {
         }
         for listening in &listenings {
             listening.everything_changed();
-            if listening.reader.scope.is_one() && self.servers(&listening.reader.scope).is_empty() {
+            if self.is_gone(&listening.reader.scope) {
                 listening.reader.outbox.end();
             }
         }
@@ -37,5 +38,28 @@ impl Hub {
                 renew(&hub, &listening.subscriptions, &listening.reader).await;
             }
         });
+    }
+
+    /// Whether nothing is at that endpoint any more: its server or its profile was taken out of the configuration.
+    fn is_gone(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::All => false,
+            Scope::One(_) => self.servers(scope).is_empty(),
+            Scope::Profile(name) => self.profile_scope(name.as_str()).is_none(),
+        }
+    }
+
+    /// Ends what is open at endpoints that are gone, with the connections on which it is. Calls in flight end first: what they
+    /// are answered is what their clients wait for.
+    pub(crate) fn leave_gone_endpoints(&self) {
+        for session in self.sessions().all() {
+            if session.calls.is_empty() && self.is_gone(&session.scope) {
+                tracing::info!(principal = %session.principal, "a session ends: its endpoint was removed");
+                self.end_session(session.id());
+            }
+        }
+        for listening in self.listenings().all().iter().filter(|listening| self.is_gone(&listening.reader.scope)) {
+            listening.reader.outbox.end();
+        }
     }
 }

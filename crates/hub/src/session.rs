@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use omni_protocol::{Message, Version};
 use omni_proxy::{Capabilities, Link, Profile, SessionProfile};
 use omni_types::{NoRandomness, Principal, ServerName, random};
@@ -184,6 +185,8 @@ impl Session {
     fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.events.close();
+        // The one connection of a conversation, or the session's own stream: nothing comes on it any more.
+        self.outbox.end();
         // Whoever waits in the hub for this client learns that it is gone.
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.subscriptions.end();
@@ -278,7 +281,7 @@ impl Session {
     }
 }
 
-/// In an order that is not the table's, which is of chance: what happens to several goes the same way each time.
+/// In the order in which they were opened: what happens to several goes the same way each time.
 fn oldest_first(mut sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
     sessions.sort_by_key(|session| session.began);
     sessions
@@ -287,7 +290,7 @@ fn oldest_first(mut sessions: Vec<Arc<Session>>) -> Vec<Arc<Session>> {
 /// All sessions.
 #[derive(Debug)]
 pub struct Sessions {
-    by_id: RwLock<HashMap<Arc<str>, Arc<Session>, foldhash::fast::RandomState>>,
+    by_id: RwLock<IndexMap<Arc<str>, Arc<Session>, foldhash::fast::RandomState>>,
     max: usize,
     idle_timeout: Duration,
     keeping: Arc<Keeping>,
@@ -328,14 +331,14 @@ impl Sessions {
 
     /// Ends the session `id`.
     pub fn remove(&self, id: &str) -> Option<Arc<Session>> {
-        let removed = self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let removed = self.by_id.write().unwrap_or_else(PoisonError::into_inner).swap_remove(id);
         removed.inspect(|session| session.end())
     }
 
     /// Takes out the sessions that were idle for too long.
     pub fn expired(&self) -> Vec<Arc<Session>> {
         let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        let expired = all.extract_if(|_, session| session.idle_for() > self.idle_timeout);
+        let expired = all.extract_if(.., |_, session| session.idle_for() > self.idle_timeout);
         let expired = oldest_first(expired.map(|(_, session)| session).collect());
         expired.into_iter().inspect(|session| session.end()).collect()
     }

@@ -97,6 +97,11 @@ impl Channel {
         let _only_once = self.shared.unasked.set(unasked);
     }
 
+    /// Whether its server may be at work still on a call that was let go: what it asks then belongs to nobody.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.shared.lock().let_go.may_ask()
+    }
+
     /// How many messages came.
     pub(crate) fn heard(&self) -> u64 {
         self.shared.heard.load(Ordering::Relaxed)

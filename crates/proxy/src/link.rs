@@ -115,6 +115,14 @@ impl Link {
         matches!(self.wire, Wire::Channel(_))
     }
 
+    /// Whether nobody can say whose a question on it is, because of a call that was let go.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        match &self.wire {
+            Wire::Channel(channel) => channel.is_in_doubt(),
+            Wire::Http(_) => false,
+        }
+    }
+
     /// Calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -260,11 +260,13 @@ impl Server {
             !matches!(&*c.borrow(), Some(Ok(link)) if !link.is_alive())
                 && c.has_changed().is_ok() | c.borrow().is_some()
         });
+        // One on which questions find their client goes before one that is less busy.
+        let rank = |link: &Arc<Link>| (link.is_in_doubt(), link.in_flight());
         let mut best: Option<Arc<Link>> = None;
         let mut coming = None;
         for connecting in all.iter() {
             match &*connecting.borrow() {
-                Some(Ok(link)) if best.as_ref().is_none_or(|b| link.in_flight() < b.in_flight()) => {
+                Some(Ok(link)) if best.as_ref().is_none_or(|b| rank(link) < rank(b)) => {
                     best = Some(Arc::clone(link));
                 }
                 None => coming = Some(connecting.clone()),
@@ -273,7 +275,7 @@ impl Server {
         }
         let more = self.spec.sharing == Sharing::Multiplied && key.session.is_none() && all.len() < self.spec.pool.max;
         match (best, coming) {
-            (Some(link), _) if !more || link.in_flight() == 0 => Some(Ok(link)),
+            (Some(link), _) if !more || rank(&link) == (false, 0) => Some(Ok(link)),
             (Some(_), _) => None,
             (None, Some(coming)) => Some(Err(coming)),
             (None, None) => None,
@@ -384,7 +386,7 @@ impl Server {
     pub async fn stop(&self) {
         self.stopping.send_replace(true);
         self.health.end_calls();
-        let all: Vec<Connecting> = self.lock().drain().flat_map(|(_, all)| all).collect();
+        let all: Vec<Connecting> = self.lock().drain(..).flat_map(|(_, all)| all).collect();
         close_all(&all);
         drop(all);
         let until = tokio::time::Instant::now() + STOP_WAIT;

@@ -47,7 +47,7 @@ pub(crate) fn open(shared: &Arc<Shared>, scope: Scope, sender: Identified, heade
     events(Box::new(Speaking { endpoint: Some(endpoint.into()), queue, _place: place, _running: running }))
 }
 
-/// Hears what is posted, until the stream is let go or the hub stops. A client that says nothing at first is none.
+/// Hears what is posted, until the stream is let go, the endpoint is removed or the hub stops. A client that says nothing at first is none.
 async fn converse(
     mut conversation: Conversation,
     mut sender: Identified,
@@ -55,6 +55,7 @@ async fn converse(
     first_within: Duration,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let over = conversation.over();
     let Ok(Some(first)) = tokio::time::timeout(first_within, inbox.recv()).await else { return };
     let mut hear = async |(message, from): Message, sender: &mut Identified| {
         conversation.renew(from.clone());
@@ -66,6 +67,7 @@ async fn converse(
         let message = tokio::select! {
             message = inbox.recv() => message,
             _ = stopping.wait_for(|stop| *stop) => break,
+            () = over.notified() => break,
             _ = sender.ended() => return,
         };
         match message {

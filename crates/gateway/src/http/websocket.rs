@@ -146,10 +146,12 @@ async fn read<I: AsyncRead + AsyncWrite + Unpin>(
     // A client that never begins is none; one that has begun need only be alive.
     let mut until = Instant::now() + patience;
     let (mut begun, mut controls, mut since) = (false, 0, Instant::now());
+    let over = conversation.over();
     let why = loop {
         let next = tokio::select! {
             next = tokio::time::timeout_at(until, stream.next()) => next,
             _ = stopping.wait_for(|stop| *stop) => break (CloseCode::Away, "the hub stops"),
+            () = over.notified() => break (CloseCode::Away, "there is no server or profile of that name any more"),
             _ = sender.ended() => break (CloseCode::Policy, "the token has ended: log in again"),
         };
         let message = match next {

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ALL_BYTES_MAX, BYTES_MAX, EVENTS_MAX, EventId, EventStore, Keeping, Missed, Reader, StreamId};
+use super::{
+    ALL_BYTES_MAX, ALL_STREAMS_LEFT_MAX, BYTES_MAX, EVENTS_MAX, EventId, EventStore, Keeping, Missed, Reader,
+    STREAMS_LEFT_MAX, StreamId,
+};
 
 fn store(window: Duration) -> (EventStore, Arc<Keeping>) {
     let (store, keeping) = (EventStore::default(), Keeping::new(window));
@@ -108,4 +111,48 @@ fn gw_1_what_is_too_old_is_forgotten_and_a_closed_store_gives_everything_back() 
     store.close();
     assert!(matches!(store.next(stream, reader), Missed::Over) && !store.reads(stream, reader));
     assert_eq!(keeping.bytes.load(Ordering::Relaxed), 0);
+}
+
+fn streams(store: &EventStore) -> usize {
+    store.kept().streams.len()
+}
+
+#[test]
+fn trb_4_streams_that_are_left_are_bounded_for_a_session_and_for_all() {
+    let (one, keeping) = store(LONG);
+    // A call that still runs, whose client has gone, and a stream that is read: neither gives way.
+    let (running, reader) = one.open(true);
+    assert!(one.leave(running, reader));
+    let (read, _) = one.open(false);
+    for round in 0..5_000 {
+        let (stream, reader) = one.open(round % 2 == 0);
+        assert!(one.leave(stream, reader));
+        one.end(stream);
+    }
+    assert_eq!(streams(&one), STREAMS_LEFT_MAX + 2);
+    assert!(one.waiting(running).is_some() && one.waiting(read).is_some());
+    assert_eq!(keeping.streams_left.load(Ordering::Relaxed), STREAMS_LEFT_MAX);
+    // The last that was left is there still, and is none of them once it is taken up again.
+    let (last, reader) = one.open(false);
+    let id = one.prime(last);
+    assert!(one.leave(last, reader) && one.resume(id).is_some());
+    assert_eq!(keeping.streams_left.load(Ordering::Relaxed), STREAMS_LEFT_MAX - 1);
+
+    let others: Vec<EventStore> = (0..ALL_STREAMS_LEFT_MAX / STREAMS_LEFT_MAX + 8)
+        .map(|_| {
+            let other = EventStore::default();
+            other.share(&keeping);
+            for _ in 0..STREAMS_LEFT_MAX {
+                let (stream, reader) = other.open(false);
+                assert!(other.leave(stream, reader));
+            }
+            other
+        })
+        .collect();
+    assert_eq!(keeping.streams_left.load(Ordering::Relaxed), ALL_STREAMS_LEFT_MAX);
+    let kept: usize = others.iter().map(streams).sum();
+    assert_eq!(kept, ALL_STREAMS_LEFT_MAX - (STREAMS_LEFT_MAX - 1));
+    drop(others);
+    one.close();
+    assert_eq!(keeping.streams_left.load(Ordering::Relaxed), 0);
 }

@@ -57,6 +57,10 @@ pub(crate) async fn initialize(hub: &Arc<Hub>, validated: Validated) -> Result<R
     };
     let mut session = Session::new(authenticated.principal().clone(), version, scope, profile);
     session.address = validated.received().sender.address();
+    // On one connection the calls of the session are those of the connection.
+    if let Some(calls) = &validated.received().calls {
+        session.calls = Arc::clone(calls);
+    }
     let session = Arc::new(session);
     if !hub.sessions().add(&session) {
         let why = format!("{} sessions are open, which is all the hub may have", hub.limits().sessions_max);

@@ -199,6 +199,25 @@ async fn tool_3_a_client_that_does_not_come_back_holds_nothing() {
     assert_eq!(error["code"], -32602, "{error}");
 }
 
+/// On the channel of a call that was let go nobody can say for a while whose a question is: where there may be several processes,
+/// others have theirs on another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn pool_1_tool_3_a_dialog_that_was_abandoned_does_not_keep_others_from_theirs() {
+    let mut pipe = everything(&["--era", "legacy"]);
+    pipe["sharing"] = json!("multiplied");
+    let hub = Hub::configured(json!({ "servers": { "pipe": pipe }, "gateway": { "input_timeout_s": 1 } }));
+    let client = Client::able(&hub, "/mcp/pipe", Era::Modern, able()).await;
+    for round in 0..2 {
+        let asked = client.result("tools/call", call(ELICIT)).await;
+        assert_eq!(asked["resultType"], "input_required", "round {round}: {asked}");
+        until("the call is let go", 30, async || match hub.server("pipe").await["calls"].as_u64() {
+            Some(0) => Ok(()),
+            calls => Err(format!("{calls:?}")),
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tool_3_what_a_client_did_not_declare_it_is_not_asked() {
     let web = HttpFixture::start(&["--era", "legacy"]);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::puppet::Puppet;
 use crate::harness::{Client, Era, Hub, bad, everything, in_time, processes, until};
+use crate::transports_down::{Sse, request, sessions};
+use crate::websocket_down::Ws;
 
 /// The pid of the server behind `parent__pids`.
 async fn pid(client: &Client) -> i64 {
@@ -138,4 +141,41 @@ async fn trb_4_a_server_that_is_removed_while_it_starts_is_ended() {
     hub.reconfigure(json!({ "servers": { "a": bad(&["hang"]) } }));
     until("its processes end", 20, async || if slow() == 0 { Ok(()) } else { Err(format!("{} left", slow())) }).await;
     assert_eq!(client.text("echo", json!({ "text": "x" })).await, "x");
+}
+
+/// Whoever talks to an endpoint that is removed is not left with a connection on which nothing comes any more: a call that runs
+/// has its answer, then it ends, on every transport. Others hear nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn gw_1_trb_4_what_is_open_at_a_removed_endpoint_ends() {
+    let mut puppet = Puppet::start().await;
+    let hub = Hub::with(json!({ "gone": puppet.entry(), "stays": bad(&["hang"]) }));
+    let mut sse = Sse::open(&hub, "/sse/gone").await;
+    sse.initialize().await;
+    let mut staying = Sse::open(&hub, "/sse/stays").await;
+    staying.initialize().await;
+    let mut socket = Ws::begin(&hub, "/mcp/gone", "2025-06-18").await;
+    let streamable = Client::open(&hub, "/mcp/gone", Era::Legacy).await;
+    let mut stream = streamable.stream().await;
+    let modern = Client::open(&hub, "/mcp/gone", Era::Modern).await;
+    let listen = json!({ "notifications": { "toolsListChanged": true } });
+    let mut listening = modern.listen("subscriptions/listen", listen).await;
+    sessions(&hub, 4).await;
+
+    sse.post(&request(7, "tools/call", &json!({ "name": "wait", "arguments": {} }))).await;
+    let call = puppet.call().await;
+    hub.reconfigure(json!({ "servers": { "stays": bad(&["hang"]) } }));
+    until("the endpoint is gone", 20, async || {
+        let status = streamable.ask("ping", json!({})).await.status;
+        if status == 404 { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    call.answer("late");
+    assert_eq!(sse.message().await["id"], 7);
+    sse.ended().await;
+    socket.closed().await;
+    while stream.event().await.is_some() {}
+    while listening.event().await.is_some() {}
+    sessions(&hub, 1).await;
+    staying.post(&request(8, "ping", &json!({}))).await;
+    assert_eq!(staying.message().await["id"], 8);
 }

@@ -43,13 +43,13 @@ impl Sse {
         http::send(self.hub, http::request(Method::POST, self.hub, uri, &headers, body.to_owned())).await
     }
 
-    async fn post(&self, body: &str) {
+    pub(crate) async fn post(&self, body: &str) {
         let answer = self.post_to(&self.uri, body).await;
         assert_eq!(answer.status, 202, "{answer:?}");
     }
 
     /// The next answer; all of them come as events of this type.
-    async fn message(&mut self) -> Value {
+    pub(crate) async fn message(&mut self) -> Value {
         loop {
             let (kind, data) = self.events.typed().await.expect("the stream ended");
             assert_eq!(kind.as_deref(), Some("message"));
@@ -59,6 +59,11 @@ impl Sse {
                 return message;
             }
         }
+    }
+
+    /// Waits until the hub ends the stream.
+    pub(crate) async fn ended(&mut self) {
+        while self.events.event().await.is_some() {}
     }
 
     pub(crate) async fn initialize(&mut self) {

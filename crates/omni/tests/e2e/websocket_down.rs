@@ -79,7 +79,7 @@ impl Ws {
     }
 
     /// Why the hub closes.
-    async fn closed(&mut self) -> CloseCode {
+    pub(crate) async fn closed(&mut self) -> CloseCode {
         loop {
             match self.next().await {
                 Ok(Message::Close(Some(frame))) => return frame.code,

@@ -13,7 +13,7 @@ use crate::let_go::LetGo;
 
 /// Answers kept for calls whose own stream is not there yet.
 const EARLY_MAX: usize = 8;
-/// Bytes of one of them.
+/// Their bytes together.
 const EARLY_BYTES_MAX: usize = 256 * 1024;
 
 /// The calls that wait on a stream.
@@ -26,6 +26,21 @@ struct Calls {
     /// Answers that came before the call's own stream was seen to begin: the two come on two connections.
     early: VecDeque<(u64, Message)>,
     let_go: LetGo,
+}
+
+impl Calls {
+    /// Keeps an answer for a call that is not known yet; of several for one call the last, and the oldest give way.
+    fn keep_early(&mut self, call: u64, answer: Message) {
+        self.early.retain(|(id, _)| *id != call);
+        if answer.bytes().len() > EARLY_BYTES_MAX {
+            return;
+        }
+        self.early.push_back((call, answer));
+        let bytes = |early: &VecDeque<(u64, Message)>| early.iter().map(|(_, answer)| answer.bytes().len()).sum::<usize>();
+        while self.early.len() > EARLY_MAX || bytes(&self.early) > EARLY_BYTES_MAX {
+            self.early.pop_front();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -84,11 +99,8 @@ impl Streams {
                 let Some(id) = message.id_number() else { return Some(message) };
                 if let Some(call) = calls.waiting.get(&id) {
                     call.inbox.answer(message);
-                } else if !calls.let_go.answered(id) && message.bytes().len() <= EARLY_BYTES_MAX {
-                    if calls.early.len() == EARLY_MAX {
-                        calls.early.pop_front();
-                    }
-                    calls.early.push_back((id, message));
+                } else if !calls.let_go.answered(id) {
+                    calls.keep_early(id, message);
                 }
                 None
             }
@@ -115,7 +127,7 @@ mod tests {
 
     use omni_protocol::Message;
 
-    use super::Streams;
+    use super::{EARLY_BYTES_MAX, EARLY_MAX, Streams};
 
     fn message(text: &'static str) -> Message {
         Message::parse(text.into()).unwrap()
@@ -146,6 +158,30 @@ mod tests {
         assert!(streams.give(answer.clone(), true).is_none());
         assert_eq!(streams.wait(1, true).inbox.next().await.unwrap().bytes(), answer.bytes());
     }
+
+    #[test]
+    fn trb_4_answers_that_nobody_waits_for_are_bounded_in_number_and_bytes() {
+        let streams = Arc::new(Streams::default());
+        let answer = |id: u64, bytes: usize| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":"{}"}}}}"#, "x".repeat(bytes));
+            assert!(streams.give(Message::parse(text.into()).unwrap(), true).is_none());
+        };
+        let kept = || {
+            let calls = streams.lock();
+            let bytes = calls.early.iter().map(|(_, answer)| answer.bytes().len()).sum::<usize>();
+            (calls.early.iter().map(|(id, _)| *id).collect::<Vec<_>>(), bytes)
+        };
+        (0..1_000).for_each(|id| answer(id, 1));
+        assert_eq!(kept().0, (1_000 - EARLY_MAX as u64..1_000).collect::<Vec<_>>());
+        // The same one over and over is kept once.
+        (0..100).for_each(|_| answer(999, 1));
+        assert_eq!(kept().0.len(), EARLY_MAX);
+        (0..20).for_each(|id| answer(id, EARLY_BYTES_MAX / 3));
+        assert!(kept().0 == [18, 19] && kept().1 <= EARLY_BYTES_MAX, "{:?}", kept());
+        answer(20, EARLY_BYTES_MAX);
+        assert_eq!(kept().0, [18, 19]);
+    }
+
     #[tokio::test]
     async fn gw_1_a_question_after_a_cancelled_call_is_not_put_to_the_next_client() {
         let streams = Arc::new(Streams::default());
