@@ -99,12 +99,29 @@ fn scheduled_ns(pid: u32) -> u64 {
     tasks.map(|task| of_task(fs::read_to_string(task.path().join("schedstat")).unwrap_or_default())).sum()
 }
 
-/// utime, stime, cutime and cstime of `/proc/PID/stat`.
+/// CPU time of this process's own threads, living and ended, in ns, by its account.
+pub(crate) fn own_ns() -> u64 {
+    let [utime, stime, ..] = account(std::process::id());
+    (utime + stime) * TICK_NS
+}
+
+/// CPU time of the descendants of `root` without itself, in ns, by their accounts: those that live, and those that it reaped.
+pub(crate) fn descendants_ns(root: u32) -> u64 {
+    let [.., cutime, cstime] = account(root);
+    (cutime + cstime) * TICK_NS + tree(root).into_iter().skip(1).map(accounted_ns).sum::<u64>()
+}
+
 fn accounted_ns(pid: u32) -> u64 {
+    account(pid).iter().sum::<u64>() * TICK_NS
+}
+
+/// utime, stime, cutime and cstime of `/proc/PID/stat`.
+fn account(pid: u32) -> [u64; 4] {
     let stat = read(pid, "stat");
     // The name in parentheses may hold anything; fields are counted from behind it, the state being the third.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    after_name.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_NS
+    let mut ticks = after_name.split_whitespace().skip(11).map(|ticks| ticks.parse::<u64>().unwrap_or(0));
+    std::array::from_fn(|_| ticks.next().unwrap_or(0))
 }
 
 #[cfg(test)]
