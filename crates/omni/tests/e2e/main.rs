@@ -5,6 +5,7 @@ mod harness;
 
 mod admin;
 mod admin_schema;
+mod apps;
 mod attacks;
 mod audit;
 mod audit_ask;
