@@ -5,9 +5,11 @@
 
 use std::sync::OnceLock;
 
-use omni_fuzz::{Target, target};
+use omni_fuzz::{Target, planted, target};
 
 static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
+/// Whether a fault is planted, to see that one is found.
+static PLANTED: OnceLock<bool> = OnceLock::new();
 
 fn choose() {
     let name = std::env::var("OMNI_FUZZ_TARGET").unwrap_or_default();
@@ -15,10 +17,14 @@ fn choose() {
         panic!("OMNI_FUZZ_TARGET is `{name}`, which is no target: `cargo xtask fuzz --list` names them");
     };
     CHOSEN.get_or_init(|| found);
+    PLANTED.get_or_init(|| std::env::var_os("OMNI_FUZZ_PLANTED").is_some());
 }
 
 libfuzzer_sys::fuzz_target!(init: choose(), |data: &[u8]| {
     if let Some(target) = CHOSEN.get() {
         (target.run)(data);
+        if PLANTED.get() == Some(&true) {
+            planted(data);
+        }
     }
 });

@@ -4,8 +4,10 @@
 
 mod frames;
 mod pieces;
+mod planted;
 mod target;
 mod targets;
 mod tree;
 
+pub use planted::planted;
 pub use target::{TARGETS, Target, target};

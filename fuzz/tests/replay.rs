@@ -23,6 +23,15 @@ fn val_3_the_corpora_run_through_their_targets() {
 }
 
 #[test]
+fn val_3_the_planted_fault_is_met_by_its_own_bytes_alone() {
+    for harmless in [&b""[..], b"omni", b"omni?", b"mni!", b"xomni!"] {
+        omni_fuzz::planted(harmless);
+    }
+    let told = std::panic::catch_unwind(|| omni_fuzz::planted(b"omni! and more")).unwrap_err();
+    assert_eq!(told.downcast_ref(), Some(&"the fault that was planted is found"));
+}
+
+#[test]
 fn every_corpus_has_its_target() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for folder in std::fs::read_dir(root).unwrap() {

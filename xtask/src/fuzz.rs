@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--list | --minimise]";
+const USAGE: &str = "usage: cargo xtask fuzz [TARGET...] [--seconds N] [--list | --minimise | --planted]";
 /// Seconds a target: on a developer's machine, and in CI.
 const SECONDS: u64 = 20;
 const SECONDS_CI: u64 = 120;
 /// Targets that have all of it: what strangers write on the wire (envelope, SSE, frames of WebSocket, headers, cursors, names,
-/// `requestState`, framing of stdio). The others, which read parts of what these let through, have a quarter.
+/// `requestState`, framing of stdio). The others, which read parts of what these let through, have a sixth.
 const LONG: &[&str] = &["cursor", "envelope", "header", "line", "name", "sse", "state", "websocket"];
 /// Overrides both.
 const SECONDS_VARIABLE: &str = "OMNI_FUZZ_SECONDS";
@@ -25,6 +25,11 @@ const GRACE: Duration = Duration::from_secs(90);
 const KEPT: &str = "fuzz/corpus";
 const GROWING: &str = "target/fuzz/corpus";
 const FAILED: &str = "target/fuzz/failed";
+/// The same for the run in which a fault is planted, and what it must say; the target it runs with, and the seconds it has.
+const PLANTED: &str = "target/fuzz/planted";
+const PLANTED_WORDS: &str = "the fault that was planted is found";
+const PLANTED_IN: &str = "name";
+const PLANTED_SECONDS: u64 = 60;
 /// Largest input that is kept for good: the corpora are small on purpose.
 const KEPT_BYTES_MAX: u64 = 1024;
 
@@ -40,6 +45,14 @@ struct Wanted {
     seconds: u64,
     list: bool,
     minimise: bool,
+    planted: bool,
+}
+
+/// Runs it as a part of all tests, and whether it would have noticed.
+pub(crate) fn run_in_test() -> Result<()> {
+    let found = run(&["--planted".to_owned()]);
+    run(&[])?;
+    found
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -56,6 +69,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         wanted.targets = all;
     }
     let engine = build()?;
+    if wanted.planted {
+        return planted(&engine);
+    }
     if wanted.minimise {
         return wanted.targets.iter().try_for_each(|name| minimise(&engine, name));
     }
@@ -76,7 +92,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 /// By what a target's share of the time is divided.
 fn part_of(name: &str) -> u64 {
-    if LONG.contains(&name) { 1 } else { 4 }
+    if LONG.contains(&name) { 1 } else { 6 }
 }
 
 fn parse(arguments: &[String]) -> Result<Wanted> {
@@ -86,13 +102,14 @@ fn parse(arguments: &[String]) -> Result<Wanted> {
         Err(_) if ci => SECONDS_CI,
         Err(_) => SECONDS,
     };
-    let mut wanted = Wanted { targets: Vec::new(), seconds, list: false, minimise: false };
+    let mut wanted = Wanted { targets: Vec::new(), seconds, list: false, minimise: false, planted: false };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--seconds" => wanted.seconds = rest.next().context(USAGE)?.parse().context(USAGE)?,
             "--list" => wanted.list = true,
             "--minimise" => wanted.minimise = true,
+            "--planted" => wanted.planted = true,
             flag if flag.starts_with('-') => bail!(USAGE),
             name => wanted.targets.push(name.to_owned()),
         }
@@ -198,6 +215,27 @@ impl Run {
             self.name, self.name
         )))
     }
+}
+
+/// Plants a fault that an input of five certain bytes reaches: it must be found, byte by byte by what libFuzzer is told of the
+/// edges, be said, and make the run fail.
+fn planted(engine: &Path) -> Result<()> {
+    let _none_yet = std::fs::remove_dir_all(PLANTED);
+    std::fs::create_dir_all(PLANTED)?;
+    let output = engine_command(engine, PLANTED_IN)
+        .env("OMNI_FUZZ_PLANTED", "1")
+        .args([&format!("-max_total_time={PLANTED_SECONDS}"), &format!("-artifact_prefix={PLANTED}/"), "-max_len=64"])
+        .output()
+        .with_context(|| format!("cannot start {}", engine.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let left = std::fs::read_dir(PLANTED)?.count();
+    ensure!(
+        !output.status.success() && said.contains(PLANTED_WORDS) && left > 0,
+        "a fault that was planted was not found within {PLANTED_SECONDS} s, or not told: {}, {left} inputs left\n{said}",
+        output.status
+    );
+    println!("a fault that was planted was found and told ({})", output.status);
+    Ok(())
 }
 
 /// Puts what was reached since, as few and as small inputs as reach it, beside what is kept for good.

@@ -28,9 +28,10 @@ cargo xtask COMMAND
   test [NEXTEST ARGS]    peers, one build, all tests, the compile-fail proofs, the conformance run, a simulation, a soak, each fuzz target;
                          with arguments only the tests they choose: cargo xtask test -p omni-proxy
   bench [BENCH ARGS]     build as shipped (`dist`), then omni-bench run --omni target/dist/omni ARGS
-  fuzz [TARGET...] [--seconds N] [--list | --minimise]
+  fuzz [TARGET...] [--seconds N] [--list | --minimise | --planted]
                          what reads strangers' bytes under libFuzzer, two targets at a time, up to 20 s each (in CI 120 s for what
-                         comes over the wire, 30 s for its parts; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept
+                         comes over the wire, 20 s for its parts; OMNI_FUZZ_SECONDS); --minimise puts what was reached into the corpora that are kept;
+                         --planted: whether a fault that is put in on purpose is found (docs/FUZZING.md)
   simulate [--from SEED] [--seeds N] [--seconds N] [--failures N] [--twice] [--without-streams]
                          the hub under a simulated network and clock, one world a seed; with --planted alone: whether it finds
                          faults that are put in on purpose
