@@ -1,6 +1,7 @@
 //! The way from a reference to a value: which providers, in which order, each with a deadline, one more try and a circuit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -12,17 +13,22 @@ use crate::fault::Fault;
 use crate::held::Held;
 use crate::local::Stamp;
 use crate::providers::{Around, Provider};
+use crate::redact::Redactor;
 use crate::reference::{Reference, Source};
 use crate::settings::{ProviderName, SecretsSettings};
 
 /// Before a provider that is asked over a network is asked once more.
 const PAUSE: Duration = Duration::from_millis(100);
+/// All that are asked for one value have so many times the time of one, together.
+const TIMEOUTS_MAX: u32 = 3;
 
 /// The providers of one configuration, and their order.
 #[derive(Debug)]
 pub(crate) struct Chain {
     settings: SecretsSettings,
     timeout: Duration,
+    /// What providers say of themselves is told without the values that are known.
+    redactor: Arc<Redactor>,
     providers: BTreeMap<ProviderName, (Result<Provider, String>, Circuit)>,
 }
 
@@ -38,11 +44,11 @@ pub(crate) struct Found {
 }
 
 impl Chain {
-    pub(crate) fn build(settings: &SecretsSettings, around: &Around) -> Self {
+    pub(crate) fn build(settings: &SecretsSettings, around: &Around, redactor: &Arc<Redactor>) -> Self {
         let all = [ProviderName::Store, ProviderName::Env, ProviderName::File, ProviderName::Vault];
-        let built = all.map(|name| (name, (Provider::build(name, settings, around), Circuit::default())));
+        let built = all.map(|name| (name, (Provider::build(name, settings, around, redactor), Circuit::default())));
         let timeout = Duration::from_secs(settings.timeout_s.max(1));
-        Self { settings: settings.clone(), timeout, providers: BTreeMap::from(built) }
+        Self { settings: settings.clone(), timeout, redactor: Arc::clone(redactor), providers: BTreeMap::from(built) }
     }
 
     /// Who is asked for `reference`, one after the other.
@@ -57,9 +63,19 @@ impl Chain {
         }
     }
 
+    /// Whether `reference` asks some provider for what is kept there as `name`, however either is written.
+    pub(crate) fn names(&self, reference: &Reference, name: &str) -> bool {
+        let same = |provider: &ProviderName| match self.providers.get(provider) {
+            Some((Ok(provider), _)) => provider.normal(&reference.path) == provider.normal(name),
+            _ => false,
+        };
+        reference.path == name || self.order(reference).iter().any(same)
+    }
+
     /// What tells whether `provider`'s value may be another one by now.
-    pub(crate) fn stamp(&self, provider: ProviderName, path: &str) -> Stamp {
-        self.providers.get(&provider)?.0.as_ref().ok()?.stamp(path)
+    pub(crate) async fn stamp(&self, provider: ProviderName, path: &str) -> Stamp {
+        let provider = self.providers.get(&provider)?.0.as_ref().ok()?;
+        timeout(self.timeout, provider.stamp(path)).await.ok()?
     }
 
     /// Asks one provider after the other.
@@ -67,22 +83,24 @@ impl Chain {
         let order = self.order(reference);
         let shown = reference.to_string();
         let mut faults: Vec<(ProviderName, Fault)> = Vec::new();
+        let until = Instant::now() + self.timeout * TIMEOUTS_MAX;
         for name in order {
-            let (began, stamp) = (Instant::now(), self.stamp(name, &reference.path));
-            let asked = self.ask(name, &reference.path).await;
+            let began = Instant::now();
+            let stamp = self.stamp(name, &reference.path).await;
+            let asked = self.ask(name, &reference.path, until).await;
             counts.asked(name, began.elapsed(), asked.is_ok(), !faults.is_empty());
             match asked {
                 Ok(held) => {
                     let fell_back = faults.pop().map(|(before, fault)| told(before, &fault));
                     return Ok(Found { held, provider: name, fell_back, stamp });
                 }
-                Err(fault) => faults.push((name, fault)),
+                Err(fault) => faults.push((name, fault.masked(&self.redactor))),
             }
         }
         Err(error(shown, &faults))
     }
 
-    async fn ask(&self, name: ProviderName, path: &str) -> Result<Held, Fault> {
+    async fn ask(&self, name: ProviderName, path: &str, until: Instant) -> Result<Held, Fault> {
         let Some((provider, circuit)) = self.providers.get(&name) else {
             return Err(Fault::Unusable("is not there".to_owned()));
         };
@@ -91,8 +109,9 @@ impl Chain {
             Fault::Unreachable(format!("failed again and again and is left alone for {} s more", left.as_secs() + 1))
         })?;
         let once = || async {
-            let late = || Fault::Unreachable(format!("did not answer within {} s", self.timeout.as_secs()));
-            timeout(self.timeout, provider.value(path)).await.unwrap_or_else(|_| Err(late()))
+            let left = self.timeout.min(until.saturating_duration_since(Instant::now()));
+            let late = || Fault::Unreachable(format!("did not answer within {:.1} s", left.as_secs_f32()));
+            timeout(left, provider.value(path)).await.unwrap_or_else(|_| Err(late()))
         };
         let mut asked = once().await;
         if provider.is_remote() && matches!(asked, Err(Fault::Unreachable(_))) {

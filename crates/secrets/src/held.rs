@@ -27,6 +27,11 @@ impl Held {
         Self(Arc::new(value))
     }
 
+    /// Whether somebody else holds it, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The value. Whoever asks answers for where it goes.
     #[must_use]
     pub fn expose(&self) -> &str {

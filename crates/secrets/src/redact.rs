@@ -1,105 +1,93 @@
-//! Values in use, found again wherever text leaves: as they are, and as JSON, URLs, Base64 and hexadecimal write them.
+//! Values in use, found again wherever text leaves.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use tokio::time::Instant;
+use arc_swap::ArcSwap;
 
 use crate::held::Held;
-
-/// Shorter values are not masked: they stand in texts by chance.
-pub const MASKED_BYTES_MIN: usize = 6;
-/// Values that are masked at a time; the oldest goes.
-const VALUES_MAX: usize = 1_000;
-/// Bytes of one written form of a value; of longer ones the beginning is looked for.
-const FORM_BYTES_MAX: usize = 4_096;
+use crate::known::{Known, MASKED_BYTES_MIN, Value};
 
 /// Finds values that were given out. What is found is told by the secret's name.
-#[derive(Debug, Default)]
-pub struct Redactor {
-    known: RwLock<Arc<Known>>,
-}
-
+///
+/// Every message asks it, so what is known is swapped as a whole: who asks waits for nobody.
 #[derive(Default)]
-struct Known {
-    values: Vec<Value>,
-    /// `None` while there are no values.
-    forms: Option<AhoCorasick>,
-    /// Which value each form is of.
-    of: Vec<usize>,
+pub struct Redactor {
+    known: ArcSwap<Known>,
+    /// Held by whoever makes another state of it.
+    changing: Mutex<()>,
 }
 
-/// The forms hold values, so nothing of them is shown.
-impl fmt::Debug for Known {
+impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Known({} values)", self.values.len())
+        write!(f, "Redactor({:?})", self.known.load())
     }
-}
-
-#[derive(Clone)]
-struct Value {
-    name: Arc<str>,
-    held: Held,
-    /// When somebody had it last.
-    since: Arc<Mutex<Instant>>,
 }
 
 impl Redactor {
-    /// From now on the value is masked.
-    pub fn learn(&self, name: &str, held: &Held) {
-        if held.expose().len() < MASKED_BYTES_MIN {
-            return;
+    /// From now on the value is masked, in the log, in answers and on record, unless it is too short to be told from other text.
+    ///
+    /// # Errors
+    /// Why it cannot be masked beside those that are: then nobody may be given it.
+    pub fn learn(&self, name: &str, held: &Held) -> Result<(), String> {
+        if held.expose().len() < MASKED_BYTES_MIN || self.is_known(held) {
+            return Ok(());
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = known.values.iter().find(|value| value.held.expose() == held.expose()) {
-            value.is_had();
-            return;
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_known(held) {
+            return Ok(());
         }
-        let mut values = known.values.clone();
-        if values.len() >= VALUES_MAX {
-            values.remove(0);
-        }
-        values.push(Value { name: name.into(), held: held.clone(), since: Arc::new(Mutex::new(Instant::now())) });
-        *known = Arc::new(Known::of(values));
+        let mut values = self.known.load().values.clone();
+        values.push(Value::new(name, held));
+        self.known.store(Arc::new(Known::of(values)?));
+        Ok(())
     }
 
-    /// Lets go of values that were given to nobody and `in_use` nowhere for `age`: a process that ends may still tell of one.
+    fn is_known(&self, held: &Held) -> bool {
+        let known = self.known.load();
+        let found = known.values.iter().find(|value| value.held.expose() == held.expose());
+        found.inspect(|value| value.is_had()).is_some()
+    }
+
+    /// Lets go of values that were given to nobody, are kept nowhere else and `in_use` nowhere for `age`: a process that ends may
+    /// still tell of one.
     pub fn retain(&self, age: Duration, in_use: &dyn Fn(&Held) -> bool) {
-        let now = self.now();
-        now.values.iter().filter(|value| in_use(&value.held)).for_each(Value::is_had);
-        let stays = |value: &Value| value.had_since().elapsed() < age || in_use(&value.held);
-        if now.values.iter().all(stays) {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.load_full();
+        known.values.iter().filter(|value| value.held.is_shared() || in_use(&value.held)).for_each(Value::is_had);
+        let stays = |value: &&Value| value.held.is_shared() || value.had_since().elapsed() < age || in_use(&value.held);
+        let left: Vec<Value> = known.values.iter().filter(stays).cloned().collect();
+        if left.len() == known.values.len() {
             return;
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let values = known.values.iter().filter(|value| stays(value)).cloned().collect();
-        *known = Arc::new(Known::of(values));
+        // Fewer values are masked wherever more were: this does not fail. If it did, what is known would stay.
+        if let Ok(fewer) = Known::of(left) {
+            self.known.store(Arc::new(fewer));
+        }
     }
 
     /// Whether the bytes could hold one; `false` is sure.
     #[must_use]
     pub fn might_hold(&self, bytes: &[u8]) -> bool {
-        self.now().forms.as_ref().is_some_and(|forms| forms.is_match(bytes) || has_own_escapes(bytes))
+        let known = self.known.load();
+        !known.is_empty() && (known.next(bytes, 0).is_some() || has_own_escapes(bytes))
     }
 
     /// Where values stand in `text`, and the names of their secrets.
     #[must_use]
     pub fn find(&self, text: &str) -> Vec<(Range<usize>, Arc<str>)> {
-        let known = self.now();
-        let Some(forms) = &known.forms else { return Vec::new() };
-        let found = forms.find_iter(text).filter_map(|found| {
+        let known = self.known.load();
+        let (mut found, mut at) = (Vec::new(), 0);
+        while let Some((range, value)) = known.next(text.as_bytes(), at) {
+            at = range.end;
             // A value of whole characters may begin or end within one only where the text is not its own.
-            let range = found.range();
-            let whole = text.is_char_boundary(range.start) && text.is_char_boundary(range.end);
-            whole.then(|| (range, Arc::clone(&known.values[known.of[found.pattern().as_usize()]].name)))
-        });
-        found.collect()
+            if text.is_char_boundary(range.start) && text.is_char_boundary(range.end) {
+                found.push((range, Arc::clone(&value.name)));
+            }
+        }
+        found
     }
 
     /// The text with values masked; `None` where it holds none.
@@ -120,99 +108,11 @@ impl Redactor {
         masked.push_str(&text[at..]);
         Some(masked)
     }
-
-    fn now(&self) -> Arc<Known> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Value {
-    fn is_had(&self) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn had_since(&self) -> Instant {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn of(values: Vec<Value>) -> Self {
-        let mut seen = BTreeSet::new();
-        let (mut forms, mut of) = (Vec::new(), Vec::new());
-        for (at, value) in values.iter().enumerate() {
-            for form in written(value.held.expose()) {
-                if form.len() >= MASKED_BYTES_MIN && seen.insert(form.clone()) {
-                    forms.push(form);
-                    of.push(at);
-                }
-            }
-        }
-        // Longest first: of a value and one that it begins with, the longer one is meant.
-        let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
-        Self { values, forms: built.ok().filter(|_| !forms.is_empty()), of }
-    }
-}
-
-/// The forms in which a value is written.
-fn written(value: &str) -> Vec<Vec<u8>> {
-    let bytes = value.as_bytes();
-    let mut forms = vec![bytes.to_vec()];
-    let json = serde_json::Value::from(value).to_string();
-    forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
-    // Go and others escape these in JSON, too.
-    let html = json[1..json.len() - 1].replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    forms.push(html.into_bytes());
-    for upper in [true, false] {
-        forms.push(percent(bytes, upper, "%20"));
-        forms.push(percent(bytes, upper, "+"));
-        forms.push(hexadecimal(bytes, upper));
-    }
-    for before in 0..3 {
-        forms.push(inner_base64(&STANDARD_NO_PAD, bytes, before));
-        forms.push(inner_base64(&URL_SAFE_NO_PAD, bytes, before));
-    }
-    // A text of several lines is often shown a line at a time.
-    forms.extend(
-        value.lines().filter(|line| line.len() >= 16 && line.len() < value.len()).map(|l| l.as_bytes().to_vec()),
-    );
-    for form in &mut forms {
-        let cut = std::str::from_utf8(form).map_or(FORM_BYTES_MAX, |text| text.floor_char_boundary(FORM_BYTES_MAX));
-        form.truncate(cut);
-    }
-    forms
 }
 
 /// Whether a JSON text has characters in a spelling that is its writer's own: any can be written as `\u` and four digits.
 fn has_own_escapes(json: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', json).any(|at| matches!(json.get(at + 1), Some(b'u' | b'/')))
-}
-
-fn percent(bytes: &[u8], upper: bool, space: &str) -> Vec<u8> {
-    let mut out = String::with_capacity(bytes.len() * 3);
-    for byte in bytes {
-        match byte {
-            b' ' => out.push_str(space),
-            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) => out.push(char::from(*byte)),
-            byte if upper => out.push_str(&format!("%{byte:02X}")),
-            byte => out.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    out.into_bytes()
-}
-
-fn hexadecimal(bytes: &[u8], upper: bool) -> Vec<u8> {
-    let digits = bytes.iter().map(|byte| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
-    digits.collect::<String>().into_bytes()
-}
-
-/// The part of a Base64 text that is the same whatever stands around the value, when `before` bytes (modulo 3) stand before it.
-fn inner_base64(engine: &base64::engine::GeneralPurpose, bytes: &[u8], before: usize) -> Vec<u8> {
-    let encoded = engine.encode([&vec![0; before], bytes].concat());
-    // Each character is 6 bits: those that also hold bits of a neighbour are left out.
-    let start = (before * 8).div_ceil(6);
-    let end = (before + bytes.len()) * 8 / 6;
-    encoded.as_bytes()[start.min(end)..end].to_vec()
 }
 
 #[cfg(test)]
@@ -230,7 +130,7 @@ mod tests {
     fn knowing(values: &[(&str, &str)]) -> Redactor {
         let redactor = Redactor::default();
         for (name, value) in values {
-            redactor.learn(name, &Held::new((*value).to_owned()));
+            redactor.learn(name, &Held::new((*value).to_owned())).unwrap();
         }
         redactor
     }
@@ -265,10 +165,45 @@ mod tests {
     }
 
     #[test]
-    fn sec_5_a_long_value_is_cut_between_characters() {
-        let value = format!("x{}", "ü".repeat(4096));
-        let masked = knowing(&[("long", &value)]).masked(&value).unwrap();
-        assert!(masked.starts_with("[secret long masked]"), "{masked:.60}");
+    fn sec_5_a_long_value_is_masked_to_its_end_in_every_form() {
+        let value = format!("x{}end", "ü<".repeat(20_000));
+        let redactor = knowing(&[("long", &value), ("other", &format!("{}other", &value[..9_000]))]);
+        for text in [value.clone(), serde_json::Value::from(value.as_str()).to_string(), STANDARD.encode(&value)] {
+            let masked = redactor.masked(&format!("before {text} after")).unwrap();
+            let left = masked.replace('"', "");
+            assert!(left.starts_with("before [secret long masked]") && left.ends_with(" after"), "{left:.80}");
+            assert!(left.len() < 40, "{} bytes are left", left.len());
+        }
+        assert_eq!(redactor.masked(&value[..7_999]), None, "a part of it is another text");
+    }
+
+    #[test]
+    fn sec_5_what_cannot_be_masked_is_refused_and_what_was_masked_stays_so() {
+        let redactor = knowing(&[("first", "the-first-value")]);
+        let large = |n: usize| Held::new(format!("{n}{}", "\u{1}".repeat(60_000)));
+        let refused = (0..1_000).find_map(|n| redactor.learn("large", &large(n)).err()).unwrap();
+        assert!(refused.contains("more than"), "{refused}");
+        assert!(redactor.might_hold(b"the-first-value"));
+        assert!(redactor.learn("small", &Held::new("small enough".to_owned())).is_ok());
+    }
+
+    #[test]
+    fn sec_5_a_name_cannot_break_the_json_that_it_is_put_into() {
+        let masked = knowing(&[("a\"b\\c\n", "hunter2")]).masked(r#"{"text":"hunter2"}"#).unwrap();
+        assert_eq!(masked, r#"{"text":"[secret a_b_c_ masked]"}"#);
+    }
+
+    #[test]
+    fn sec_5_a_value_that_is_kept_elsewhere_is_not_let_go_of() {
+        let (redactor, token) = (Redactor::default(), Held::new("vaults-token".to_owned()));
+        redactor.learn("vault token", &token).unwrap();
+        let clone = token.clone();
+        drop(token);
+        redactor.retain(Duration::from_millis(50), &|_| false);
+        assert!(redactor.might_hold(b"vaults-token"));
+        drop(clone);
+        redactor.retain(Duration::ZERO, &|_| false);
+        assert!(!redactor.might_hold(b"vaults-token"));
     }
 
     #[test]

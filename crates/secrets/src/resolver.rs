@@ -1,7 +1,7 @@
 //! Resolving references: granted or not, from what is kept or from the providers, and written down either way.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use omni_audit::{Audit, Event, EventKind, FieldName, Outcome, Who};
@@ -12,28 +12,15 @@ use crate::chain::Chain;
 use crate::counts::{Counts, ProviderCounts};
 use crate::error::SecretError;
 use crate::field::field_of;
+use crate::grants;
 use crate::held::Held;
-use crate::local::Stamp;
 use crate::providers::Around;
 use crate::redact::Redactor;
 use crate::reference::Reference;
 use crate::requester::Requester;
 use crate::settings::{ProviderName, SecretsSettings};
+use crate::slot::{Kept, Last, Slots};
 use crate::template::{Part, Template};
-
-/// Values kept at a time.
-const KEPT_MAX: usize = 4_096;
-
-/// One value's place: who comes while it is being asked for waits for the same answer.
-type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
-
-#[derive(Debug)]
-struct Kept {
-    held: Held,
-    provider: ProviderName,
-    stamp: Stamp,
-    since: Instant,
-}
 
 /// Resolves references for servers and profiles.
 #[derive(Debug)]
@@ -41,7 +28,7 @@ pub struct Resolver {
     settings: SecretsSettings,
     chain: Chain,
     audit: Audit,
-    slots: Mutex<HashMap<Reference, Slot>>,
+    slots: Slots,
     counts: Arc<Counts>,
     redactor: Arc<Redactor>,
 }
@@ -52,9 +39,9 @@ impl Resolver {
     pub fn new(settings: &SecretsSettings, around: &Around, audit: Audit, redactor: Arc<Redactor>) -> Self {
         Self {
             settings: settings.clone(),
-            chain: Chain::build(settings, around),
+            chain: Chain::build(settings, around, &redactor),
             audit,
-            slots: Mutex::default(),
+            slots: Slots::default(),
             counts: Arc::default(),
             redactor,
         }
@@ -78,30 +65,34 @@ impl Resolver {
         Duration::from_secs(self.settings.ttl_s)
     }
 
+    /// Whether `requester` may have what `reference` stands for: what the operator granted, and nothing of the value.
+    ///
+    /// # Errors
+    /// [`SecretError::NotGranted`], with what would have to be written where.
+    pub fn granted(&self, reference: &Reference, requester: &Requester) -> Result<(), SecretError> {
+        let Some(why) = grants::fault(&self.settings, &self.chain, reference, requester) else { return Ok(()) };
+        let (reference, requester) = (reference.to_string(), requester.to_string());
+        Err(SecretError::NotGranted { reference, requester, why })
+    }
+
     /// The value of `reference`, for `requester`.
     ///
     /// # Errors
-    /// When it is not granted, is not there, or cannot be had now.
+    /// When it is not granted, is not there, cannot be had now, or cannot be masked.
     pub async fn resolve(&self, reference: &Reference, requester: &Requester) -> Result<Held, SecretError> {
-        if let Some(why) = self.not_granted(reference, requester) {
-            let (reference_text, requester_text) = (reference.to_string(), requester.to_string());
-            let error = SecretError::NotGranted { reference: reference_text, requester: requester_text, why };
+        let refused = |error: SecretError| {
             self.note(reference, requester, "secrets/resolve", Err(&error));
-            return Err(error);
-        }
+            error
+        };
+        self.granted(reference, requester).map_err(refused)?;
         let held = self.whole(reference, Some(requester)).await?;
+        let unusable = |why: String| refused(SecretError::Unusable { reference: reference.to_string(), why });
         let value = match &reference.field {
             None => held,
-            Some(field) => match field_of(held.expose(), field) {
-                Ok(value) => Held::wiped(value),
-                Err(why) => {
-                    let error = SecretError::Unusable { reference: reference.to_string(), why: why.to_owned() };
-                    self.note(reference, requester, "secrets/resolve", Err(&error));
-                    return Err(error);
-                }
-            },
+            Some(field) => Held::wiped(field_of(held.expose(), field).map_err(|why| unusable(why.to_owned()))?),
         };
-        self.redactor.learn(&reference.path, &value);
+        // What could not be masked is given to nobody.
+        self.redactor.learn(&reference.path, &value).map_err(unusable)?;
         Ok(value)
     }
 
@@ -133,18 +124,8 @@ impl Resolver {
         for part in template.parts() {
             match part {
                 Part::Text(plain) => push(&mut text, plain),
-                Part::Value { reference, .. } if self.not_granted(reference, requester).is_some() => {
-                    let (reference, requester) = (reference.to_string(), requester.to_string());
-                    return Err(SecretError::NotGranted { reference, requester, why: String::new() });
-                }
-                Part::Value { reference, default, .. } => match (self.whole(reference, None).await, default) {
-                    (Ok(whole), _) => match &reference.field {
-                        None => push(&mut text, whole.expose()),
-                        Some(field) => match field_of(whole.expose(), field) {
-                            Ok(value) => push(&mut text, &value),
-                            Err(_) => return Ok(true),
-                        },
-                    },
+                Part::Value { reference, default, .. } => match (self.part(reference, requester).await, default) {
+                    (Ok(value), _) => push(&mut text, &value),
                     (Err(SecretError::Missing { .. }), Some(default)) => push(&mut text, default),
                     (Err(error), _) => return Err(error),
                 },
@@ -153,77 +134,67 @@ impl Resolver {
         Ok(text.as_str() != held.expose())
     }
 
+    /// What would be put in for `reference` now.
+    async fn part(&self, reference: &Reference, requester: &Requester) -> Result<Zeroizing<String>, SecretError> {
+        self.granted(reference, requester)?;
+        let whole = self.whole(reference, None).await?;
+        match &reference.field {
+            None => Ok(Zeroizing::new(whole.expose().to_owned())),
+            Some(field) => field_of(whole.expose(), field)
+                .map_err(|why| SecretError::Unusable { reference: reference.to_string(), why: why.to_owned() }),
+        }
+    }
+
     /// Lets go of what was kept for too long.
     pub fn sweep(&self) {
-        let ttl = self.ttl();
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, slot| {
-            // One that is being asked for is in use.
-            let Ok(kept) = slot.try_lock() else { return true };
-            kept.as_ref().is_some_and(|kept| kept.since.elapsed() < ttl)
-        });
+        self.slots.sweep(self.ttl());
     }
 
     /// The whole value behind a reference, from what is kept or from the providers.
     async fn whole(&self, reference: &Reference, requester: Option<&Requester>) -> Result<Held, SecretError> {
         let place = Reference { field: None, ..reference.clone() };
-        let slot = self.slot(&place);
-        let mut kept = slot.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| self.is_fresh(kept, &place)) {
+        let (came, slot) = (Instant::now(), self.slots.of(&place));
+        let mut last = slot.lock().await;
+        if let Last::Value(kept) = &*last
+            && self.is_fresh(kept, &place).await
+        {
             if let Some(requester) = requester {
                 self.counts.hit(kept.provider);
                 self.note(reference, requester, "secrets/hit", Ok((kept.provider, None)));
             }
             return Ok(kept.held.clone());
         }
-        *kept = None;
-        match self.chain.value(&place, &self.counts).await {
+        let asked = match last.awaited(came) {
+            Some(error) => Err(error.clone()),
+            None => {
+                *last = Last::Nothing;
+                self.chain.value(&place, &self.counts).await
+            }
+        };
+        match asked {
             Ok(found) => {
                 if let Some(requester) = requester {
                     let action = if found.fell_back.is_some() { "secrets/fall-back" } else { "secrets/resolve" };
                     self.note(reference, requester, action, Ok((found.provider, found.fell_back.as_deref())));
                 }
-                let held = found.held.clone();
-                let (provider, stamp) = (found.provider, found.stamp);
-                *kept = Some(Kept { held: found.held, provider, stamp, since: Instant::now() });
+                let (held, provider, stamp) = (found.held, found.provider, found.stamp);
+                *last = Last::Value(Kept { held: held.clone(), provider, stamp, since: Instant::now() });
                 Ok(held)
             }
             Err(error) => {
                 if let Some(requester) = requester {
                     self.note(reference, requester, "secrets/resolve", Err(&error));
                 }
+                if matches!(*last, Last::Nothing) {
+                    *last = Last::Fault(error.clone(), Instant::now());
+                }
                 Err(error)
             }
         }
     }
 
-    fn slot(&self, place: &Reference) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= KEPT_MAX && !slots.contains_key(place) {
-            // Names are written by the operator, so this many are a fault; one that nobody waits for makes room.
-            let idle = slots.iter().find(|(_, slot)| Arc::strong_count(slot) == 1).map(|(place, _)| place.clone());
-            if let Some(idle) = idle {
-                slots.remove(&idle);
-            }
-        }
-        Arc::clone(slots.entry(place.clone()).or_default())
-    }
-
-    fn is_fresh(&self, kept: &Kept, place: &Reference) -> bool {
-        kept.since.elapsed() < self.ttl() && kept.stamp == self.chain.stamp(kept.provider, &place.path)
-    }
-
-    /// Why `requester` may not have it; `None` where it may.
-    fn not_granted(&self, reference: &Reference, requester: &Requester) -> Option<String> {
-        let path = &reference.path;
-        match requester {
-            Requester::Server(server) => {
-                let allowed = self.settings.names.get(path).and_then(|name| name.servers.as_ref())?;
-                let named = allowed.iter().any(|name| name == server.as_str());
-                (!named).then(|| format!("`secrets.names.{path}.servers` does not name it"))
-            }
-            // A profile is text that others wrote.
-            Requester::Profile(_) => Some("profiles are given no secrets".to_owned()),
-        }
+    async fn is_fresh(&self, kept: &Kept, place: &Reference) -> bool {
+        kept.since.elapsed() < self.ttl() && kept.stamp == self.chain.stamp(kept.provider, &place.path).await
     }
 
     fn note(

@@ -62,6 +62,9 @@ pub struct NameSettings {
     /// The servers that may have it. Left out, every server in whose entry it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<Vec<String>>,
+    /// The profiles that may have it. Left out, none: their text is written by others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<Vec<String>>,
 }
 
 /// A place where secrets are kept.

@@ -141,6 +141,119 @@ async fn sec_5_a_secret_goes_to_those_that_are_named_and_to_no_profile() {
     assert_eq!(world.kept.actions()[1..], [denied.clone(), denied]);
 }
 
+#[tokio::test]
+async fn sec_5_a_grant_holds_however_a_reference_is_spelled() {
+    let world = World::new(&[("DB_PASSWORD", "of-the-environment")]);
+    std::fs::write(world.folder.path().join("f"), "of-a-file").unwrap();
+    let vault = json!({ "url": "http://127.0.0.1:1", "token": "t-o-k-e-n" });
+    let only = json!({ "servers": ["other"] });
+    let names = json!({ "secret/db": only, "DB_PASSWORD": only, "f": only });
+    let folder = world.folder.path();
+    let resolver = world.resolver(json!({ "vault": vault, "names": names, "folder": folder, "fallback": "vault" }));
+    let absolute = format!("FILE:{}", folder.join("f").display());
+    for inner in [
+        "VAULT:db",
+        "VAULT:/db",
+        "VAULT:secret/db",
+        "VAULT:secret/data/db:x",
+        "VAULT:secret//db/",
+        "SECRET:db",
+        "ENV:db/password",
+        "ENV:DB_PASSWORD",
+        "FILE:f",
+        "FILE:./f",
+        "FILE:.//f",
+        &absolute,
+    ] {
+        let refused = value(&resolver, inner).await.unwrap_err();
+        assert!(matches!(refused, SecretError::NotGranted { .. }), "{inner}: {refused}");
+    }
+    let (reference, _) = Reference::parse("FILE:./f").unwrap();
+    assert_eq!(resolver.resolve(&reference, &server("other")).await.unwrap().expose(), "of-a-file");
+}
+
+#[tokio::test]
+async fn sec_5_a_profile_has_what_is_granted_to_it_by_name() {
+    let world = World::new(&[]);
+    world.put("a", "value-of-a");
+    let resolver = world.resolver(json!({ "names": { "a": { "profiles": ["review"] }, "b": {} } }));
+    let (reference, _) = Reference::parse("STORE:a").unwrap();
+    let profile = |name: &str| Requester::Profile(name.to_owned());
+    assert_eq!(resolver.resolve(&reference, &profile("review")).await.unwrap().expose(), "value-of-a");
+    assert!(resolver.granted(&reference, &profile("review")).is_ok());
+    let why = resolver.granted(&reference, &profile("other")).unwrap_err().to_string();
+    assert!(why.contains("`secrets.names.a.profiles` does not name it"), "{why}");
+    for path in ["b", "c"] {
+        let (reference, _) = Reference::parse(&format!("STORE:{path}")).unwrap();
+        assert!(
+            resolver.granted(&reference, &profile("review")).is_err(),
+            "{path}: nothing is granted by saying nothing"
+        );
+    }
+}
+
+#[tokio::test]
+async fn sec_4_who_waits_for_what_cannot_be_had_is_told_with_the_first() {
+    let world = World::new(&[]);
+    // Connections are taken and nothing is ever answered.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let vault = json!({ "url": url, "token": "t-o-k-e-n" });
+    let resolver = Arc::new(world.resolver(json!({ "timeout_s": 1, "vault": vault })));
+    let asking = (0..20).map(|_| {
+        let resolver = Arc::clone(&resolver);
+        tokio::spawn(async move { value(&resolver, "VAULT:a").await.unwrap_err().to_string() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        let told = asked.await.unwrap();
+        assert!(told.contains("did not answer within"), "{told}");
+    }
+    let counts = resolver.counts().into_values().next().unwrap();
+    assert_eq!((counts.failures, counts.misses), (1, 0), "one asked for all");
+    drop(listener);
+}
+
+#[tokio::test]
+async fn sec_4_what_a_provider_says_is_told_without_what_the_hub_showed_it() {
+    let world = World::new(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let _some_of_it = stream.read(&mut request).await;
+            let said = json!({ "errors": ["no such token: vault-t0ken"] }).to_string();
+            let reply = format!("HTTP/1.1 400 X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+            let _it_may_have_gone = stream.write_all(reply.as_bytes()).await;
+        }
+    });
+    let resolver = world.resolver(json!({ "vault": { "url": url, "token": "vault-t0ken" } }));
+    let told = value(&resolver, "VAULT:a").await.unwrap_err().to_string();
+    assert!(told.contains("[secret vault token masked]") && !told.contains("t0ken"), "{told}");
+    assert_eq!(resolver.redactor().masked("x vault-t0ken").unwrap(), "x [secret vault token masked]");
+}
+
+#[test]
+fn sec_3_values_are_read_while_keys_are_rotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::at(folder.path());
+    store.put(&[("a".to_owned(), Held::new("value-of-a".to_owned()))]).unwrap();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let rotating = std::thread::spawn({
+        let (store, stop) = (store.clone(), Arc::clone(&stop));
+        move || {
+            for _ in 0..20 {
+                store.rotate_key().unwrap();
+            }
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    while !stop.load(Ordering::SeqCst) {
+        assert_eq!(store.value("a").unwrap().unwrap().expose(), "value-of-a");
+    }
+    rotating.join().unwrap();
+}
+
 /// A server that speaks as much of Vault's API as the hub asks for: AppRole logins whose tokens serve twice.
 async fn vault(logins: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,5 +6,5 @@ mod trace;
 mod traced;
 
 pub use log::{LogFormat, start_log};
-pub use masked::mask_log;
+pub use masked::{mask_log, mask_panics};
 pub use trace::{TraceId, current as current_trace, in_trace, within as within_trace};

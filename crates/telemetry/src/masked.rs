@@ -14,6 +14,21 @@ pub fn mask_log(mask: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
     let _already_masked = MASK.set(Box::new(mask));
 }
 
+/// From now on what a thread that panics says is written as the log is: its message may hold what a text held.
+pub fn mask_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("<unnamed>");
+        let trace = std::backtrace::Backtrace::capture();
+        let mut told = format!("thread '{name}' {panic}\n");
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            told.push_str(&format!("{trace}\n"));
+        }
+        // Whoever cannot even write that is past being told.
+        let _best_effort = MaskedStderr.write(told.as_bytes());
+    }));
+}
+
 /// Standard error behind the mask. The log writes an event whole, so no value is cut in two.
 #[derive(Debug)]
 pub(crate) struct MaskedStderr;

@@ -22,6 +22,7 @@ mod places;
 mod policy;
 mod printable;
 mod profile;
+mod prompt;
 mod reload;
 mod remove;
 mod running;

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use omni_secrets::{Held, LocalStore, VALUE_BYTES_MAX, name_fault};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::admin::DataDir;
 use crate::cli::context::Context;
+use crate::cli::prompt::hidden;
 use crate::cli::say::{say, say_err};
 use crate::cli::table::table;
 use crate::cli::when::date;
@@ -103,7 +103,7 @@ fn set(store: &LocalStore, name: &str) -> Result<()> {
     if let Some(why) = name_fault(name) {
         bail!("`{name}` cannot be a secret's name: {why}");
     }
-    let value = if std::io::stdin().is_terminal() { prompt(name)? } else { from_stdin()? };
+    let value = if std::io::stdin().is_terminal() { hidden(&format!("Value of `{name}`"))? } else { from_stdin()? };
     let entries = store.put(&[(name.to_owned(), value)])?;
     let version = entries.first().map_or(1, |entry| entry.version);
     say_err!("`{name}` is kept (version {version}) in {}.", store.path().display());
@@ -202,26 +202,6 @@ fn from_stdin() -> Result<Held> {
     let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     if value.is_empty() {
         bail!("standard input is empty: nothing was put in");
-    }
-    Ok(Held::new(value.to_owned()))
-}
-
-/// A line typed at the terminal, which does not show it.
-fn prompt(name: &str) -> Result<Held> {
-    let terminal = std::io::stdin();
-    let before = tcgetattr(&terminal).context("the terminal cannot be asked")?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    silent.local_modes.insert(LocalModes::ECHONL);
-    eprint!("Value of `{name}` (not shown): ");
-    tcsetattr(&terminal, OptionalActions::Flush, &silent).context("the terminal cannot be kept from showing it")?;
-    let mut line = Zeroizing::new(String::with_capacity(VALUE_BYTES_MAX));
-    let read = terminal.read_line(&mut line);
-    let _as_it_was = tcsetattr(&terminal, OptionalActions::Flush, &before);
-    read.context("nothing was typed")?;
-    let value = line.trim_end_matches(['\r', '\n']);
-    if value.is_empty() {
-        bail!("nothing was typed: nothing was put in");
     }
     Ok(Held::new(value.to_owned()))
 }

@@ -18,8 +18,9 @@ use omni_store::Store;
 use crate::config::Settings;
 use crate::run::audit::{AuditLog, open, witness};
 use crate::run::key;
+use crate::run::masked::masked;
 use crate::run::profiles::{self, Followed};
-use crate::run::secrets::{Secrets, masked};
+use crate::run::secrets::Secrets;
 
 /// Between two looks at what the Auth module keeps.
 const AUTH_TICK: Duration = Duration::from_millis(500);
@@ -152,19 +153,31 @@ impl Running {
 
     /// Servers whose secrets were rotated are started or connected to anew, with what is true now.
     async fn follow_secrets(self) {
+        let mut failed = Vec::new();
         loop {
             tokio::time::sleep(SECRETS_TICK).await;
-            let snapshot = self.hub.snapshot();
-            let changed = self.secrets.changed(&|server| snapshot.server(server).is_some()).await;
+            let drain = {
+                let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+                Duration::from_secs(current.gateway.drain_timeout_s)
+            };
+            let changed = self.secrets.changed(drain).await;
             if changed.is_empty() {
+                failed.clear();
                 continue;
             }
-            let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            match self.put_in_force(&current, &|spec| changed.contains(&spec.name)) {
+            let done = {
+                let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+                self.put_in_force(&current, &|spec| changed.contains(&spec.name))
+            };
+            match done {
                 Ok(()) => tracing::info!(servers = ?changed, "a secret changed: its servers are started anew"),
-                Err(error) => tracing::error!(%error, "a secret changed, and its servers could not be replaced"),
+                // It is tried again at each look, and told once.
+                Err(_) if failed == changed => continue,
+                Err(error) => {
+                    tracing::error!(%error, servers = ?changed, "a secret changed, and its servers could not be replaced");
+                    failed = changed;
+                }
             }
-            drop(current);
             self.wake_unknown();
         }
     }
@@ -172,6 +185,7 @@ impl Running {
     /// The servers of `settings`, those that are there as they are unless `is_other` says so.
     fn put_in_force(&self, settings: &Settings, is_other: &dyn Fn(&ServerSpec) -> bool) -> Result<()> {
         let old = self.hub.snapshot();
+        let mark = self.secrets.mark();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
         let throttle = self.throttle(settings)?;
         let drain = Duration::from_secs(settings.gateway.drain_timeout_s);
@@ -200,6 +214,7 @@ impl Running {
         );
         self.profiles.put(&self.hub, settings.profiles.as_ref());
         for server in gone {
+            self.secrets.replaced(&server.spec().name, mark);
             tokio::spawn(async move { server.retire(drain).await });
         }
         Ok(())

@@ -3,7 +3,9 @@
 mod assemble;
 mod audit;
 mod default;
+mod given;
 mod key;
+mod masked;
 mod profiles;
 pub(crate) mod recorded;
 mod reload;

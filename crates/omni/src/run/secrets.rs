@@ -1,19 +1,24 @@
 //! Secrets in the hub that runs: given to servers when they start, masked wherever text leaves, and watched for change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use omni_audit::{Audit, Condition, Event, EventKind, FieldValue, Outcome, Recording, Sink, Who};
+use omni_audit::Audit;
 use omni_proxy::{Fill, Filling};
 use omni_screen::Mask;
 use omni_secrets::settings::SecretsSettings;
 use omni_secrets::{Around, Held, Redactor, Requester, Resolver, Template};
 use omni_types::ServerName;
 
-/// What one server was given: texts as they are written, and filled.
-type Given = BTreeMap<String, (Template, Held)>;
+use crate::run::given::{Given, Mark, Texts};
+
+/// A process that was replaced may still tell of what it was started with: for so long after it had to be gone.
+const GRACE: Duration = Duration::from_secs(60);
+/// Servers of which it is remembered that their secrets cannot be had.
+const TOLD_MAX: usize = 10_000;
 
 /// The secrets of one hub.
 #[derive(Debug, Clone)]
@@ -25,7 +30,9 @@ struct Inner {
     audit: Audit,
     redactor: Arc<Redactor>,
     resolver: RwLock<(SecretsSettings, Arc<Resolver>)>,
-    given: Mutex<HashMap<ServerName, Given>>,
+    given: Given,
+    /// Servers that go on with what they have because it cannot be had now; each is told of once.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Secrets {
@@ -42,12 +49,14 @@ impl Secrets {
         let resolver = Arc::new(Resolver::new(settings, &around, audit.clone(), Arc::clone(&redactor)));
         let masks = Arc::clone(&redactor);
         omni_telemetry::mask_log(move |line| masks.masked(line));
+        omni_telemetry::mask_panics();
         Self(Arc::new(Inner {
             around,
             audit: audit.clone(),
             redactor,
             resolver: RwLock::new((settings.clone(), resolver)),
-            given: Mutex::default(),
+            given: Given::default(),
+            told: Mutex::default(),
         }))
     }
 
@@ -77,38 +86,56 @@ impl Secrets {
         Arc::clone(&self.0.resolver.read().unwrap_or_else(PoisonError::into_inner).1)
     }
 
-    fn given(&self) -> std::sync::MutexGuard<'_, HashMap<ServerName, Given>> {
-        self.0.given.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was given out until now.
+    pub(crate) fn mark(&self) -> Mark {
+        self.0.given.mark()
     }
 
-    /// The servers among those that `are_there` that were given what is not true any more. What nobody has any more is let go.
-    pub(crate) async fn changed(&self, are_there: &(dyn Fn(&str) -> bool + Sync)) -> Vec<ServerName> {
+    /// `server` was replaced or removed: nobody is started any more with what it was given before `mark`. Its processes may still
+    /// have it for a while, so it is masked for longer.
+    pub(crate) fn replaced(&self, server: &ServerName, mark: Mark) {
+        self.0.given.forget(server, mark);
+    }
+
+    /// The servers that were given what is not true any more; processes that are replaced have `drain` to end. What nobody has any
+    /// more is let go.
+    pub(crate) async fn changed(&self, drain: Duration) -> Vec<ServerName> {
         let resolver = self.resolver();
         resolver.sweep();
-        let given: Vec<(ServerName, Given)> = {
-            let mut given = self.given();
-            given.retain(|server, _| are_there(server.as_str()));
-            given.iter().map(|(server, texts)| (server.clone(), texts.clone())).collect()
+        let given = self.0.given.all();
+        let in_use = |held: &Held| {
+            let mut texts = given.iter().flat_map(|(_, texts)| texts.values());
+            texts.any(|(_, text)| text.expose().contains(held.expose()))
         };
-        let in_use =
-            |held: &Held| given.iter().any(|(_, all)| all.values().any(|(_, t)| t.expose().contains(held.expose())));
-        self.0.redactor.retain(resolver.ttl(), &in_use);
-        let mut changed = Vec::new();
+        self.0.redactor.retain(resolver.ttl().max(drain + GRACE), &in_use);
+        let mut changed: Vec<ServerName> = Vec::new();
         for (server, texts) in &given {
-            let requester = Requester::Server(server.clone());
-            for (template, held) in texts.values() {
-                // What cannot be asked now goes on with what it has.
-                if matches!(resolver.is_other(template, held, &requester).await, Ok(true)) {
-                    changed.push(server.clone());
-                    break;
-                }
+            if !changed.contains(server) && self.is_other(&resolver, server, texts).await {
+                changed.push(server.clone());
             }
         }
-        // What it had is over, also while it sleeps: it is told of once.
-        let mut given = self.given();
-        changed.iter().for_each(|server| drop(given.remove(server)));
-        drop(given);
         changed
+    }
+
+    /// Whether `server` would be given something else than `texts` by now. What cannot be had now is no change: whoever has it
+    /// goes on with it, and that is told once.
+    async fn is_other(&self, resolver: &Resolver, server: &ServerName, texts: &Texts) -> bool {
+        let requester = Requester::Server(server.clone());
+        for (template, held) in texts.values() {
+            let is_other = resolver.is_other(template, held, &requester).await;
+            let has_some = !held.expose().is_empty();
+            let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = format!("{server} {template}");
+            match is_other {
+                Ok(true) => return true,
+                Ok(false) => drop(told.remove(&place)),
+                Err(error) if has_some && told.len() < TOLD_MAX && told.insert(place) => {
+                    tracing::warn!(%server, %error, "a secret in use cannot be had any more: its server goes on with what it has");
+                }
+                Err(_) => {}
+            }
+        }
+        false
     }
 }
 
@@ -117,7 +144,7 @@ impl Fill for Secrets {
         Box::pin(async move {
             let resolver = self.resolver();
             let requester = Requester::Server(server.clone());
-            let (mut filled, mut given, mut failed) = (BTreeMap::new(), Given::new(), None);
+            let (mut filled, mut given, mut failed) = (BTreeMap::new(), Texts::new(), None);
             for (key, text) in texts {
                 let template = Template::parse(text).map_err(|error| format!("{key}: {error}"))?;
                 // What cannot be had is nothing, and so another one as soon as it can.
@@ -129,7 +156,7 @@ impl Fill for Secrets {
                 filled.insert(key.clone(), held.expose().to_owned());
                 given.insert(text.clone(), (template, held));
             }
-            self.given().insert(server.clone(), given);
+            self.0.given.add(server, given)?;
             failed.map_or(Ok(filled), Err)
         })
     }
@@ -149,73 +176,17 @@ impl Mask for Masking {
     }
 }
 
-/// The audit log, whose texts hold no value that was given out.
-struct Masked {
-    audit: Audit,
-    redactor: Arc<Redactor>,
-}
-
-/// `audit` with the values masked that `redactor` knows.
-pub(crate) fn masked(audit: Audit, redactor: Arc<Redactor>) -> Audit {
-    Audit::to(Masked { audit, redactor })
-}
-
-impl Masked {
-    fn without(&self, mut event: Event) -> Event {
-        let mask = |text: &mut String| {
-            if let Some(masked) = self.redactor.masked(text) {
-                *text = masked;
-            }
-        };
-        event.reason.iter_mut().for_each(mask);
-        event.resource.iter_mut().for_each(|resource| mask(&mut resource.name));
-        for (_, value) in &mut event.facts {
-            match value {
-                FieldValue::Text(text) => mask(text),
-                FieldValue::List(texts) => texts.iter_mut().for_each(mask),
-                FieldValue::Number(_) | FieldValue::Digest(_) => {}
-            }
-        }
-        event
-    }
-}
-
-impl Sink for Masked {
-    fn record(&self, who: Who, event: Event) {
-        self.audit.record(who, self.without(event));
-    }
-
-    fn record_durably(&self, who: Who, event: Event) -> Recording {
-        self.audit.record_durably(who, self.without(event))
-    }
-
-    fn keeps(&self, kind: EventKind, outcome: Outcome) -> bool {
-        self.audit.keeps(kind, outcome)
-    }
-
-    fn is_strict(&self) -> bool {
-        self.audit.is_strict()
-    }
-
-    fn keeps_arguments(&self) -> bool {
-        self.audit.keeps_arguments()
-    }
-
-    fn condition(&self) -> Option<Condition> {
-        self.audit.condition()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
-    use omni_audit::{Audit, Event, EventKind, FieldName, FieldValue, Outcome, Sink, Who};
+    use omni_audit::{Audit, Event, FieldName, FieldValue, Outcome, Sink, Who};
     use omni_secrets::{Held, LocalStore, Redactor};
     use omni_types::ServerName;
 
-    use super::{Secrets, masked};
+    use super::Secrets;
     use omni_secrets::settings::SecretsSettings;
 
     #[derive(Clone, Default)]
@@ -227,58 +198,105 @@ mod tests {
         }
     }
 
-    #[test]
-    fn sec_5_no_value_is_written_down() {
-        let (kept, redactor) = (Kept::default(), Arc::new(Redactor::default()));
-        redactor.learn("db", &Held::new("hunter2-hunter2".to_owned()));
-        let audit = masked(Audit::to(kept.clone()), redactor);
-        let event = Event::new(EventKind::Call, "tools/call", Outcome::Failed)
-            .on(None, "tool hunter2-hunter2")
-            .because("it said hunter2-hunter2")
-            .fact(FieldName::Arguments, r#"{"a":"hunter2-hunter2"}"#)
-            .fact(FieldName::Policies, vec!["hunter2-hunter2".to_owned()]);
-        audit.record(Who::System, event);
-        let shown = format!("{:?}", kept.0.lock().unwrap());
-        assert!(!shown.contains("hunter2") && shown.matches("[secret db masked]").count() == 4, "{shown}");
+    struct World {
+        folder: tempfile::TempDir,
+        kept: Kept,
+        redactor: Arc<Redactor>,
+        secrets: Secrets,
+    }
+
+    impl World {
+        fn new(settings: &str) -> Self {
+            let (folder, kept, redactor) = (tempfile::tempdir().unwrap(), Kept::default(), Arc::default());
+            let settings = serde_json::from_str(settings).unwrap();
+            let audit = Audit::to(kept.clone());
+            let secrets = Secrets::new(&settings, Some(folder.path()), &audit, Arc::clone(&redactor));
+            Self { folder, kept, redactor, secrets }
+        }
+
+        fn set(&self, name: &str, value: &str) {
+            LocalStore::at(self.folder.path()).put(&[(name.to_owned(), Held::new(value.to_owned()))]).unwrap();
+        }
+
+        async fn fill(&self, server: &str, text: &str) -> Result<String, String> {
+            let texts = [("T".to_owned(), text.to_owned())].into();
+            self.secrets.fill().fill(&name(server), &texts).await.map(|filled| filled["T"].clone())
+        }
+
+        /// The servers that are told of, and replaced as the hub does it.
+        async fn replaced(&self) -> Vec<String> {
+            let mark = self.secrets.mark();
+            let mut changed = self.secrets.changed(Duration::ZERO).await;
+            changed.iter().for_each(|server| self.secrets.replaced(server, mark));
+            changed.sort_by(|x, y| x.as_str().cmp(y.as_str()));
+            changed.iter().map(|server| server.as_str().to_owned()).collect()
+        }
+    }
+
+    fn name(server: &str) -> ServerName {
+        ServerName::parse(server).unwrap()
     }
 
     #[tokio::test]
     async fn sec_5_a_rotated_value_is_noticed_and_a_server_gets_what_it_is_named_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::at(folder.path());
-        let set = |value: &str| drop(store.put(&[("k".to_owned(), Held::new(value.to_owned()))]).unwrap());
-        set("first-value");
-        let kept = Kept::default();
-        let mut settings: SecretsSettings = serde_json::from_str(r#"{"names":{"k":{"servers":["a"]}}}"#).unwrap();
-        let secrets =
-            Secrets::new(&settings, Some(folder.path()), &Audit::to(kept.clone()), Arc::new(Redactor::default()));
-        let fill = secrets.fill();
-        let (a, b) = (ServerName::parse("a").unwrap(), ServerName::parse("b").unwrap());
-        let texts = [("T".to_owned(), "Bearer ${SECRET:k} $${x}".to_owned())].into();
-        assert_eq!(fill.fill(&a, &texts).await.unwrap()["T"], "Bearer first-value ${x}");
-        let refused = fill.fill(&b, &texts).await.unwrap_err();
+        let world = World::new(r#"{"names":{"k":{"servers":["a"]}}}"#);
+        world.set("k", "first-value");
+        let text = "Bearer ${SECRET:k} $${x}";
+        assert_eq!(world.fill("a", text).await.unwrap(), "Bearer first-value ${x}");
+        let refused = world.fill("b", text).await.unwrap_err();
         assert!(refused.contains("is not granted to server `b`"), "{refused}");
-        assert!(secrets.changed(&|_| true).await.is_empty());
-        set("second-value");
-        assert_eq!(secrets.changed(&|_| true).await, vec![a.clone()], "what is not granted is no change");
-        assert!(secrets.changed(&|_| true).await.is_empty(), "it is told once, whenever the server is started");
-        assert_eq!(fill.fill(&a, &texts).await.unwrap()["T"], "Bearer second-value ${x}");
-        assert!(secrets.changed(&|_| true).await.is_empty());
-        store.remove("k").unwrap();
-        assert!(secrets.changed(&|_| true).await.is_empty(), "who has it goes on with it");
-        settings.names.clear();
-        assert!(secrets.apply(&settings) && !secrets.apply(&settings));
-        assert!(fill.fill(&b, &texts).await.unwrap_err().contains("omni secret set k"));
-        assert!(secrets.changed(&|_| true).await.is_empty(), "what is missing is no change");
-        set("third-value");
-        let mut both = secrets.changed(&|_| true).await;
-        both.sort_by(|x, y| x.as_str().cmp(y.as_str()));
-        assert_eq!(both, [a, b], "what is there again is");
-        let told: Vec<_> = kept.0.lock().unwrap().iter().map(|e| (e.action.to_string(), e.outcome)).collect();
+        assert!(world.replaced().await.is_empty());
+        world.set("k", "second-value");
+        assert_eq!(world.secrets.changed(Duration::ZERO).await, [name("a")], "what is not granted is no change");
+        assert_eq!(world.replaced().await, ["a"], "it is told of until it is replaced");
+        assert!(world.replaced().await.is_empty());
+        assert_eq!(world.fill("a", text).await.unwrap(), "Bearer second-value ${x}");
+        assert!(world.replaced().await.is_empty());
+        LocalStore::at(world.folder.path()).remove("k").unwrap();
+        assert!(world.replaced().await.is_empty(), "who has it goes on with it");
+        let settings = SecretsSettings::default();
+        assert!(world.secrets.apply(&settings) && !world.secrets.apply(&settings));
+        assert!(world.fill("b", text).await.unwrap_err().contains("omni secret set k"));
+        assert!(world.replaced().await.is_empty(), "what is missing is no change");
+        world.set("k", "third-value");
+        assert_eq!(world.replaced().await, ["a", "b"], "what is there again is");
+        let kept = world.kept.0.lock().unwrap();
+        let told: Vec<_> = kept.iter().map(|e| (e.action.to_string(), e.outcome)).collect();
         let resolve = || "secrets/resolve".to_owned();
         assert_eq!(told[..2], [(resolve(), Outcome::Success), (resolve(), Outcome::Denied)]);
         let provider = (FieldName::Provider, FieldValue::Text("store".to_owned()));
-        assert!(kept.0.lock().unwrap()[0].facts.contains(&provider));
-        assert!(!format!("{:?}", kept.0.lock().unwrap()).contains("-value"));
+        assert!(kept[0].facts.contains(&provider));
+        assert!(!format!("{kept:?}").contains("-value"));
+    }
+
+    #[tokio::test]
+    async fn sec_5_what_an_older_process_has_stays_masked_while_it_may_run() {
+        let world = World::new(r#"{"ttl_s":1}"#);
+        world.set("k", "first-value");
+        world.fill("a", "${STORE:k}").await.unwrap();
+        world.set("k", "second-value");
+        world.fill("a", "${STORE:k}").await.unwrap();
+        // Two processes of one server have two values: both are known, and one is not true any more.
+        assert_eq!(world.secrets.changed(Duration::ZERO).await, [name("a")]);
+        let mark = world.secrets.mark();
+        world.fill("a", "${STORE:k}").await.unwrap();
+        world.secrets.replaced(&name("a"), mark);
+        assert!(world.replaced().await.is_empty(), "the one that was started meanwhile has what is true");
+        for value in ["first-value", "second-value"] {
+            assert!(world.redactor.masked(value).is_some(), "{value} may still be told of by a process that ends");
+        }
+    }
+
+    #[tokio::test]
+    async fn sec_5_a_field_that_disappears_replaces_nobody() {
+        let world = World::new("{}");
+        world.set("k", r#"{"password":"first-value"}"#);
+        assert_eq!(world.fill("a", "${STORE:k:password}").await.unwrap(), "first-value");
+        world.set("k", r#"{"user":"ada"}"#);
+        assert!(world.replaced().await.is_empty());
+        assert!(world.fill("b", "${STORE:k:password}").await.unwrap_err().contains("no such field"));
+        assert!(world.replaced().await.is_empty(), "nor does one that was never there");
+        world.set("k", r#"{"password":"second-value"}"#);
+        assert_eq!(world.replaced().await, ["a", "b"]);
     }
 }

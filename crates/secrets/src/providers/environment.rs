@@ -32,7 +32,8 @@ impl Environment {
     }
 }
 
-fn variable_name(path: &str) -> String {
+/// The name of the variable that stands for `path`.
+pub(crate) fn variable_name(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if path.chars().all(plain) {
         return path.to_owned();

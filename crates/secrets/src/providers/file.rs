@@ -73,6 +73,12 @@ impl Files {
         crate::local::stamp_of(&folder.join(name))
     }
 
+    /// The file's path without steps that lead nowhere, from the folder where it lies in it.
+    pub(crate) fn normal(&self, path: &str) -> String {
+        let whole: PathBuf = self.folder.join(path).components().filter(|part| *part != Component::CurDir).collect();
+        whole.display().to_string()
+    }
+
     /// The folder that may not be left, and the file's path in it.
     fn place(&self, path: &str) -> Result<(PathBuf, PathBuf), Fault> {
         let path = Path::new(path);

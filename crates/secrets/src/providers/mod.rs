@@ -15,6 +15,7 @@ use crate::local::{LocalStore, Stamp};
 use crate::providers::environment::Environment;
 use crate::providers::file::Files;
 use crate::providers::vault::Vault;
+use crate::redact::Redactor;
 use crate::settings::{ProviderName, SecretsSettings};
 
 /// What providers find around them.
@@ -44,7 +45,12 @@ pub(crate) enum Provider {
 
 impl Provider {
     /// The provider of this name; `Err` says what it needs.
-    pub(crate) fn build(name: ProviderName, settings: &SecretsSettings, around: &Around) -> Result<Self, String> {
+    pub(crate) fn build(
+        name: ProviderName,
+        settings: &SecretsSettings,
+        around: &Around,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Self, String> {
         Ok(match name {
             ProviderName::Env => Self::Env(Arc::new(Environment::new(around.variables.clone()))),
             ProviderName::File => Self::File(Arc::new(Files::new(&settings.folder))),
@@ -58,7 +64,7 @@ impl Provider {
                     .vault
                     .as_ref()
                     .ok_or("`secrets.vault` says nothing: give it at least `url` and `token`")?;
-                Self::Vault(Arc::new(Vault::build(vault)?))
+                Self::Vault(Arc::new(Vault::build(vault, Arc::clone(redactor))?))
             }
         })
     }
@@ -76,11 +82,22 @@ impl Provider {
     }
 
     /// What tells whether the value may be another one by now; `None` where only asking tells.
-    pub(crate) fn stamp(&self, path: &str) -> Stamp {
-        match self {
+    pub(crate) async fn stamp(&self, path: &str) -> Stamp {
+        let path = path.to_owned();
+        match self.clone() {
             Self::Env(_) | Self::Vault(_) => None,
-            Self::File(files) => files.stamp(path),
-            Self::Store(store) => store.stamp(),
+            Self::File(files) => beside(move || Ok(files.stamp(&path))).await.ok()?,
+            Self::Store(store) => beside(move || Ok(store.stamp())).await.ok()?,
+        }
+    }
+
+    /// The one form of all the ways in which `path` can be written: what is granted under one is granted under each.
+    pub(crate) fn normal(&self, path: &str) -> String {
+        match self {
+            Self::Env(_) => environment::variable_name(path),
+            Self::File(files) => files.normal(path),
+            Self::Store(_) => path.to_owned(),
+            Self::Vault(vault) => vault.normal(path),
         }
     }
 

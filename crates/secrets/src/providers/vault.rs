@@ -1,5 +1,6 @@
 //! Vault and OpenBao: the key-value engine, version 1 and 2, by token or AppRole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 use crate::held::{Held, VALUE_BYTES_MAX};
+use crate::redact::Redactor;
 use crate::settings::VaultSettings;
 
 /// Connections at a time.
@@ -44,6 +46,8 @@ pub(crate) struct Vault {
     login: Login,
     /// The token that a login gave; asked for anew when it is refused.
     token: Mutex<Option<Held>>,
+    /// What the hub shows to Vault is masked as what it gets.
+    redactor: Arc<Redactor>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -54,7 +58,7 @@ impl std::fmt::Debug for Vault {
 
 impl Vault {
     /// Reads the settings; `Err` says what is wrong with which.
-    pub(crate) fn build(settings: &VaultSettings) -> Result<Self, String> {
+    pub(crate) fn build(settings: &VaultSettings, redactor: Arc<Redactor>) -> Result<Self, String> {
         let target = Target::parse(&settings.url).map_err(|error| format!("secrets.vault.url: {error}"))?;
         if !settings.url.starts_with("https://") && !is_here(&settings.url) {
             return Err("secrets.vault.url: a token does not go over the network in clear: write https://".to_owned());
@@ -68,6 +72,11 @@ impl Vault {
             }
             _ => return Err("secrets.vault: give `token`, or `role_id` and `secret_id`".to_owned()),
         };
+        let shown = match &login {
+            Login::Token(token) => ("vault token", token),
+            Login::AppRole { secret_id, .. } => ("vault secret_id", secret_id),
+        };
+        redactor.learn(shown.0, shown.1)?;
         let namespace = settings.namespace.as_deref().map(HeaderValue::from_str).transpose();
         Ok(Self {
             client: Client::new(target, limits),
@@ -76,6 +85,7 @@ impl Vault {
             namespace: namespace.map_err(|_| "secrets.vault.namespace: cannot stand in a header".to_owned())?,
             login,
             token: Mutex::default(),
+            redactor,
         })
     }
 
@@ -115,6 +125,12 @@ impl Vault {
         Ok(format!("/v1/{}/{}{inner}", self.mount, if self.is_v2 { "data/" } else { "" }))
     }
 
+    /// The one form of all the ways to write a path.
+    pub(crate) fn normal(&self, path: &str) -> String {
+        let shortest: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
+        self.engine_path(&shortest.join("/")).unwrap_or_else(|_| path.to_owned())
+    }
+
     /// A token; `anew` where the one before was refused.
     async fn token(&self, anew: bool) -> Result<Held, Fault> {
         let (role_id, secret_id) = match &self.login {
@@ -131,7 +147,11 @@ impl Vault {
         let (status, body) = self.ask(Method::POST, "/v1/auth/approle/login", None, body.into()).await?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         match answer["auth"]["client_token"].as_str() {
-            Some(token) if status == StatusCode::OK => Ok(kept.insert(Held::new(token.to_owned())).clone()),
+            Some(token) if status == StatusCode::OK => {
+                let token = Held::new(token.to_owned());
+                self.redactor.learn("vault token", &token).map_err(Fault::Unusable)?;
+                Ok(kept.insert(token).clone())
+            }
             _ => Err(refused(status, &body)),
         }
     }
@@ -201,13 +221,17 @@ mod tests {
     use crate::fault::Fault;
     use crate::settings::VaultSettings;
 
+    fn build(settings: &VaultSettings) -> Result<Vault, String> {
+        Vault::build(settings, std::sync::Arc::default())
+    }
+
     fn settings(url: &str) -> VaultSettings {
         serde_json::from_value(serde_json::json!({ "url": url, "token": "t" })).unwrap()
     }
 
     #[test]
     fn sec_1_paths_are_the_engines() {
-        let mut vault = Vault::build(&settings("http://127.0.0.1:8200")).unwrap();
+        let mut vault = build(&settings("http://127.0.0.1:8200")).unwrap();
         for path in ["db/main", "/db/main", "secret/db/main", "secret/data/db/main"] {
             assert_eq!(vault.engine_path(path).unwrap(), "/v1/secret/data/db/main", "{path}");
         }
@@ -227,11 +251,11 @@ mod tests {
             ("http://127.0.0.1.evil.example", false),
         ] {
             assert_eq!(is_here(url), here, "{url}");
-            assert_eq!(Vault::build(&settings(url)).is_ok(), here, "{url}");
+            assert_eq!(build(&settings(url)).is_ok(), here, "{url}");
         }
-        assert!(Vault::build(&settings("https://vault:8200")).is_ok());
+        assert!(build(&settings("https://vault:8200")).is_ok());
         let neither: VaultSettings = serde_json::from_str(r#"{"url":"https://h"}"#).unwrap();
-        assert!(Vault::build(&neither).unwrap_err().contains("give `token`"));
+        assert!(build(&neither).unwrap_err().contains("give `token`"));
         assert!(
             !format!("{:?}", settings("https://h")).contains('t')
                 || !format!("{:?}", settings("https://h")).contains("token")
