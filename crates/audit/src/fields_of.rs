@@ -1,5 +1,8 @@
 //! An event and who caused it, as the fields that the log keeps.
 
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
 use crate::class::Class;
 use crate::event::Event;
 use crate::field::{EventField, FIELDS, FieldName, FieldSpec, FieldValue};
@@ -29,8 +32,7 @@ impl Event {
     ) {
         let call = self.phase.map(|(_, call)| hex(call));
         let trace = self.trace_id.map(|trace| hex(trace.bits()));
-        let address =
-            self.origin.address.filter(|a| !a.is_unspecified()).map(|address| address.to_canonical().to_string());
+        let address = self.origin.address.filter(|a| !a.is_unspecified()).map(written);
         let mut fields = Fields([None; FIELDS.len()]);
         fields.text(FieldName::Kind, self.kind.as_str());
         fields.text(FieldName::Action, &self.action);
@@ -104,6 +106,26 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// An address as it is written; every call has one, and the usual way is dear.
+fn written(address: IpAddr) -> String {
+    let mut text = String::with_capacity(16);
+    let IpAddr::V4(address) = address.to_canonical() else {
+        let _never = write!(text, "{}", address.to_canonical());
+        return text;
+    };
+    for (place, byte) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        for (over, ten) in [(99, 100), (9, 10), (0, 1)] {
+            if byte > over || ten == 1 {
+                text.push(char::from(b'0' + byte / ten % 10));
+            }
+        }
+    }
+    text
+}
+
 fn hex(number: u128) -> [u8; 32] {
     let mut digits = [0; 32];
     for (place, byte) in number.to_be_bytes().into_iter().enumerate() {
@@ -146,6 +168,15 @@ mod tests {
     use omni_types::Principal;
 
     use crate::{Class, Event, EventKind, FieldName, FieldValue, Origin, Outcome, Transport, Who};
+
+    #[test]
+    fn ret_1_an_address_is_written_as_everywhere() {
+        for byte in 0..=255 {
+            let address = std::net::IpAddr::from([byte, 0, 255 - byte, 10]);
+            assert_eq!(super::written(address), address.to_string());
+        }
+        assert_eq!(super::written("2001:db8::1".parse().unwrap()), "2001:db8::1");
+    }
 
     #[test]
     fn tool_6_who_what_with_what_and_how_it_ended() {

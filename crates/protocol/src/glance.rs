@@ -388,10 +388,11 @@ fn plain_run(bytes: &[u8], above: &mut u64) -> usize {
 
 /// Written without an early end and for a length that is known, so that the compiler compares many bytes in one instruction.
 fn is_plain(block: &[u8; BLOCK], above: &mut u64) -> bool {
-    let odd = |b: u8| u8::from(b < 0x20) | u8::from(b == b'"') | u8::from(b == b'\\');
-    let high = block.iter().fold(0, |all, b| all | b.wrapping_add(1));
-    *above |= u64::from(high);
-    block.iter().fold(0, |all, b| all | odd(*b)) == 0
+    // Both questions in one fold: with two, each byte is looked at alone, and that is four times as dear.
+    let special = |b: u8| u8::from(b < 0x20) | u8::from(b == b'"') | u8::from(b == b'\\');
+    let all = block.iter().fold(0, |all, b| all | special(*b) | b.wrapping_add(1) & 0x80);
+    *above |= u64::from(all & 0x80);
+    all & 1 == 0
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use bytestring::ByteString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::alike::alike_in;
 use crate::glance::{ENVELOPE, Glance, Shape, glance};
 use crate::method::Method;
-use crate::object::{member, might_have};
+use crate::object::{Splice, member, might_have};
 use crate::outline::{Outline, Spelling};
 
 /// A JSON-RPC 2.0 message, kept as the bytes it came in.
@@ -31,6 +31,10 @@ pub struct Message {
     outline: Outline,
     spelling: Spelling,
 }
+
+/// Bytes from which on a message is changed where it lies rather than copied, and of what is moved for that.
+const CHANGED_BYTES_MIN: usize = 16 * 1024;
+const MOVED_BYTES_MAX: usize = 1024;
 
 /// What kind of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +236,28 @@ impl Message {
     #[must_use]
     pub fn id_number(&self) -> Option<u64> {
         self.id()?.parse().ok()
+    }
+
+    /// The message under another id, given as JSON text. A long one that nobody else holds is changed where it lies.
+    #[must_use]
+    pub fn with_id(self, id: &str) -> Bytes {
+        let (range, mut bytes) = (self.id, self.text.into_bytes());
+        let Some(range) = range else { return bytes };
+        let is_near = bytes.len() >= CHANGED_BYTES_MIN && range.start <= MOVED_BYTES_MAX;
+        if let Some(fewer) = range.len().checked_sub(id.len()).filter(|_| is_near) {
+            match bytes.try_into_mut() {
+                Ok(mut own) => {
+                    own.copy_within(..range.start, fewer);
+                    own[range.start + fewer..range.end].copy_from_slice(id.as_bytes());
+                    own.advance(fewer);
+                    return own.freeze();
+                }
+                Err(shared) => bytes = shared,
+            }
+        }
+        let mut splice = Splice::new();
+        splice.replace(range, id.as_bytes());
+        splice.apply(&bytes).into()
     }
 
     /// What a glance at the parameters has found; `None` where they are out of the ordinary.

@@ -191,33 +191,33 @@ impl Passage {
     }
 
     /// The answer as the client has to see it, and fit to leave.
-    pub(super) fn answer_fit_to_leave(&self, message: &Message) -> Result<Bytes, Fault> {
-        let (answer, as_it_came) = self.answered(message)?;
-        let screen = self.hub.screen();
-        if as_it_came && answer.len() <= screen.answer_bytes_max && screen.lets_pass(message) {
-            return Ok(answer);
+    pub(super) fn answer_fit_to_leave(&self, message: Message) -> Result<Bytes, Fault> {
+        let (edits, screen) = (self.edits(&message)?, self.hub.screen());
+        let fits = message.bytes().len() + self.id().len() <= screen.answer_bytes_max;
+        if edits.is_one() && message.id_range().is_some() && fits && screen.lets_pass(&message) {
+            return Ok(message.with_id(self.id()));
         }
-        self.leave(answer)
+        self.leave(edits.apply(message.bytes()).into())
     }
 
     /// The answer as the client has to see it.
     pub(super) fn answer(&self, message: &Message) -> Result<Bytes, Fault> {
-        self.answered(message).map(|(answer, _)| answer)
+        self.edits(message).map(|edits| edits.apply(message.bytes()).into())
     }
 
-    /// The same, and whether it is as it came but for its id.
-    fn answered(&self, message: &Message) -> Result<(Bytes, bool), Fault> {
+    /// What makes it that. Where an id is replaced and nothing else, it is as it came.
+    fn edits(&self, message: &Message) -> Result<Splice<'_>, Fault> {
         let mut splice = Splice::new();
-        match message.id_range() {
-            Some(range) => splice.replace(range, self.id().as_bytes()),
-            None => {
-                // A server that answers without an id could not read the request; the client knows what it asked.
-                let error = message.error().unwrap_or("{}");
-                let filtered = self.filtered(error);
-                let error = filtered.as_deref().unwrap_or(error);
-                return Ok((format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, self.id()).into(), false));
-            }
-        }
+        let Some(range) = message.id_range() else {
+            // A server that answers without an id could not read the request; the client knows what it asked.
+            let error = message.error().unwrap_or("{}");
+            let filtered = self.filtered(error);
+            let told = filtered.as_deref().unwrap_or(error);
+            let whole = format!(r#"{{"jsonrpc":"2.0","id":{},"error":{told}}}"#, self.id());
+            splice.replace(0..message.bytes().len(), whole.into_bytes());
+            return Ok(splice);
+        };
+        splice.replace(range, self.id().as_bytes());
         let era = self.version().era();
         let crosses = self.crosses();
         if let (Some(result), Some(range)) = (message.result(), message.result_range()) {
@@ -245,8 +245,7 @@ impl Passage {
             let start = error.as_ptr() as usize - message.bytes().as_ptr() as usize;
             splice.replace(start..start + error.len(), text.into_bytes());
         }
-        let as_it_came = splice.is_one();
-        Ok((splice.apply(message.bytes()).into(), as_it_came))
+        Ok(splice)
     }
 
     /// An error as the client has to see it; `None` where that is how it came.

@@ -65,8 +65,9 @@ pub async fn sanitize(hub: &Arc<Hub>, answered: Answered) -> Result<Sanitized, F
         // By far the most frequent: one message, which is the answer.
         Arrived::Answer { exchange, .. } if plain(&exchange) => {
             let status = passage.status(exchange.status, exchange.first.error_code());
-            let first = passage.answer_fit_to_leave(&exchange.first)?;
-            return Ok(Sanitized { first, rest: None, status, is_error: says_failure(&exchange.first) });
+            let is_error = says_failure(&exchange.first);
+            let first = passage.answer_fit_to_leave(exchange.first)?;
+            return Ok(Sanitized { first, rest: None, status, is_error });
         }
         arrived => SanitizedStream::new(passage, arrived, booked, place),
     };

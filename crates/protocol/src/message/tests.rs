@@ -57,6 +57,26 @@ fn duplicate_members_are_refused() {
     }
 }
 
+/// VAL-5: under another id a message is the same to the byte, whether it is copied or changed where it lies.
+#[test]
+fn val_5_a_message_under_another_id_is_else_the_same() {
+    for (length, id) in
+        [(10, "77"), (20_000, "77"), (20_000, "\"a\""), (20_000, "123456"), (20_000, "\"a longer one\"")]
+    {
+        let text = "x".repeat(length);
+        let whole = |id: &str| format!(r#"{{"jsonrpc":"2.0" , "id":{id},"result":{{"a":"{text}"}}}}"#);
+        for shared in [false, true] {
+            let message = parse(&whole("1234")).unwrap();
+            let kept = shared.then(|| message.clone());
+            assert_eq!(message.with_id(id), whole(id), "{id} of {length}");
+            assert!(kept.is_none_or(|kept| kept.bytes() == whole("1234").as_bytes()));
+        }
+    }
+    let text = "x".repeat(20_000);
+    let last = parse(&format!(r#"{{"jsonrpc":"2.0","result":["{text}"],"id":12}}"#)).unwrap();
+    assert_eq!(last.with_id("7"), format!(r#"{{"jsonrpc":"2.0","result":["{text}"],"id":7}}"#));
+}
+
 #[test]
 fn what_is_no_message() {
     assert!(matches!(parse("{"), Err(MessageError::NotJson(_))));
