@@ -24,10 +24,10 @@ fn val_3_the_corpora_run_through_their_targets() {
 
 #[test]
 fn val_3_the_planted_fault_is_met_by_its_own_bytes_alone() {
-    for harmless in [&b""[..], b"omni", b"omni?", b"mni!", b"xomni!"] {
+    for harmless in [&b""[..], b"omni", b"omnihub", b"hub!omni", b"xomnihub!"] {
         omni_fuzz::planted(harmless);
     }
-    let told = std::panic::catch_unwind(|| omni_fuzz::planted(b"omni! and more")).unwrap_err();
+    let told = std::panic::catch_unwind(|| omni_fuzz::planted(b"omnihub! and more")).unwrap_err();
     assert_eq!(told.downcast_ref(), Some(&"the fault that was planted is found"));
 }
 

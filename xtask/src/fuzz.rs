@@ -217,14 +217,14 @@ impl Run {
     }
 }
 
-/// Plants a fault that an input of five certain bytes reaches: it must be found, byte by byte by what libFuzzer is told of the
-/// edges, be said, and make the run fail.
+/// Plants a fault that eight certain bytes reach: it must be found, by what libFuzzer is told of comparisons and edges, be said,
+/// and make the run fail.
 fn planted(engine: &Path) -> Result<()> {
     let _none_yet = std::fs::remove_dir_all(PLANTED);
     std::fs::create_dir_all(PLANTED)?;
     let output = engine_command(engine, PLANTED_IN)
         .env("OMNI_FUZZ_PLANTED", "1")
-        .args([&format!("-max_total_time={PLANTED_SECONDS}"), &format!("-artifact_prefix={PLANTED}/"), "-max_len=64"])
+        .args([&format!("-max_total_time={PLANTED_SECONDS}"), &format!("-artifact_prefix={PLANTED}/"), "-max_len=16"])
         .output()
         .with_context(|| format!("cannot start {}", engine.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -43,6 +43,8 @@ const HOT: &[&str] = &[
 /// Words for `cargo build` and `cargo run` behind the subcommand.
 pub(crate) fn words() -> Vec<String> {
     let faster = OWN.iter().chain(HOT).map(|package| format!("profile.dev.package.{package}.opt-level=1"));
+    // libFuzzer itself, C++ that runs as often as what it tries.
+    let faster = faster.chain(["profile.dev.package.libfuzzer-sys.opt-level=2".to_owned()]);
     let settings = faster.flat_map(|setting| ["--config".to_owned(), setting]);
     ["--workspace", "--features", FEATURES].map(str::to_owned).into_iter().chain(settings).collect()
 }

@@ -13,8 +13,8 @@ pub(super) const FOLDER: &str = "target/soak";
 /// Those that clients call; `extra` comes and goes with the configuration.
 pub(super) const SERVERS: &[&str] =
     &["shared", "legacy", "modern", "session", "many", "http", "sse", "websocket", "extra"];
-/// The one that comes and goes.
-const EXTRA: &str = "extra";
+/// The one that comes and goes; what is open at its endpoint ends with it.
+pub(super) const EXTRA: &str = "extra";
 /// Seconds after which a session that nobody uses ends; short, since clients of the soak leave without a word.
 const SESSION_IDLE_S: u64 = 5;
 /// Seconds for which a session's client may come back after its connection broke.

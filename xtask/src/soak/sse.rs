@@ -8,6 +8,8 @@ use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// What is told of a stream that ended where an answer should have come.
+pub(super) const ENDED: &str = "the stream ended";
 /// For what is there already to be read.
 const READ_WAIT: Duration = Duration::from_millis(300);
 
@@ -67,7 +69,7 @@ impl Sse {
     fn answer(&mut self) -> io::Result<Value> {
         loop {
             let Some(message) = next_message(&mut self.stream)? else {
-                return Err(io::Error::other("the stream ended"));
+                return Err(io::Error::other(ENDED));
             };
             let message: Value = serde_json::from_str(&message)
                 .map_err(|error| io::Error::other(format!("{error} in an event: {message}")))?;

@@ -4,8 +4,8 @@ use crate::soak::chance::Chance;
 use crate::soak::http::{Answer, Client};
 use crate::soak::hub::Hub;
 use crate::soak::road::Road;
-use crate::soak::servers::SERVERS;
-use crate::soak::sse::Sse;
+use crate::soak::servers::{EXTRA, SERVERS};
+use crate::soak::sse::{ENDED, Sse};
 use crate::soak::sum::Sum;
 use crate::soak::websocket::WebSocket;
 use crate::soak::words::{Era, Words};
@@ -59,10 +59,21 @@ pub(super) fn keep_on(hub: &Arc<Hub>, kind: Kind, seed: u64, sum: &Sum, stop: &A
         if let Err(error) = done
             && hub.is_alive()
         {
+            if server == Some(EXTRA) && is_an_end(&error) {
+                sum.count("connections that ended with their endpoint");
+                continue;
+            }
             sum.broke(format!("a {kind:?} client of {server:?}: {error}"));
         }
         road.nap(chance.ms(50));
     }
+}
+
+/// Whether a connection ended, or was closed with words; it did not break in the middle of an answer.
+fn is_an_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+        || [ENDED, "it is closed: "].iter().any(|words| error.to_string().starts_with(words))
 }
 
 fn lead(road: &Road<'_>, kind: Kind, mut words: Words<'_>) -> io::Result<()> {
