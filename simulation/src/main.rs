@@ -78,14 +78,8 @@ fn run() -> Result<bool> {
 }
 
 fn parse() -> Result<Wanted> {
-    let mut wanted = Wanted {
-        from: 0,
-        seeds: 1_000,
-        seconds: u64::MAX,
-        failures: FAILED_MAX,
-        twice: false,
-        streams: true,
-    };
+    let mut wanted =
+        Wanted { from: 0, seeds: 1_000, seconds: u64::MAX, failures: FAILED_MAX, twice: false, streams: true };
     let mut rest = std::env::args().skip(1);
     while let Some(flag) = rest.next() {
         let mut number = || rest.next().context(USAGE)?.parse().context(USAGE);

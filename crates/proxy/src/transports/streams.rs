@@ -36,7 +36,8 @@ impl Calls {
             return;
         }
         self.early.push_back((call, answer));
-        let bytes = |early: &VecDeque<(u64, Message)>| early.iter().map(|(_, answer)| answer.bytes().len()).sum::<usize>();
+        let bytes =
+            |early: &VecDeque<(u64, Message)>| early.iter().map(|(_, answer)| answer.bytes().len()).sum::<usize>();
         while self.early.len() > EARLY_MAX || bytes(&self.early) > EARLY_BYTES_MAX {
             self.early.pop_front();
         }
