@@ -58,6 +58,7 @@ pub(crate) fn ensure() -> Result<Peers> {
     environment("venv", &source.join("requirements.txt"), &target)?;
     environment("venv-sqlite", &source.join("requirements-sqlite.txt"), &target)?;
     environment("venv-schemathesis", &source.join("requirements-schemathesis.txt"), &target)?;
+    corpus(&source.join("requirements-corpus.txt"), &target)?;
     copy_clients(&source.join("clients"), &target.join("clients"))?;
     installed()
 }
@@ -108,6 +109,19 @@ fn environment(name: &str, pins: &Path, target: &Path) -> Result<()> {
         bounded::run_well(&[python, "-m", "venv", "--clear", folder_text], target, &log, INSTALL_LIMIT)?;
         let interpreter = folder.join("bin/python");
         let words = [text(&interpreter)?, "-m", "pip", "install", "--quiet", "--no-input", "-r", pins_text];
+        bounded::run_well(&words, target, &log, INSTALL_LIMIT)
+    })
+}
+
+/// What detectors of personal data are measured on: files of a package, by their digest, of which nothing is run.
+fn corpus(pins: &Path, target: &Path) -> Result<()> {
+    let folder = target.join("corpus");
+    install("corpus", &[pins.to_owned()], &target.join("corpus.stamp"), || {
+        let (interpreter, log) = (target.join("venv/bin/python"), target.join("corpus.log"));
+        let mut words =
+            vec![text(&interpreter)?, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--upgrade"];
+        words.extend(["--ignore-requires-python", "--require-hashes", "--only-binary", ":all:"]);
+        words.extend(["--target", text(&folder)?, "-r", text(pins)?]);
         bounded::run_well(&words, target, &log, INSTALL_LIMIT)
     })
 }

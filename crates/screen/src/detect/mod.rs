@@ -11,6 +11,8 @@ mod might;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod public_corpus;
+#[cfg(test)]
 mod tests;
 
 pub use kind::{Finding, Kind};
