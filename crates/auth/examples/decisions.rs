@@ -26,9 +26,15 @@ fn main() {
         row(&mut out, &text, took, "known", &policy, &user, "t1", None, true);
         row(&mut out, &text, took, "by arguments", &policy, &user, "args", Some(r#"{"path":"/srv/x","n":7}"#), true);
         row(&mut out, &text, took, "never asked before", &policy, &user, "t1", None, false);
-        let roles = vec!["q10".into()];
-        let user = Principal::build(Identity { roles, ..Identity::new(PrincipalKind::Token, "u") });
-        row(&mut out, &text, took, "never asked, a rule has a condition", &policy, &user, "s12:t1", None, false);
+        for (role, server, what) in [
+            ("q10", "s12", "never asked, a rule reads the caller"),
+            ("q50", "s2", "never asked, a rule reads the tool's hints"),
+            ("q30", "s32", "never asked, a rule reads the tool's name"),
+        ] {
+            let roles = vec![role.into()];
+            let user = Principal::build(Identity { roles, ..Identity::new(PrincipalKind::Token, "u") });
+            row(&mut out, &text, took, what, &policy, &user, &format!("{server}:t1"), None, false);
+        }
     }
 }
 
@@ -45,7 +51,12 @@ fn settings(rules: usize) -> PolicySettings {
            when { context.arguments.hasTag("path") && context.arguments.getTag("path") like "/srv/*" };"#,
     );
     for at in 1..rules / 2 {
-        let condition = if at % 10 == 0 { r#"when { principal.id != "x" }"# } else { "" };
+        let condition = match at % 30 {
+            10 => r#"when { principal.id != "x" }"#,
+            20 => "when { resource has readOnly && !resource.readOnly }",
+            0 => r#"when { resource has name && resource.name != "x" }"#,
+            _ => "",
+        };
         let effect = if at % 4 == 0 { "forbid" } else { "permit" };
         let server = at % 50 + 2;
         text += &format!(

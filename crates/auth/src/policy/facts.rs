@@ -162,6 +162,11 @@ mod tests {
         address: false,
         client: false,
         revision: false,
+        action: false,
+        principal: false,
+        hints: false,
+        server: false,
+        name: false,
     };
 
     fn tags(entity: &Entity) -> Vec<String> {

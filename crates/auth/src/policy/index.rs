@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
+use foldhash::fast::RandomState;
+use serde_json::Value;
 
 use crate::policy::action::Action;
 use crate::policy::decision::{Approver, Ask};
@@ -21,6 +23,8 @@ pub(super) struct Rule {
     pub(super) at: usize,
     pub(super) id: Arc<str>,
     pub(super) policy: Policy,
+    /// What Cedar is asked about where the index finds it: its conditions, without the scope that the index has looked at.
+    pub(super) asked: Policy,
     pub(super) permits: bool,
     /// It holds whenever it is a candidate: its scope, all of which the index looks at, is all it says.
     pub(super) is_certain: bool,
@@ -28,6 +32,7 @@ pub(super) struct Rule {
     /// Set where the policy demands a person's approval.
     pub(super) ask: Option<Arc<Ask>>,
     pub(super) principal: PrincipalConstraint,
+    resource: ResourceConstraint,
 }
 
 /// All policies.
@@ -47,9 +52,41 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Slice {
     /// Those that may concern anything.
-    anything: Vec<usize>,
+    anything: Callers,
     /// Those about one thing, server or pattern.
-    about: HashMap<EntityUid, Vec<usize>>,
+    about: HashMap<EntityUid, Callers, RandomState>,
+}
+
+/// Policies by whom they are about.
+#[derive(Debug, Default)]
+struct Callers {
+    all: Vec<usize>,
+    /// Those that may be about anybody.
+    anybody: Vec<usize>,
+    /// Those about one principal, role or group.
+    of: HashMap<EntityUid, Vec<usize>, RandomState>,
+}
+
+impl Callers {
+    fn add(&mut self, at: usize, constraint: &PrincipalConstraint) {
+        self.all.push(at);
+        match constraint {
+            PrincipalConstraint::Any | PrincipalConstraint::Is(_) => self.anybody.push(at),
+            PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid) => {
+                self.of.entry(uid.clone()).or_default().push(at);
+            }
+        }
+    }
+
+    /// Those that may be about `subject`.
+    fn find(&self, subject: &Subject, found: &mut Vec<usize>) {
+        found.extend(&self.anybody);
+        if self.of.len() < subject.belongs.len() {
+            found.extend(self.of.iter().filter(|(uid, _)| subject.belongs.contains(*uid)).flat_map(|(_, at)| at));
+        } else {
+            found.extend(subject.belongs.iter().filter_map(|uid| self.of.get(uid)).flatten());
+        }
+    }
 }
 
 impl Index {
@@ -82,19 +119,29 @@ impl Index {
         if !self.ids.insert(Arc::clone(&id)) {
             return Err(format!("two policies are called `{id}`"));
         }
+        let resource = policy.resource_constraint();
+        let looked_up = is_looked_up(&resource);
+        let mut reads = Reads::of(&json);
+        let asked = if looked_up { without_scope(&policy, json.clone()) } else { Err(String::new()) };
+        let asked = asked.unwrap_or_else(|_| {
+            reads = reads.and(Reads::SCOPE);
+            policy.clone()
+        });
         let rule = Rule {
             at,
-            is_certain: !policy.has_non_scope_constraint() && is_looked_up(&policy.resource_constraint()),
+            is_certain: !policy.has_non_scope_constraint() && looked_up,
             permits: policy.effect() == Effect::Permit,
-            reads: Reads::of(&json),
+            reads,
             ask: ask(&policy, &id),
             principal: policy.principal_constraint(),
+            resource,
+            asked,
             policy,
             id,
         };
         self.reads = self.reads.and(rule.reads);
         self.claims.add(&json);
-        let about = match rule.policy.resource_constraint() {
+        let about = match rule.resource.clone() {
             ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
             ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => Some(uid),
         };
@@ -102,24 +149,32 @@ impl Index {
         for action in Action::ALL.into_iter().filter(|action| concerns(&constraint, *action)) {
             let slice = &mut self.actions[action.index()];
             match &about {
-                None => slice.anything.push(at),
-                Some(uid) => slice.about.entry(uid.clone()).or_default().push(at),
+                None => slice.anything.add(at, &rule.principal),
+                Some(uid) => slice.about.entry(uid.clone()).or_default().add(at, &rule.principal),
             }
         }
         self.rules.push(Arc::new(rule));
         Ok(())
     }
 
-    /// The policies whose scope covers this principal, action and thing; some more where that is cheaper to ask Cedar.
+    /// The policies whose scope covers this principal, action and thing, in their order; some more where that is cheaper to ask
+    /// Cedar.
     pub(super) fn candidates(&self, subject: &Subject, action: Action, thing: &Thing) -> Vec<&Arc<Rule>> {
-        self.about(action, thing).filter(|rule| is_for(&rule.principal, subject)).collect()
+        let slice = &self.actions[action.index()];
+        let mut found = Vec::new();
+        slice.anything.find(subject, &mut found);
+        thing.belongs.iter().filter_map(|uid| slice.about.get(uid)).for_each(|of| of.find(subject, &mut found));
+        found.sort_unstable();
+        let concerns = |rule: &&Arc<Rule>| is_for(&rule.principal, subject) && is_about(&rule.resource, thing);
+        found.into_iter().map(|at| &self.rules[at]).filter(concerns).collect()
     }
 
     /// The policies whose scope covers this action and thing, whoever asks.
     pub(super) fn about(&self, action: Action, thing: &Thing) -> impl Iterator<Item = &Arc<Rule>> {
         let slice = &self.actions[action.index()];
-        let about = thing.belongs.iter().filter_map(|uid| slice.about.get(uid)).flatten();
-        slice.anything.iter().chain(about).map(|at| &self.rules[*at])
+        let about = thing.belongs.iter().filter_map(|uid| slice.about.get(uid)).flat_map(|of| &of.all);
+        let all = slice.anything.all.iter().chain(about).map(|at| &self.rules[*at]);
+        all.filter(|rule| is_about(&rule.resource, thing))
     }
 }
 
@@ -133,6 +188,14 @@ impl Rule {
             _ => None,
         }
     }
+}
+
+/// The conditions of `policy`, whose JSON form is `json`, for everybody, everything and every action.
+fn without_scope(policy: &Policy, mut json: Value) -> Result<Policy, String> {
+    for part in ["principal", "action", "resource"] {
+        json[part] = serde_json::json!({ "op": "All" });
+    }
+    Policy::from_json(Some(policy.id().clone()), json).map_err(|error| error.to_string())
 }
 
 fn ask(policy: &Policy, id: &Arc<str>) -> Option<Arc<Ask>> {
@@ -154,15 +217,18 @@ fn concerns(constraint: &ActionConstraint, action: Action) -> bool {
     }
 }
 
-/// Whether the index finds a policy for just those things that it is about. Of types it knows nothing, and what is equal to
-/// a server or a pattern is no thing.
+/// Whether the index finds a policy for just those things that it is about. What is equal to a server or a pattern is no thing.
 fn is_looked_up(constraint: &ResourceConstraint) -> bool {
     let holds_things =
         |uid: &EntityUid| [Word::Server, Word::Pattern].iter().any(|word| uid.type_name() == word.name());
+    !matches!(constraint, ResourceConstraint::Eq(uid) if holds_things(uid))
+}
+
+/// Whether a policy is about things of this type.
+fn is_about(constraint: &ResourceConstraint, thing: &Thing) -> bool {
     match constraint {
-        ResourceConstraint::Any | ResourceConstraint::In(_) => true,
-        ResourceConstraint::Eq(uid) => !holds_things(uid),
-        ResourceConstraint::Is(_) | ResourceConstraint::IsIn(..) => false,
+        ResourceConstraint::Is(name) | ResourceConstraint::IsIn(name, _) => thing.uid.type_name() == name,
+        ResourceConstraint::Any | ResourceConstraint::In(_) | ResourceConstraint::Eq(_) => true,
     }
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod action;
 mod cache;
+mod context;
 mod decision;
 mod facts;
 mod fault;

@@ -9,10 +9,11 @@ use omni_types::{Identity, Principal, PrincipalKind};
 use proptest::prelude::*;
 
 use super::index::Rule;
+use super::reads::Reads;
 use super::settings::{PolicySettings, PolicySource};
 use super::subject::Subject;
 use super::thing::Thing;
-use super::verdict::Question;
+use super::verdict::Matter;
 use super::{Access, Action, Arguments, Denial, Hints, Policy, Surroundings};
 
 const PRINCIPALS: &[&str] = &[
@@ -46,6 +47,13 @@ const CONDITIONS: &[&str] = &[
     "when { context.loopback }",
     r#"when { context.revision == "2026-07-28" }"#,
     r#"when { principal.hasTag("c") && principal.getTag("c").contains("v") }"#,
+    r#"when { principal in Role::"b" }"#,
+    r#"when { action == Action::"tools/call" }"#,
+    r#"when { resource has readOnly && resource.readOnly }"#,
+    r#"when { resource has server && resource.server == "q" }"#,
+    r#"when { resource has name && resource.name like "t*" }"#,
+    r#"when { resource in Pattern::"s:t*" || principal == User::"ann" }"#,
+    r#"unless { resource is Prompt }"#,
     r#"when { resource in Server::"s" || context.now > datetime("2020-01-01") }"#,
 ];
 
@@ -84,7 +92,8 @@ fn plainly(policy: &Policy, access: &Access<'_>) -> &'static str {
     let Arguments::Given(arguments) = access.arguments else { panic!("a call has arguments") };
     let subject = Subject::of(access.principal, &policy.roles);
     let thing = Thing::of(access, access.name, &policy.index.patterns);
-    let question = Question::of(access, access.name, &subject, &thing).unwrap();
+    let matter = Matter { access, name: access.name, subject: &subject, thing: &thing };
+    let question = matter.question(Reads::EVERYTHING).unwrap();
     let rules: Vec<&Arc<Rule>> = policy.index.rules.iter().collect();
     let refusal = Denial { policy: None, reason: String::new(), needed: String::new() };
     match question.ask_all(&rules, access, arguments) {

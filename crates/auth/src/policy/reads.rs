@@ -17,6 +17,14 @@ pub(super) struct Reads {
     pub(super) address: bool,
     pub(super) client: bool,
     pub(super) revision: bool,
+    pub(super) action: bool,
+    pub(super) principal: bool,
+    /// What the server says of the tool: `resource.readOnly` and its like.
+    pub(super) hints: bool,
+    /// `resource.server`
+    pub(super) server: bool,
+    /// `resource.name` or `resource.uri`, or of which kind, server or pattern it is.
+    pub(super) name: bool,
 }
 
 /// The claims that are read, by their paths. Tags of other things are among them: more than is read does no harm.
@@ -71,7 +79,7 @@ impl Claims {
 }
 
 impl Reads {
-    const EVERYTHING: Self = Self {
+    pub(super) const EVERYTHING: Self = Self {
         arguments: true,
         numbers: true,
         lists: true,
@@ -80,6 +88,30 @@ impl Reads {
         address: true,
         client: true,
         revision: true,
+        action: true,
+        principal: true,
+        hints: true,
+        server: true,
+        name: true,
+    };
+
+    /// What its scope reads, where Cedar looks at that.
+    pub(super) const SCOPE: Self =
+        Self { action: true, principal: true, hints: true, server: true, name: true, ..Self::NOTHING };
+    const NOTHING: Self = Self {
+        arguments: false,
+        numbers: false,
+        lists: false,
+        now: false,
+        loopback: false,
+        address: false,
+        client: false,
+        revision: false,
+        action: false,
+        principal: false,
+        hints: false,
+        server: false,
+        name: false,
     };
 
     /// What the policy, in Cedar's JSON form, reads. What cannot be told counts as everything.
@@ -94,19 +126,36 @@ impl Reads {
             Value::Array(items) => items.iter().for_each(|item| self.visit(item)),
             Value::Object(members) => {
                 for (name, member) in members {
-                    if matches!(name.as_str(), "." | "has")
-                        && is_context(&member["left"])
-                        && let Some(attribute) = member["attr"].as_str()
-                    {
-                        self.member(attribute);
-                    } else if name == "Var" && member == "context" {
-                        *self = Self::EVERYTHING;
-                    } else {
-                        self.visit(member);
+                    let attribute = member["attr"].as_str().filter(|_| matches!(name.as_str(), "." | "has"));
+                    match (attribute, member["left"]["Var"].as_str()) {
+                        (Some(attribute), Some("context")) => self.member(attribute),
+                        (Some(attribute), Some("resource")) => self.of_thing(attribute),
+                        _ if name == "Var" => self.whole(member),
+                        // An entity that is named may be the one that is asked about.
+                        _ if name == "__entity" => *self = self.and(Self::SCOPE),
+                        _ => self.visit(member),
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A variable that is read as it is.
+    fn whole(&mut self, variable: &Value) {
+        match variable.as_str() {
+            Some("principal") => self.principal = true,
+            Some("action") => self.action = true,
+            Some("resource") => (self.hints, self.server, self.name) = (true, true, true),
+            _ => *self = Self::EVERYTHING,
+        }
+    }
+
+    fn of_thing(&mut self, attribute: &str) {
+        match attribute {
+            "readOnly" | "destructive" | "idempotent" | "openWorld" => self.hints = true,
+            "server" => self.server = true,
+            _ => (self.hints, self.server, self.name) = (true, true, true),
         }
     }
 
@@ -140,12 +189,13 @@ impl Reads {
             address: self.address || other.address,
             client: self.client || other.client,
             revision: self.revision || other.revision,
+            action: self.action || other.action,
+            principal: self.principal || other.principal,
+            hints: self.hints || other.hints,
+            server: self.server || other.server,
+            name: self.name || other.name,
         }
     }
-}
-
-fn is_context(value: &Value) -> bool {
-    value["Var"] == "context"
 }
 
 #[cfg(test)]
@@ -162,7 +212,21 @@ mod tests {
 
     #[test]
     fn tool_2_what_a_policy_reads_is_seen_wherever_it_stands() {
-        assert_eq!(reads("resource.readOnly"), Reads::default());
+        assert_eq!(reads("resource.readOnly"), Reads { hints: true, ..Reads::default() });
+        assert_eq!(
+            reads(r#"resource has server && resource["server"] == "x""#),
+            Reads { server: true, ..Reads::default() }
+        );
+        assert_eq!(reads(r#"principal.id != "x""#), Reads { principal: true, ..Reads::default() });
+        assert_eq!(reads("action == action"), Reads { action: true, ..Reads::default() });
+        for named in
+            [r#"resource.name like "a*""#, r#"resource in Server::"x""#, "resource is Tool", "resource.unheard"]
+        {
+            assert!(reads(named).name && reads(named).hints, "{named}");
+        }
+        for hidden in ["(if true then resource else resource).readOnly", r#"Tool::"s:t".readOnly"#] {
+            assert!(reads(hidden).name && reads(hidden).hints, "{hidden}");
+        }
         assert!(reads("[1, 2].contains(3) || (if context.loopback then true else false)").loopback);
         assert!(reads(r#"context.arguments.hasTag("x")"#).arguments);
         assert!(reads(r#"context has address && context["address"].isLoopback()"#).address);

@@ -1,8 +1,10 @@
 //! Who calls, as policies see them: the principal with its roles, of its own and by membership.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
 use cedar_policy::{Entity, EntityUid, RestrictedExpression};
+use foldhash::fast::RandomState;
 use omni_types::{Principal, PrincipalKind, glob};
 
 use crate::policy::facts;
@@ -36,7 +38,9 @@ pub(super) struct Subject {
     pub(super) uid: EntityUid,
     pub(super) roles: Vec<String>,
     /// The principal itself and everything that it belongs to.
-    pub(super) belongs: HashSet<EntityUid>,
+    pub(super) belongs: HashSet<EntityUid, RandomState>,
+    /// As Cedar takes it, once it was asked for.
+    entity: OnceLock<Result<Entity, String>>,
 }
 
 impl Roles {
@@ -122,9 +126,14 @@ fn is_member(principal: &Principal, member: Member, pattern: &str) -> bool {
 
 /// Why `id` is no id of a service; `None` where it is. A policy about nobody would refuse nobody.
 pub(super) fn service_fault(id: &str) -> Option<String> {
-    let kinds = [PrincipalKind::ApiKey, PrincipalKind::Certificate];
-    let known = kinds.iter().any(|kind| id.strip_prefix(kind.as_str()).is_some_and(|rest| rest.starts_with('|')));
-    (!known).then(|| format!("`Service::\"{id}\"` is nobody: write `key|ID` or `certificate|ISSUER|ID`"))
+    let of = |kind: PrincipalKind| id.strip_prefix(kind.as_str())?.strip_prefix('|');
+    let key = of(PrincipalKind::ApiKey).is_some_and(|name| !name.is_empty());
+    // A certificate's issuer is part of who its holder is: without one it is nobody's.
+    let certificate = of(PrincipalKind::Certificate)
+        .and_then(|rest| rest.split_once('|'))
+        .is_some_and(|(issuer, id)| !issuer.is_empty() && !id.is_empty());
+    let nobody = || format!("`Service::\"{id}\"` is nobody: write `key|ID` or `certificate|ISSUER|ID`");
+    (!key && !certificate).then(nobody)
 }
 
 impl Subject {
@@ -146,13 +155,13 @@ impl Subject {
             _ => word.uid(&name),
         };
         let roles = roles.of(principal);
-        let mut belongs = HashSet::from([uid.clone()]);
+        let mut belongs = HashSet::from_iter([uid.clone()]);
         for (word, names) in
             [(Word::Role, &*roles), (Word::Group, principal.groups()), (Word::Permission, principal.permissions())]
         {
             belongs.extend(names.iter().map(|name| word.uid(name)));
         }
-        Self { uid, roles, belongs }
+        Self { uid, roles, belongs, entity: OnceLock::new() }
     }
 
     /// It as Cedar takes it, with what is known of `principal`, which it is.
@@ -160,6 +169,10 @@ impl Subject {
     /// # Errors
     /// When Cedar does not take that.
     pub(super) fn entity(&self, principal: &Principal) -> Result<Entity, String> {
+        self.entity.get_or_init(|| self.whole(principal)).clone()
+    }
+
+    fn whole(&self, principal: &Principal) -> Result<Entity, String> {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
         let mut attributes = vec![("id".to_owned(), text(principal.id()))];
         for (name, value) in

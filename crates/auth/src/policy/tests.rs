@@ -217,8 +217,10 @@ fn tool_2_a_key_is_never_taken_for_a_certificate() {
         assert!(!may(&named(PrincipalKind::ApiKey, name, None)), "{name}");
     }
     assert!(!may(&named(PrincipalKind::Certificate, "deploy", None)));
-    let nobody = faults(json!({}), r#"forbid(principal == Service::"ci", action, resource);"#);
-    assert!(nobody.contains("certificate|ISSUER|ID"), "{nobody:?}");
+    for id in ["ci", "key|", "certificate|ci", "certificate||ci", "certificate|CN=ca|", "other|CN=ca|ci"] {
+        let nobody = faults(json!({}), &format!(r#"forbid(principal == Service::"{id}", action, resource);"#));
+        assert!(nobody.contains("certificate|ISSUER|ID"), "{id}: {nobody:?}");
+    }
 }
 
 /// AUTH-4: a fresh token of somebody is decided on as the one before; where a policy reads what differs, it is not.

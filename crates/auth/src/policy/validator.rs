@@ -1,6 +1,7 @@
 //! The policy in force: built from the settings, asked for every call and for every item of a list.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use omni_types::{Pattern, Principal, PrincipalKind, keyed_digest};
 
@@ -10,15 +11,22 @@ use crate::policy::cache::{Cache, Key};
 use crate::policy::decision::{Decision, Denial, Explanation};
 use crate::policy::fault::PolicyFault;
 use crate::policy::index::Index;
+use crate::policy::reads::Reads;
 use crate::policy::rules;
 use crate::policy::settings::PolicySettings;
 use crate::policy::source;
 use crate::policy::subject::{Roles, Subject};
 use crate::policy::thing::Thing;
 use crate::policy::uri::plain;
-use crate::policy::verdict::{self, Question, Sets, Verdict};
+use crate::policy::verdict::{self, Matter, Sets, Verdict};
 use crate::policy::words;
 use crate::reach::{out_of_reach, servers_of};
+
+/// Callers that are kept as policies see them.
+const SUBJECTS_MAX: usize = 4_096;
+
+/// Callers as policies see them, by what they are authorized by.
+type Subjects = Mutex<HashMap<u128, Arc<Subject>, foldhash::fast::RandomState>>;
 
 /// Policies as they are in force. `forbid` goes before `permit`; what nothing permits is denied, and so is what a policy
 /// fails to decide.
@@ -28,6 +36,7 @@ pub struct Policy {
     pub(super) roles: Roles,
     cache: Cache,
     sets: Sets,
+    subjects: Subjects,
     /// The local user may do everything, and nothing can forbid it.
     local_is_free: bool,
 }
@@ -57,7 +66,14 @@ impl Policy {
         let local_is_free = settings.allow.iter().any(allows)
             && settings.sources.is_empty()
             && index.rules.iter().all(|rule| rule.permits);
-        Ok(Self { index, roles, cache: Cache::default(), sets: Sets::default(), local_is_free })
+        Ok(Self {
+            index,
+            roles,
+            cache: Cache::default(),
+            sets: Sets::default(),
+            subjects: Subjects::default(),
+            local_is_free,
+        })
     }
 
     /// Whether `principal` may use everything: nothing else has to be known of a call then.
@@ -105,6 +121,11 @@ impl Policy {
             let needed = "a key that was made for this server would be needed".to_owned();
             return Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
         }
+        if access.thing == ThingKind::Hub && servers_of(access.principal).is_some() {
+            let reason = format!("{} is for some servers, and the hub is none of them", access.principal);
+            let needed = "a key that was made for no servers in particular would be needed".to_owned();
+            return Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
+        }
         let decision = self.decide_by_name(access, access.name);
         if access.thing != ThingKind::Resource || matches!(decision, Decision::Deny(_)) {
             return decision;
@@ -121,23 +142,39 @@ impl Policy {
     }
 
     fn decide_by_name(&self, access: &Access<'_>, name: &str) -> Decision {
+        let authorization = self.authorization(access.principal, &access.around);
         let key = Key {
-            authorization: self.authorization(access.principal, &access.around),
+            authorization,
             action: access.action,
             thing: access.thing,
             hints: access.hints,
             server: access.server,
             name,
         };
-        self.cache.get(key, || self.find(access, name)).decide(access)
+        self.cache.get(key, || self.find(access, name, authorization)).decide(access)
     }
 
-    fn find(&self, access: &Access<'_>, name: &str) -> Verdict {
-        let subject = Subject::of(access.principal, &self.roles);
-        let thing = Thing::of(access, name, &self.index.patterns);
+    fn find(&self, access: &Access<'_>, name: &str, authorization: u128) -> Verdict {
+        let (subject, thing) =
+            (self.subject(access.principal, authorization), Thing::of(access, name, &self.index.patterns));
         let candidates = self.index.candidates(&subject, access.action, &thing);
-        let question = || Question::of(access, name, &subject, &thing);
-        verdict::find(access, (&candidates, &self.sets), question, || self.refusal(access, name, &thing))
+        let matter = Matter { access, name, subject: &subject, thing: &thing };
+        let refusal = || self.refusal(access, name, &thing);
+        verdict::find(&matter, authorization, (&candidates, &self.sets), refusal)
+    }
+
+    /// `principal` as policies see it. Of its claims they see those that some policy reads, and `authorization` stands for them.
+    fn subject(&self, principal: &Principal, authorization: u128) -> Arc<Subject> {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = subjects.get(&authorization) {
+            return Arc::clone(known);
+        }
+        if subjects.len() >= SUBJECTS_MAX {
+            subjects.clear();
+        }
+        let made = Arc::new(Subject::of(principal, &self.roles));
+        subjects.insert(authorization, Arc::clone(&made));
+        made
     }
 
     /// What is said where nothing permits `access`.
@@ -188,7 +225,8 @@ impl Policy {
         explanation.roles.clone_from(&subject.roles);
         let candidates = self.index.candidates(&subject, access.action, &thing);
         explanation.considered = candidates.len();
-        let Ok(question) = Question::of(access, access.name, &subject, &thing) else { return explanation };
+        let matter = Matter { access, name: access.name, subject: &subject, thing: &thing };
+        let Ok(question) = matter.question(Reads::EVERYTHING) else { return explanation };
         for rule in candidates {
             let id = Arc::clone(&rule.id);
             match question.holds(access, rule) {

@@ -1,13 +1,13 @@
 //! What policies say about one principal, action and thing: settled for good, or open until arguments and time are known.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request, RestrictedExpression};
+use omni_types::keyed_digest;
 
-use crate::policy::access::{Access, Arguments, Surroundings};
+use crate::policy::access::{Access, Arguments};
+use crate::policy::context::{context, now};
 use crate::policy::decision::{Approver, Ask, Decision, Denial};
 use crate::policy::facts::{self, THIS};
 use crate::policy::index::Rule;
@@ -18,6 +18,8 @@ use crate::policy::words::{self, Word};
 
 /// Sets that are kept.
 const SETS_MAX: usize = 1_024;
+/// Outcomes that are kept.
+const OUTCOMES_MAX: usize = 16_384;
 
 static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(Authorizer::new);
 
@@ -57,24 +59,74 @@ struct Rules {
     reads: Reads,
 }
 
-/// Sets of policies as Cedar takes them, which cost more to make than to ask: by the places of their rules.
+/// What is kept between decisions.
 #[derive(Debug, Default)]
-pub(super) struct Sets(Mutex<HashMap<Box<[usize]>, Arc<Rules>>>);
+pub(super) struct Sets {
+    /// Policies as Cedar takes them, which cost more to make than to ask: by the places of their rules.
+    all: Mutex<HashMap<Box<[usize]>, Arc<Rules>>>,
+    /// What those said that do not look at the thing's own name: by a digest of all that they do look at.
+    said: Mutex<HashMap<u128, Outcome, foldhash::fast::RandomState>>,
+}
 
 impl Sets {
     fn of(&self, rules: &[&Arc<Rule>]) -> Result<Arc<Rules>, String> {
         let places: Box<[usize]> = rules.iter().map(|rule| rule.at).collect();
-        if let Some(found) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&places) {
+        if let Some(found) = self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&places) {
             return Ok(Arc::clone(found));
         }
         let made = Arc::new(Rules::of(rules)?);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= SETS_MAX {
             all.clear();
         }
         all.insert(places, Arc::clone(&made));
         Ok(made)
     }
+
+    /// What `rules` say, which wait for nothing; `authorization` stands for the caller and their surroundings.
+    fn ask(&self, rules: &[&Arc<Rule>], authorization: u128, matter: &Matter<'_>) -> Result<Outcome, String> {
+        if rules.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let (fresh, same): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = rules.iter().partition(|rule| rule.reads.name);
+        let mut outcome = Outcome::default();
+        if !same.is_empty() {
+            let rules = self.of(&same)?;
+            let Access { action, thing, server, hints, .. } = *matter.access;
+            let places: Vec<usize> = same.iter().map(|rule| rule.at).collect();
+            let (hints, server) = (rules.reads.hints.then_some(hints), rules.reads.server.then_some(server));
+            let key =
+                keyed_digest(&(authorization, places, thing, rules.reads.action.then_some(action), hints, server));
+            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+            outcome = match said {
+                Some(said) => said,
+                None => {
+                    let found = rules.ask_now(&matter.question(rules.reads)?, matter.access)?;
+                    let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+                    if said.len() >= OUTCOMES_MAX {
+                        said.clear();
+                    }
+                    said.insert(key, found.clone());
+                    found
+                }
+            };
+        }
+        if !fresh.is_empty() {
+            let rules = self.of(&fresh)?;
+            outcome.add(rules.ask_now(&matter.question(rules.reads)?, matter.access)?);
+        }
+        Ok(outcome)
+    }
+}
+
+/// What is to be decided about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matter<'a> {
+    pub(super) access: &'a Access<'a>,
+    /// The name by which the thing is judged.
+    pub(super) name: &'a str,
+    pub(super) subject: &'a Subject,
+    pub(super) thing: &'a Thing,
 }
 
 /// Who, what and with what, as Cedar takes it.
@@ -87,11 +139,11 @@ pub(super) struct Question {
 }
 
 /// Asks `candidates`, as far as they do not wait for arguments or time. Cedar is asked only about those that say more than
-/// their scope does.
+/// their scope does, and is shown what they read and no more.
 pub(super) fn find(
-    access: &Access<'_>,
+    matter: &Matter<'_>,
+    authorization: u128,
     (candidates, sets): (&[&Arc<Rule>], &Sets),
-    question: impl FnOnce() -> Result<Question, String>,
     refusal: impl Fn() -> Denial,
 ) -> Verdict {
     let (certain, asked): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = candidates.iter().partition(|rule| rule.is_certain);
@@ -103,42 +155,47 @@ pub(super) fn find(
     if settled.is_final() || asked.is_empty() {
         return Verdict::Settled(settled.decision(refusal));
     }
-    let question = match question() {
-        Ok(question) => question,
-        Err(why) => return Verdict::failed(&why),
-    };
     let (open, known): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = asked.into_iter().partition(|rule| rule.reads.varies());
-    let answered = if known.is_empty() {
-        Ok(Outcome::default())
-    } else {
-        sets.of(&known).and_then(|rules| rules.ask_now(&question, access))
-    };
-    match answered {
+    match sets.ask(&known, authorization, matter) {
         Ok(more) => settled.add(more),
         Err(why) => return Verdict::failed(&why),
     }
     if settled.is_final() || open.is_empty() {
         return Verdict::Settled(settled.decision(refusal));
     }
-    match sets.of(&open) {
-        Ok(asked) => Verdict::Open(Box::new(Open { settled, asked, question, refusal: Arc::new(refusal()) })),
+    let asked = sets.of(&open).and_then(|asked| Ok((matter.question(asked.reads)?, asked)));
+    match asked {
+        Ok((question, asked)) => {
+            Verdict::Open(Box::new(Open { settled, asked, question, refusal: Arc::new(refusal()) }))
+        }
         Err(why) => Verdict::failed(&why),
     }
 }
 
-impl Question {
-    /// What `subject` wants to do with `thing`, which goes by `name`.
+impl Matter<'_> {
+    /// What Cedar is shown of it: as much as `reads` says.
     ///
     /// # Errors
     /// When Cedar does not take it.
-    pub(super) fn of(access: &Access<'_>, name: &str, subject: &Subject, thing: &Thing) -> Result<Self, String> {
-        let (who, what) = (subject.entity(access.principal)?, thing.entity(access, name)?);
-        let entities = Entities::from_entities([who, what, words::action_entity(access.action)], None)
-            .map_err(|e| e.to_string())?;
+    pub(super) fn question(&self, reads: Reads) -> Result<Question, String> {
+        let Self { access, name, subject, thing } = *self;
+        let mut entities = Vec::with_capacity(3);
+        if reads.principal {
+            entities.push(subject.entity(access.principal)?);
+        }
+        if reads.hints || reads.server || reads.name {
+            entities.push(thing.entity(access, name, reads)?);
+        }
+        if reads.action {
+            entities.push(words::action_entity(access.action));
+        }
+        let entities = Entities::from_entities(entities, None).map_err(|e| e.to_string())?;
         let action = words::action(access.action);
-        Ok(Self { principal: subject.uid.clone(), action, thing: thing.uid.clone(), entities })
+        Ok(Question { principal: subject.uid.clone(), action, thing: thing.uid.clone(), entities })
     }
+}
 
+impl Question {
     /// What all of `rules` say.
     #[cfg(test)]
     pub(super) fn ask_all(
@@ -147,7 +204,15 @@ impl Question {
         access: &Access<'_>,
         arguments: Option<&str>,
     ) -> Result<Outcome, String> {
-        Rules::of(rules)?.ask_with(self, access, arguments)
+        // As they are written.
+        let mut whole = Rules::default();
+        for rule in rules {
+            let set = if rule.permits { &mut whole.permits } else { &mut whole.forbids };
+            set.add(rule.policy.clone()).map_err(|e| e.to_string())?;
+            whole.rules.push(Arc::clone(rule));
+        }
+        whole.reads = rules.iter().fold(Reads::SCOPE, |all, rule| all.and(rule.reads));
+        whole.ask_with(self, access, arguments)
     }
 
     /// Whether `rule` holds; `None` where that waits for arguments or the time.
@@ -206,7 +271,7 @@ impl Rules {
         let mut all = Self::default();
         for rule in rules {
             let set = if rule.permits { &mut all.permits } else { &mut all.forbids };
-            set.add(rule.policy.clone()).map_err(|e| e.to_string())?;
+            set.add(rule.asked.clone()).map_err(|e| e.to_string())?;
             all.reads = all.reads.and(rule.reads);
             all.rules.push(Arc::clone(rule));
         }
@@ -329,67 +394,4 @@ fn broken(id: &str, why: &str) -> Decision {
         reason: format!("policy {id} could not be decided, and what cannot be decided is refused: {why}"),
         needed: "the policy, or what it was asked about, has to be mended".to_owned(),
     }))
-}
-
-fn context(
-    around: &Surroundings<'_>,
-    reads: Reads,
-    mut members: Vec<(String, RestrictedExpression)>,
-) -> Result<Context, String> {
-    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    if reads.loopback {
-        members.push(("loopback".to_owned(), RestrictedExpression::new_bool(around.is_loopback())));
-    }
-    if let Some(address) = around.address.filter(|_| reads.address) {
-        members.push(("address".to_owned(), ip(address)));
-    }
-    if let Some(client) = around.client.filter(|_| reads.client) {
-        members.push(("client".to_owned(), text(client)));
-    }
-    if reads.revision {
-        members.push(("revision".to_owned(), text(around.revision)));
-    }
-    Context::from_pairs(members).map_err(|e| e.to_string())
-}
-
-/// An IPv4 address that came in the form of IPv6 is the IPv4 address that rules mean.
-fn ip(address: IpAddr) -> RestrictedExpression {
-    RestrictedExpression::new_ip(address.to_canonical().to_string())
-}
-
-fn now() -> RestrictedExpression {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, millis) = (since.as_secs() / 86_400, since.as_millis() % 86_400_000);
-    let (year, month, day) = date(i64::try_from(days).unwrap_or(0));
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1_000 % 60);
-    RestrictedExpression::new_datetime(format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        millis % 1_000
-    ))
-}
-
-/// Year, month and day, `days` after 1 January 1970 (the proleptic Gregorian calendar, counted from 1 March).
-const fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn tool_2_days_are_dates() {
-        assert_eq!(date(0), (1970, 1, 1));
-        assert_eq!(date(11_016), (2000, 2, 29));
-        assert_eq!(date(20_513), (2026, 3, 1));
-    }
 }
