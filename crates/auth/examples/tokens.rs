@@ -89,8 +89,16 @@ async fn check(authenticator: &Authenticator, tokens: &[String]) -> Result<Durat
     for token in tokens {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
-        let credentials =
-            Credentials { headers: &headers, method: "POST", path: "/mcp", bases: &bases, certified: None };
+        let (method, path) = ("POST", "/mcp");
+        let credentials = Credentials {
+            headers: &headers,
+            method,
+            path,
+            resource: path,
+            bases: &bases,
+            certified: None,
+            source: None,
+        };
         authenticator.identify(&credentials).await.map_err(|refusal| format!("{refusal:?}"))?;
     }
     Ok(cpu() - began)

@@ -234,6 +234,10 @@ pub struct IntrospectionSettings {
     pub client_id: String,
     /// Its secret, e.g. `${ENV:OMNI_INTROSPECTION_SECRET}`.
     pub client_secret: String,
+    /// What its tokens begin with: it is asked about those alone. Of several providers that are asked, all but one need this,
+    /// because a token is shown to nobody but who issued it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_prefixes: Vec<String>,
     /// Seconds for which an answer is kept: so long a token that was revoked at the provider may still be taken.
     #[serde(default = "introspection_keep_s")]
     #[schemars(range(min = 0, max = 3_600))]

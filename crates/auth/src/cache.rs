@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::identified::Identified;
+use crate::identified::{Identified, Verified};
+use crate::revocations::Revocations;
 
 /// Bytes of a digest.
 const DIGEST_BYTES: usize = 32;
@@ -69,6 +70,20 @@ impl TokenCache {
         shard.insert(key, Kept { identified: identified.clone(), until });
     }
 
+    /// The same tokens as far as `keep` says, with their ends, each to be looked up among `revocations` anew.
+    pub(crate) fn carried(&self, revocations: &Revocations, keep: impl Fn(&Verified) -> bool) -> Self {
+        let carried = Self::default();
+        for (shard, to) in self.shards.iter().zip(&carried.shards) {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, kept) in shard.iter().filter(|(_, kept)| keep(kept.identified.verified())) {
+                let identified = Identified::new(kept.identified.verified().clone(), revocations);
+                to.insert(*key, Kept { identified, until: kept.until });
+            }
+        }
+        carried
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
@@ -100,6 +115,22 @@ mod tests {
         let other = digest_of("ended");
         cache.put(other, &until(Some(50), None), 50);
         assert!(cache.get(&other, 50).is_none());
+    }
+
+    /// AUTH-4: with other logins, what was checked by what stays the same stays, to its end and no longer.
+    #[test]
+    fn auth_4_what_is_carried_on_keeps_its_end_and_is_asked_whether_it_stands() {
+        let cache = TokenCache::default();
+        let (kept, left) = (digest_of("kept"), digest_of("left"));
+        cache.put(kept, &until(Some(100), Some(10)), 50);
+        cache.put(left, &until(Some(200), None), 50);
+        let revocations = Revocations::default();
+        let carried = cache.carried(&revocations, |verified| verified.expires_at == Some(100));
+        assert!(carried.get(&left, 50).is_none() && carried.get(&kept, 60).is_none());
+        let identified = carried.get(&kept, 59);
+        assert!(identified.as_ref().is_some_and(|one| one.stands_at(59).is_ok()));
+        revocations.next().put_in_force();
+        assert!(identified.is_some_and(|one| one.stands_at(59).is_err()), "it goes with the logins that come");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What a client presents with a request: read from its headers, nothing of it believed yet.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use crate::bases::Bases;
@@ -18,12 +21,31 @@ pub struct Credentials<'a> {
     pub headers: &'a HeaderMap,
     /// Its method.
     pub method: &'a str,
-    /// The path of the endpoint it goes to: with an origin of the hub's, the resource that tokens are for (RFC 8707).
+    /// Its path.
     pub path: &'a str,
+    /// The path of the endpoint it goes to: with an origin of the hub's, the resource that tokens are for (RFC 8707).
+    pub resource: &'a str,
     /// The hub's origins.
     pub bases: &'a Bases,
     /// The certificate that was shown in the handshake of this very connection.
     pub certified: Option<&'a Certified>,
+    /// Where it comes from, as far as that counts.
+    pub source: Option<Source<'a>>,
+}
+
+/// Where a request comes from: what one such place may have of what all share is bounded.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// What counts as one place: an address, or the first of a network.
+    pub network: IpAddr,
+    /// Refuses where so many of its logins failed that no authorization server is asked for it any more.
+    pub slowed: &'a (dyn Fn() -> Result<(), Refusal> + Sync),
+}
+
+impl fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.network)
+    }
 }
 
 /// A token as it was presented.

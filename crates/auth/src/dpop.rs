@@ -12,7 +12,7 @@ use crate::clock::now;
 use crate::credentials::Credentials;
 use crate::refusal::Refusal;
 use crate::token::{Algorithm, Compact, Key};
-use omni_types::random;
+use omni_types::{Principal, random};
 
 /// The type of a proof.
 const PROOF_TYPE: &str = "dpop+jwt";
@@ -22,6 +22,8 @@ const PROOF_S: u64 = 60;
 const SEEN_MAX: usize = 100_000;
 /// Those of one key: one client takes nobody else's room.
 const SEEN_OF_KEY_MAX: usize = 10_000;
+/// Those of one principal: keys are made as one likes.
+const SEEN_OF_PRINCIPAL_MAX: usize = 25_000;
 /// Characters of a proof's id.
 const ID_BYTES_MAX: usize = 256;
 /// Random bytes of a nonce.
@@ -43,12 +45,26 @@ pub(crate) struct Dpop {
 /// Proofs that have served, and until when they would be good.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Of each key, by the digest of its thumbprint.
-    of_keys: HashMap<Digest, HashMap<Digest, u64>>,
+    /// Of each principal and key, by the digest of its thumbprint.
+    of_keys: HashMap<Digest, Keys>,
     /// How many there are.
     count: usize,
     /// When it was last cleared of those that have ended.
     cleared_at: u64,
+}
+
+/// What the keys of one principal have proved.
+#[derive(Debug, Default)]
+struct Keys {
+    proofs: HashMap<Digest, HashMap<Digest, u64>>,
+    count: usize,
+}
+
+/// Whose proof it is: of which principal, by which key.
+#[derive(Debug, Clone, Copy)]
+struct Prover {
+    principal: Digest,
+    key: Digest,
 }
 
 #[derive(Debug, Default)]
@@ -64,16 +80,15 @@ impl Dpop {
         Self { settings, seen: Arc::clone(&self.seen), nonces: Arc::clone(&self.nonces) }
     }
 
-    /// Checks that `proof` was made for this request and this token, by the key that `thumbprint` names.
+    /// Checks that `proof` was made for this request and this token of `principal`, by the key that `thumbprint` names.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn check(
         &self,
         credentials: &Credentials<'_>,
-        token: &str,
-        proof: &str,
-        thumbprint: &str,
+        (token, proof): (&str, &str),
+        (principal, thumbprint): (&Principal, &str),
     ) -> Result<(), Refusal> {
         let wrong = |why: &'static str| Refusal::bad_proof(why);
         let read =
@@ -110,27 +125,27 @@ impl Dpop {
         }
         let id = read.text("jti").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
         let id = id.ok_or_else(|| wrong("the DPoP proof has no id (jti)"))?;
-        self.take((digest_of(thumbprint), digest_of(id)), made_at + PROOF_S, now)
+        let whose = format!("{}\n{}", principal.issuer().unwrap_or_default(), principal.id());
+        let prover = Prover { principal: digest_of(&whose), key: digest_of(thumbprint) };
+        self.take(prover, digest_of(id), made_at + PROOF_S, now)
     }
 
-    /// A proof serves once. When there is no room to remember more, none is taken: of this key, or of any.
-    fn take(&self, (key, id): (Digest, Digest), until: u64, now: u64) -> Result<(), Refusal> {
+    /// A proof serves once. When there is no room to remember more, none is taken: of this key, of this principal, or of any.
+    fn take(&self, prover: Prover, id: Digest, until: u64, now: u64) -> Result<(), Refusal> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = seen.of_keys.get(&key).map_or(0, HashMap::len);
-        if (seen.count >= SEEN_MAX / 2 || own >= SEEN_OF_KEY_MAX) && seen.cleared_at != now {
+        if (seen.count >= SEEN_MAX / 2 || seen.is_full(prover)) && seen.cleared_at != now {
             seen.clear(now);
         }
-        let own = seen.of_keys.get(&key).map_or(0, HashMap::len);
-        if own >= SEEN_OF_KEY_MAX || seen.count >= SEEN_MAX {
+        if seen.is_full(prover) || seen.count >= SEEN_MAX {
             return Err(Refusal::unavailable("as many DPoP proofs came as are remembered"));
         }
-        match seen.of_keys.entry(key).or_default().insert(id, until) {
-            Some(_) => Err(Refusal::bad_proof("the DPoP proof has served before")),
-            None => {
-                seen.count += 1;
-                Ok(())
-            }
+        let own = seen.of_keys.entry(prover.principal).or_default();
+        if own.proofs.entry(prover.key).or_default().insert(id, until).is_some() {
+            return Err(Refusal::bad_proof("the DPoP proof has served before"));
         }
+        own.count += 1;
+        seen.count += 1;
+        Ok(())
     }
 
     fn check_nonce(&self, nonce: Option<&str>, now: u64) -> Result<(), Refusal> {
@@ -148,13 +163,25 @@ impl Dpop {
 }
 
 impl Seen {
+    /// Whether a principal, or the key, has as many as it may.
+    fn is_full(&self, prover: Prover) -> bool {
+        self.of_keys.get(&prover.principal).is_some_and(|own| {
+            let of_key = own.proofs.get(&prover.key).map_or(0, HashMap::len);
+            own.count >= SEEN_OF_PRINCIPAL_MAX || of_key >= SEEN_OF_KEY_MAX
+        })
+    }
+
     /// Forgets what would not be good any more.
     fn clear(&mut self, now: u64) {
         self.of_keys.retain(|_, own| {
-            own.retain(|_, until| *until >= now);
-            !own.is_empty()
+            own.proofs.retain(|_, of_key| {
+                of_key.retain(|_, until| *until >= now);
+                !of_key.is_empty()
+            });
+            own.count = own.proofs.values().map(HashMap::len).sum();
+            own.count > 0
         });
-        self.count = self.of_keys.values().map(HashMap::len).sum();
+        self.count = self.of_keys.values().map(|own| own.count).sum();
         self.cleared_at = now;
     }
 }
@@ -164,23 +191,36 @@ const _: () = assert!(Algorithm::ALL.len() == 9);
 
 #[cfg(test)]
 mod tests {
-    use super::{Dpop, PROOF_S, SEEN_MAX, SEEN_OF_KEY_MAX};
+    use super::{Dpop, PROOF_S, Prover, SEEN_MAX, SEEN_OF_KEY_MAX, SEEN_OF_PRINCIPAL_MAX};
     use crate::cache::digest_of;
+
+    fn take(dpop: &Dpop, (principal, key): (&str, &str), id: usize, now: u64) -> bool {
+        let prover = Prover { principal: digest_of(principal), key: digest_of(key) };
+        dpop.take(prover, digest_of(&id.to_string()), now + PROOF_S, now).is_ok()
+    }
 
     /// AUTH-2: who makes proofs without end ends their own, and a proof serves once all the while.
     #[test]
     fn auth_2_one_key_takes_no_room_from_another() {
         let dpop = Dpop::default();
-        let take = |key: &str, id: usize, now| {
-            dpop.take((digest_of(key), digest_of(&id.to_string())), now + PROOF_S, now).is_ok()
-        };
+        let take = |key: &str, id: usize, now| take(&dpop, ("ann", key), id, now);
         assert!((0..SEEN_OF_KEY_MAX).all(|id| take("greedy", id, 100)));
         assert!(!take("greedy", SEEN_OF_KEY_MAX, 100));
         assert!(take("other", 0, 100) && !take("other", 0, 100) && !take("other", 0, 100 + PROOF_S));
         assert!(!take("greedy", 0, 100 + PROOF_S), "still good, and it has served");
         assert!(take("greedy", 0, 101 + PROOF_S), "those that would not be good any more make room");
-        // Many keys at once: no more than is remembered at all.
-        let many = (0..SEEN_MAX * 2).filter(|id| take(&format!("key {}", id % 50), *id, 1_000)).count();
-        assert!(many <= SEEN_MAX && many > SEEN_MAX / 2, "{many}");
+    }
+
+    /// AUTH-2: keys are free, so what counts is whose they are; and of all together no more is remembered than may be.
+    #[test]
+    fn auth_2_one_principal_takes_no_room_from_another_however_many_keys_it_makes() {
+        let dpop = Dpop::default();
+        let many = |who: &str, ids: usize| {
+            (0..ids).filter(|id| take(&dpop, (who, &format!("key {}", id % 50)), *id, 1_000)).count()
+        };
+        assert_eq!(many("greedy", SEEN_OF_PRINCIPAL_MAX * 2), SEEN_OF_PRINCIPAL_MAX);
+        assert!(take(&dpop, ("other", "key 1"), 1, 1_000) && !take(&dpop, ("other", "key 1"), 1, 1_000));
+        let all: usize = (0..8).map(|who| many(&who.to_string(), SEEN_MAX / 5)).sum();
+        assert_eq!(all + SEEN_OF_PRINCIPAL_MAX + 1, SEEN_MAX);
     }
 }

@@ -169,6 +169,19 @@ impl Identified {
         }
     }
 
+    /// Returns when it is revoked, or other logins are in force. Its end by time is not waited for: that costs a timer, and who
+    /// waits here looks at it afterwards.
+    pub async fn revoked(&self) -> Refusal {
+        loop {
+            let mut changed = std::pin::pin!(self.known.revocations.changed());
+            changed.as_mut().enable();
+            if let Err(refusal) = self.stands() {
+                return refusal;
+            }
+            changed.await;
+        }
+    }
+
     pub(crate) fn stands_at(&self, now: u64) -> Result<(), Refusal> {
         let Known { verified, revocations, clean_at, .. } = &*self.known;
         if verified.expires_at.is_some_and(|end| now >= end.saturating_add(verified.leeway)) {

@@ -7,7 +7,7 @@ use omni_types::{Principal, PrincipalKind};
 use crate::auth_settings::{AuthMode, AuthSettings, CertificateSettings};
 use crate::cache::{TokenCache, digest_of};
 use crate::clock::now;
-use crate::credentials::{Credentials, Presented};
+use crate::credentials::{Credentials, Presented, Source};
 use crate::dpop::{Dpop, PROOF_ALGORITHMS};
 use crate::identified::{Audience, Certified, Identified, Verified};
 use crate::jwks::Provider;
@@ -16,7 +16,7 @@ use crate::methods::Method;
 use crate::methods::certificate;
 use crate::methods::introspect::IntrospectMethod;
 use crate::methods::jwt::{self, JwtMethod};
-use crate::methods::local_token::LocalTokenMethod;
+use crate::methods::local_token::{KnownTokens, LocalTokenMethod};
 use crate::refusal::Refusal;
 use crate::revocations::Revocations;
 
@@ -37,8 +37,12 @@ pub struct Authenticator {
     /// The user that runs the hub.
     local: Identified,
     methods: Vec<Box<dyn Method>>,
-    /// Takes all that no method takes.
-    opaque: Option<IntrospectMethod>,
+    /// Take what no method takes: each what begins as its tokens do.
+    opaque: Vec<IntrospectMethod>,
+    /// What is known of this machine's own tokens.
+    own_tokens: KnownTokens,
+    /// What it was made by.
+    settings: AuthSettings,
     /// What certificates say; `None` where they let nobody in.
     certificates: Option<CertificateSettings>,
     cache: TokenCache,
@@ -59,21 +63,51 @@ impl Authenticator {
     /// The one that `settings` describe, for a hub that `user` runs and that keeps its tokens as `tokens`.
     #[must_use]
     pub fn build(settings: &AuthSettings, user: Principal, tokens: Option<LocalTokens>) -> Self {
-        Self::of(settings, Self::new(settings.mode, user, Revocations::default()), tokens, &[])
+        let mut made = Self::new(settings.mode, user, Revocations::default());
+        made.dpop = Dpop::default().with(settings.dpop);
+        Self::of(settings, made, tokens, &[])
     }
 
     /// The one that takes the place of this one, by other settings: with the same revocations, the keys of the servers that are
-    /// the same, and the proofs that have served. It is [put in force](Self::put_in_force) apart.
+    /// the same, the tokens that were checked by what is the same, and the proofs that have served. It is
+    /// [put in force](Self::put_in_force) apart.
     #[must_use]
     pub fn successor(&self, settings: &AuthSettings, tokens: Option<LocalTokens>) -> Self {
         let mut made = Self::new(settings.mode, self.local.principal().clone(), self.revocations.next());
         made.dpop = self.dpop.with(settings.dpop);
+        made.own_tokens = self.own_tokens.clone();
+        made.cache = self.cache.carried(&made.revocations, |verified| self.checks_as(settings, &verified.principal));
         Self::of(settings, made, tokens, &self.providers)
+    }
+
+    /// Whether by `settings` a token of `principal` would be checked as it was by these.
+    fn checks_as(&self, settings: &AuthSettings, principal: &Principal) -> bool {
+        let of = |settings: &AuthSettings| {
+            let issuer = principal.issuer();
+            settings.providers.iter().find(|one| Some(one.issuer.as_str()) == issuer).cloned()
+        };
+        let own = &self.settings;
+        own.mode == settings.mode
+            && match principal.kind() {
+                PrincipalKind::Token => {
+                    (&own.scopes, own.clock_skew_s) == (&settings.scopes, settings.clock_skew_s)
+                        && of(own).is_some_and(|provider| of(settings) == Some(provider))
+                }
+                // Of these the hub itself keeps what they are.
+                PrincipalKind::ApiKey | PrincipalKind::LocalUser => true,
+                PrincipalKind::Certificate => false,
+            }
     }
 
     /// From now on whoever was let in by the one before has to show again who they are, also where a stream is open.
     pub fn put_in_force(&self) {
         self.revocations.put_in_force();
+    }
+
+    /// Whether another one is in force.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.revocations.is_superseded()
     }
 
     /// Returns when another one is in force.
@@ -89,10 +123,11 @@ impl Authenticator {
     }
 
     fn of(settings: &AuthSettings, mut made: Self, tokens: Option<LocalTokens>, known: &[Arc<Provider>]) -> Self {
+        made.settings = settings.clone();
         let user = made.local.principal().clone();
         if let (AuthMode::Local, Some(tokens)) = (settings.mode, tokens) {
-            let revocations = made.revocations.clone();
-            made = made.with(LocalTokenMethod::new(tokens, user, revocations));
+            let (revocations, known) = (made.revocations.clone(), made.own_tokens.clone());
+            made = made.with(LocalTokenMethod::new(tokens, user, revocations, known));
         }
         made.certificates = settings.certificates.clone();
         if settings.mode == AuthMode::Certificate {
@@ -101,7 +136,6 @@ impl Authenticator {
         if settings.mode == AuthMode::Oauth {
             made.issuers = settings.providers.iter().map(|provider| provider.issuer.clone()).collect();
             made.scopes.clone_from(&settings.scopes);
-            made.dpop = made.dpop.with(settings.dpop);
             let provider = |one| {
                 let fresh = jwt::provider(one);
                 known.iter().find(|old| old.is_same(&fresh)).map_or_else(|| Arc::new(fresh), Arc::clone)
@@ -110,9 +144,9 @@ impl Authenticator {
             made.providers = known.iter().map(|(_, provider)| Arc::clone(provider)).collect();
             let (scopes, leeway) = (&settings.scopes, settings.clock_skew_s);
             made = made.with(JwtMethod::new(known.clone(), scopes.clone(), leeway));
-            let asked = known.into_iter().find_map(|(one, provider)| Some((one.introspection.clone()?, one, provider)));
-            if let Some((introspection, one, provider)) = asked {
-                made.opaque = Some(IntrospectMethod::new(one, introspection, provider, scopes.clone(), leeway));
+            for (one, provider) in known {
+                let Some(introspection) = one.introspection.clone() else { continue };
+                made.opaque.push(IntrospectMethod::new(one, introspection, provider, scopes.clone(), leeway));
             }
         }
         made
@@ -124,7 +158,9 @@ impl Authenticator {
             local: Identified::new(Verified::new(user), &revocations.forever()),
             providers: Vec::new(),
             methods: Vec::new(),
-            opaque: None,
+            opaque: Vec::new(),
+            own_tokens: KnownTokens::default(),
+            settings: AuthSettings::default(),
             certificates: None,
             cache: TokenCache::default(),
             revocations,
@@ -214,7 +250,7 @@ impl Authenticator {
         let identified = match self.cache.get(&key, now) {
             Some(identified) => identified,
             None => {
-                let verified = Box::pin(self.verify(presented.token())).await?;
+                let verified = Box::pin(self.verify(presented.token(), credentials.source)).await?;
                 let identified = Identified::new(verified, &self.revocations);
                 self.cache.put(key, &identified, now);
                 identified
@@ -247,7 +283,9 @@ impl Authenticator {
     fn is_held(&self, token: &Verified, presented: Presented<'_>, at: &Credentials<'_>) -> Result<(), Refusal> {
         let of_provider = token.principal.kind() == PrincipalKind::Token;
         match (&token.bound_to, presented) {
-            (Some(thumbprint), Presented::Dpop { token, proof }) => self.dpop.check(at, token, proof, thumbprint),
+            (Some(thumbprint), Presented::Dpop { token: text, proof }) => {
+                self.dpop.check(at, (text, proof), (&token.principal, thumbprint))
+            }
             (Some(_), Presented::Bearer(_)) => {
                 Err(Refusal::invalid("the token is bound to a key: present it as `DPoP`, with a proof"))
             }
@@ -259,12 +297,15 @@ impl Authenticator {
         }
     }
 
-    async fn verify(&self, token: &str) -> Result<Verified, Refusal> {
+    async fn verify(&self, token: &str, source: Option<Source<'_>>) -> Result<Verified, Refusal> {
         if let Some(method) = self.methods.iter().find(|method| method.takes(token)) {
             return method.verify(token).await;
         }
-        match &self.opaque {
-            Some(opaque) => opaque.verify(token).await,
+        // It is shown to one server alone, that which issued it: whoever sees a token could use it.
+        let longest =
+            self.opaque.iter().filter_map(|one| Some((one.claims(token)?, one))).max_by_key(|(length, _)| *length);
+        match longest {
+            Some((_, opaque)) => opaque.check(token, source).await,
             None => Err(Refusal::invalid("the token is of no kind that this hub knows")),
         }
     }
@@ -274,7 +315,7 @@ impl Authenticator {
 fn is_for(verified: &Verified, credentials: &Credentials<'_>) -> Result<(), Refusal> {
     let here = match &verified.audience {
         Audience::Hub => true,
-        Audience::Named(all) => all.iter().any(|one| credentials.bases.is(one, credentials.path)),
+        Audience::Named(all) => all.iter().any(|one| credentials.bases.is(one, credentials.resource)),
     };
     if here { Ok(()) } else { Err(Refusal::invalid("the token was issued for another resource")) }
 }

@@ -22,7 +22,7 @@ mod token;
 mod unique;
 
 pub use bases::Bases;
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Source};
 pub use identified::{Audience, Certified, Identified, Verified};
 pub use identify::Authenticator;
 pub use jwks::{KeySet, KeySetError, may_be_asked};

@@ -44,7 +44,7 @@ pub(crate) struct LocalToken {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Kept {
     tokens: Vec<LocalToken>,
 }
@@ -139,6 +139,9 @@ impl LocalTokens {
         }
         let mut text = String::new();
         io::Read::by_ref(&mut file).take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
         let kept: Kept =
             serde_json::from_str(&text).map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
         Ok(kept.tokens)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use omni_auth::Identified;
 use omni_protocol::{Era, Message, MessageKind, Method, Version};
 use omni_telemetry::{in_trace, within_trace};
 use omni_types::{Fault, FaultKind};
@@ -17,7 +18,7 @@ use crate::stage::{ID_BYTES_MAX, Received, Sanitized, Validated, told, validate}
 /// The first stage runs here, because the method decides on the flow; every flow takes it from there.
 pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
     let mut record = CallRecord::open(hub.audit(), &received);
-    let body = received.body.clone();
+    let (body, sender) = (received.body.clone(), received.sender.clone());
     let says = received.headers.version.as_deref().and_then(Version::parse);
     let known = received.session.as_ref().map(|session| session.version);
     let validated = match validate(hub, received) {
@@ -39,7 +40,7 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
     let id = validated.message().id().map(str::to_owned);
     record.read(&validated);
     let trace = record.trace();
-    let done = within_trace(trace, run(hub, validated, &mut record)).await;
+    let done = within_trace(trace, while_it_stands(hub, &sender, run(hub, validated, &mut record))).await;
     let fault = match done {
         Ok(reply) => match answered(reply, record).await {
             Ok(reply) => return reply,
@@ -58,6 +59,23 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
         Some(answer) => Reply::Answer(Box::new(answer)),
         None => Reply::Failed { fault, id, version },
     }
+}
+
+/// Does `work` for as long as what `sender` showed holds. When that ends, so does the call, and what its server answered is not
+/// given away. (An answer that comes in pieces is held to the same by who writes it.)
+async fn while_it_stands<T>(
+    hub: &Hub,
+    sender: &Identified,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let done = tokio::select! {
+        // What is answered at once is not watched.
+        biased;
+        done = work => done?,
+        refusal = sender.revoked() => return Err(hub.refused(sender, &refusal)),
+    };
+    sender.stands().map_err(|refusal| hub.refused(sender, &refusal))?;
+    Ok(done)
 }
 
 /// Closes the record of a call that was answered, or leaves that to what is still to come.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use omni_audit::{Audit, Event as Audited, EventKind, Origin, Outcome, Transport, Who, Witness};
-use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind};
+use omni_auth::{Authenticator, Credentials, Identified, Policy, Refusal, RefusalKind, Source};
 use omni_profiles::{Library, ProfileName};
 use omni_protocol::Era;
 use omni_proxy::{Capabilities, Profile, Server, ServerStatus};
@@ -27,6 +27,7 @@ use crate::scope::Scope;
 use crate::seal::{KEY_BYTES, Seal};
 use crate::session::{Session, Sessions};
 use crate::snapshot::Snapshot;
+use crate::throttle::network;
 use crate::view::{Reader, View};
 
 /// Views kept; one for each endpoint and authorization.
@@ -192,12 +193,9 @@ impl Hub {
         self.authenticator.load_full()
     }
 
-    /// From now on `authenticator`, a successor of the one before, tells that. What is open on account of who was let in before
-    /// ends: they show again who they are.
-    pub fn replace_authenticator(&self, authenticator: Authenticator) {
-        let authenticator = Arc::new(authenticator);
-        self.authenticator.store(Arc::clone(&authenticator));
-        authenticator.put_in_force();
+    /// From now on `authenticator`, a successor of the one before, tells that.
+    pub(crate) fn lets_in_by(&self, authenticator: Authenticator) {
+        self.authenticator.store(Arc::new(authenticator));
     }
 
     /// Tells who sends a request from `address`, and writes down whom it cannot tell, and whom it sees there first (row
@@ -206,7 +204,18 @@ impl Hub {
     /// # Errors
     /// Why nobody is let in.
     pub async fn identify(&self, credentials: &Credentials<'_>, address: IpAddr) -> Result<Identified, Refusal> {
-        let refusal = match self.authenticator().identify(credentials).await {
+        let snapshot = self.snapshot.load_full();
+        let too_many =
+            |fault: Fault| Refusal::too_many(fault.public().to_owned(), fault.retry_after().unwrap_or_default());
+        let slowed = || snapshot.throttle().may_log_in(address).map_err(too_many);
+        let source = Some(Source { network: network(address), slowed: &slowed });
+        let (credentials, by) = (Credentials { source, ..*credentials }, self.authenticator());
+        let mut told = by.identify(&credentials).await;
+        if told.is_err() && by.has_ended() {
+            // Others let in by now.
+            told = Box::pin(self.authenticator().identify(&credentials)).await;
+        }
+        let refusal = match told {
             Ok(identified) => {
                 let identified = identified.seen_at(address);
                 self.let_in(&identified, Channel::Http);
@@ -214,11 +223,12 @@ impl Hub {
             }
             Err(refusal) => refusal,
         };
-        if refusal.is_failure()
-            && let Err(fault) = self.snapshot.load().throttle().login_failed(address)
-        {
-            // Nor is it written down: who fails without end fills no log.
-            return Err(Refusal::too_many(fault.public().to_owned(), fault.retry_after().unwrap_or_default()));
+        // Who fails without end fills no log.
+        if refusal.kind() == RefusalKind::TooMany {
+            return Err(refusal);
+        }
+        if refusal.is_failure() {
+            snapshot.throttle().login_failed(address).map_err(too_many)?;
         }
         // A client that shows nothing at first is how every login begins.
         if refusal.kind() != RefusalKind::Missing {

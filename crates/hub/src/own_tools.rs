@@ -1,6 +1,6 @@
 //! The hub's own tools, by which a client sees profiles and chooses one (rows CFG-1 and CFG-2).
 
-use omni_auth::{Access, Action, Hints, Policy, Surroundings};
+use omni_auth::{Access, Action, Decision, Hints, Policy, Surroundings};
 use omni_protocol::ListKind;
 use omni_types::Principal;
 use serde_json::{Value, json};
@@ -64,9 +64,9 @@ impl OwnTool {
         Access { hints, around, ..access(principal, Action::CallTool, ListKind::Tools, (OWNER, self.name())) }
     }
 
-    /// Whether `principal` may see it.
+    /// Whether `principal` may see it: where a person's word is wanted for it, it cannot be called, since none is asked for these.
     pub(crate) fn is_shown(self, policy: &Policy, principal: &Principal, around: Surroundings<'_>) -> bool {
-        decide(policy, &Shown::Everything, &self.about(principal, around)).is_possible()
+        matches!(decide(policy, &Shown::Everything, &self.about(principal, around)), Decision::Allow)
     }
 
     /// As a list has it.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use omni_auth::Authenticator;
 use omni_protocol::ListKind;
 
 use crate::Hub;
@@ -12,8 +13,18 @@ use crate::subscribing::renew;
 impl Hub {
     /// Puts a new configuration into force. Calls in flight end with the one they began with; subscriptions go on with the
     /// servers that took the places of others.
-    pub fn replace(self: &Arc<Self>, snapshot: Snapshot) {
+    ///
+    /// With other logins too, nobody who was let in by the ones before is decided about by the policy that comes, and nobody who
+    /// is let in by those that come by the policy before: first nobody stands any more (who is decided about has to, afterwards),
+    /// then the policy is another, then somebody is let in again.
+    pub fn replace(self: &Arc<Self>, snapshot: Snapshot, logins: Option<Authenticator>) {
+        if let Some(logins) = &logins {
+            logins.put_in_force();
+        }
         self.put_in_force(snapshot);
+        if let Some(logins) = logins {
+            self.lets_in_by(logins);
+        }
         let (sessions, listenings) = (self.sessions().all(), self.listenings().all());
         for session in &sessions {
             for kind in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omni_auth::Policy;
 use omni_proxy::Server;
@@ -9,6 +10,9 @@ use omni_screen::Screen;
 use omni_types::ServerName;
 
 use crate::throttle::Throttle;
+
+/// For calls in flight to finish, where nothing else is said.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// Servers and policy in force.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub struct Snapshot {
     policy: Policy,
     screen: Arc<Screen>,
     throttle: Arc<Throttle>,
+    drain: Duration,
 }
 
 impl Snapshot {
@@ -25,7 +30,7 @@ impl Snapshot {
     #[must_use]
     pub fn new(servers: Vec<Arc<Server>>, policy: Policy) -> Self {
         let by_name = servers.iter().enumerate().map(|(at, server)| (server.name().clone(), at)).collect();
-        Self { servers, by_name, policy, screen: Arc::default(), throttle: Arc::default() }
+        Self { servers, by_name, policy, screen: Arc::default(), throttle: Arc::default(), drain: DRAIN }
     }
 
     /// The same with another screen than the built-in one.
@@ -51,6 +56,19 @@ impl Snapshot {
     #[must_use]
     pub const fn throttle(&self) -> &Arc<Throttle> {
         &self.throttle
+    }
+
+    /// The same with another time for calls in flight to finish.
+    #[must_use]
+    pub const fn draining(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// For calls in flight to finish when a server is removed, or the hub is asked to stop.
+    #[must_use]
+    pub const fn drain(&self) -> Duration {
+        self.drain
     }
 
     /// All servers.

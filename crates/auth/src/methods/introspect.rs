@@ -15,10 +15,12 @@ use crate::auth_settings::{IntrospectionSettings, ProviderSettings};
 use crate::cache::{Digest, digest_of};
 use crate::claims;
 use crate::clock::now;
+use crate::credentials::Source;
 use crate::identified::Verified;
 use crate::jwks::{Provider, may_be_asked};
 use crate::methods::jwt::audience;
-use crate::methods::{Method, Verifying, bound_to, grant};
+use crate::methods::turns::Turns;
+use crate::methods::{bound_to, grant};
 use crate::refusal::Refusal;
 use crate::token::Times;
 use crate::unique;
@@ -31,10 +33,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NONE_KEPT: Duration = Duration::from_secs(10);
 /// Tokens that are none, as far as they are remembered.
 const NONE_MAX: usize = 4_096;
-/// Tokens that are asked about at a time.
-const ASKED_MAX: usize = 32;
-/// For one to be asked about, where as many are as may.
-const TURN: Duration = Duration::from_secs(2);
 
 /// The authorization server that is asked.
 #[derive(Debug)]
@@ -46,7 +44,7 @@ pub(crate) struct IntrospectMethod {
     leeway: u64,
     asking: tokio::sync::OnceCell<Fetcher>,
     none: Mutex<HashMap<Digest, Instant>>,
-    turns: tokio::sync::Semaphore,
+    turns: Turns,
 }
 
 impl IntrospectMethod {
@@ -58,8 +56,17 @@ impl IntrospectMethod {
         leeway: u64,
     ) -> Self {
         let asking = tokio::sync::OnceCell::new();
-        let turns = tokio::sync::Semaphore::new(ASKED_MAX);
-        Self { settings, introspection, provider, scopes, leeway, asking, none: Mutex::default(), turns }
+        let (none, turns) = (Mutex::default(), Turns::default());
+        Self { settings, introspection, provider, scopes, leeway, asking, none, turns }
+    }
+
+    /// Whether `token` is one of those that begin as this server's do; how many characters say so.
+    pub(crate) fn claims(&self, token: &str) -> Option<usize> {
+        let prefixes = &self.introspection.token_prefixes;
+        if prefixes.is_empty() {
+            return Some(0);
+        }
+        prefixes.iter().filter(|prefix| token.starts_with(&***prefix)).map(String::len).max()
     }
 
     async fn fetcher(&self) -> Result<&Fetcher, String> {
@@ -91,17 +98,18 @@ impl IntrospectMethod {
         unique::object(&fetched.body).map_err(|e| e.to_string())
     }
 
-    async fn check(&self, token: &str) -> Result<Verified, Refusal> {
+    /// Asks about `token`, which came from `source`.
+    pub(crate) async fn check(&self, token: &str, source: Option<Source<'_>>) -> Result<Verified, Refusal> {
         let key = digest_of(token);
         let not_active = || Refusal::invalid("the token is not in force, or not any more");
         if self.none().get(&key).is_some_and(|at| at.elapsed() < NONE_KEPT) {
             return Err(not_active());
         }
         let unavailable = |why: String| Refusal::unavailable(format!("{}: {why}", self.settings.issuer));
-        let turn = tokio::time::timeout(TURN, self.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(unavailable(format!("{ASKED_MAX} tokens are being asked about, which is all at a time")));
-        };
+        let _turn = self.turns.take(source).await.map_err(|refusal| match refusal {
+            Some(slowed) => slowed,
+            None => unavailable("as many tokens are being asked about as may at a time".to_owned()),
+        })?;
         // Another request may have found out meanwhile.
         if self.none().get(&key).is_some_and(|at| at.elapsed() < NONE_KEPT) {
             return Err(not_active());
@@ -162,14 +170,4 @@ fn encode(text: &str) -> String {
         }
     }
     out
-}
-
-impl Method for IntrospectMethod {
-    fn takes(&self, _token: &str) -> bool {
-        true
-    }
-
-    fn verify<'a>(&'a self, token: &'a str) -> Verifying<'a> {
-        Box::pin(self.check(token))
-    }
 }

@@ -1,7 +1,8 @@
 //! Tokens that `omni connect` wrote for a client on this machine: whoever holds one is the user that runs the hub.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use omni_types::{Identity, Principal, PrincipalKind};
 
@@ -11,38 +12,57 @@ use crate::methods::{Method, Verifying};
 use crate::refusal::Refusal;
 use crate::revocations::{Revocation, Revocations};
 
+/// For how long a file without a byte has to stay so: a program that writes it anew may empty it first.
+const EMPTY_FOR: Duration = Duration::from_secs(1);
+
 /// The tokens of one data directory, as they were when it was last looked at.
 #[derive(Debug)]
 pub(crate) struct LocalTokenMethod {
     tokens: LocalTokens,
     user: Principal,
     revocations: Revocations,
-    known: Mutex<Known>,
+    known: KnownTokens,
 }
 
+/// What is known of the tokens of one data directory. Clones are handles of the same: a successor goes on where the one before
+/// stood, also when it cannot read the file.
+pub(crate) type KnownTokens = Arc<Mutex<Known>>;
+
+/// What the file said when it could be read last.
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Known {
     stamp: Stamp,
     /// Why the file could not be read when it was looked at last.
     failed: Option<String>,
+    /// Since when it has had no byte.
+    empty_since: Option<Instant>,
     by_sha256: HashMap<String, LocalToken>,
 }
 
 impl LocalTokenMethod {
     /// Holders of `tokens` are `user`.
-    pub(crate) fn new(tokens: LocalTokens, user: Principal, revocations: Revocations) -> Self {
-        let method = Self { tokens, user, revocations, known: Mutex::default() };
-        method.look();
+    pub(crate) fn new(tokens: LocalTokens, user: Principal, revocations: Revocations, known: KnownTokens) -> Self {
+        let method = Self { tokens, user, revocations, known };
+        method.look(Instant::now());
         method
     }
 
-    /// Reads the file again if it has changed. What is not in it any more ends at once, also where it is kept. Where it cannot
-    /// be read, what it said last stays in force, and it is read again with the next look.
-    fn look(&self) {
+    /// Reads the file again if it has changed. What is not in it any more ends at once, also where it is kept; so does everything
+    /// where nothing stands in it. Where it cannot be read, what it said last stays in force, and it is read again with the
+    /// next look.
+    fn look(&self, now: Instant) {
         let stamp = self.tokens.stamp();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.stamp == stamp {
             return;
+        }
+        if is_empty(stamp) {
+            let since = *known.empty_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < EMPTY_FOR {
+                return;
+            }
+        } else {
+            known.empty_since = None;
         }
         let read = match self.tokens.read() {
             Ok(read) => read,
@@ -64,8 +84,13 @@ impl LocalTokenMethod {
                 tracing::error!(%error, "a token of this machine's clients ends only when the hub is started again");
             }
         }
-        *known = Known { stamp, failed: None, by_sha256: now };
+        *known = Known { stamp, failed: None, empty_since: None, by_sha256: now };
     }
+}
+
+/// Whether the file is there and has no byte.
+fn is_empty(stamp: Stamp) -> bool {
+    stamp.is_some_and(|(_, length, _)| length == 0)
 }
 
 impl Method for LocalTokenMethod {
@@ -76,7 +101,7 @@ impl Method for LocalTokenMethod {
     fn verify<'a>(&'a self, token: &'a str) -> Verifying<'a> {
         Box::pin(async move {
             // It may have been made a moment ago.
-            self.look();
+            self.look(Instant::now());
             let sha256 = hex(token);
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let found = known.by_sha256.get(&sha256).ok_or_else(|| {
@@ -93,7 +118,7 @@ impl Method for LocalTokenMethod {
     }
 
     fn tick(&self) {
-        self.look();
+        self.look(Instant::now());
     }
 }
 
@@ -101,45 +126,93 @@ impl Method for LocalTokenMethod {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::fs;
+    use std::path::PathBuf;
+    use std::time::Instant;
 
     use omni_types::Principal;
+    use tempfile::TempDir;
 
-    use super::LocalTokenMethod;
-    use crate::identified::{Identified, Verified};
+    use super::{EMPTY_FOR, KnownTokens, LocalTokenMethod};
+    use crate::identified::Identified;
     use crate::local_tokens::LocalTokens;
     use crate::methods::Method as _;
-    use crate::refusal::Refusal;
     use crate::revocations::Revocations;
+
+    struct World {
+        folder: TempDir,
+        tokens: LocalTokens,
+        revocations: Revocations,
+        known: KnownTokens,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let tokens = LocalTokens::of(folder.path());
+            Self { tokens, folder, revocations: Revocations::default(), known: KnownTokens::default() }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.folder.path().join("local-tokens.json")
+        }
+
+        fn method(&self) -> LocalTokenMethod {
+            let (user, revocations) = (Principal::local("ann"), self.revocations.clone());
+            LocalTokenMethod::new(self.tokens.clone(), user, revocations, self.known.clone())
+        }
+
+        async fn lets_in(&self, method: &LocalTokenMethod, token: &str) -> bool {
+            let verified = method.verify(token).await;
+            verified.is_ok_and(|verified| Identified::new(verified, &self.revocations).stands_at(1).is_ok())
+        }
+    }
 
     /// AUTH-4: what cannot be read is no word that everybody's token has ended.
     #[tokio::test]
     async fn auth_4_a_file_that_cannot_be_read_ends_no_token_and_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let tokens = LocalTokens::of(folder.path());
-        let (kept, ended) = (tokens.issue("claude", "f").unwrap(), tokens.issue("cursor", "f").unwrap());
-        let revocations = Revocations::default();
-        let method = LocalTokenMethod::new(tokens.clone(), Principal::local("ann"), revocations.clone());
-        let verified = async |token: &str| -> Result<Verified, Refusal> {
-            let verified = method.verify(token).await?;
-            Identified::new(verified.clone(), &revocations).stands_at(1).map(|()| verified)
-        };
-        let path = folder.path().join("local-tokens.json");
-        let whole = fs::read(&path).unwrap();
-        for broken in [&whole[..whole.len() / 2], b"{}", b""] {
-            fs::write(&path, broken).unwrap();
+        let world = World::new();
+        let (kept, ended) = (world.tokens.issue("claude", "f").unwrap(), world.tokens.issue("cursor", "f").unwrap());
+        let method = world.method();
+        let whole = fs::read(world.file()).unwrap();
+        for broken in [&whole[..whole.len() / 2], b"{", &whole[1..]] {
+            fs::write(world.file(), broken).unwrap();
             method.tick();
-            assert!(verified(&kept).await.is_ok() && verified(&ended).await.is_ok());
+            assert!(world.lets_in(&method, &kept).await && world.lets_in(&method, &ended).await);
+            // Nor with the settings of logins that come then.
+            assert!(world.lets_in(&world.method(), &kept).await);
         }
-        fs::write(&path, &whole).unwrap();
+        fs::write(world.file(), &whole).unwrap();
         method.tick();
-        tokens.revoke("cursor", "f").unwrap();
-        assert!(verified(&kept).await.is_ok());
-        assert!(verified(&ended).await.is_err(), "the file is followed again");
+        world.tokens.revoke("cursor", "f").unwrap();
+        assert!(world.lets_in(&method, &kept).await);
+        assert!(!world.lets_in(&method, &ended).await, "the file is followed again");
         // One that was never read lets nobody in.
-        fs::write(&path, "{").unwrap();
-        let blind = LocalTokenMethod::new(tokens, Principal::local("ann"), Revocations::default());
-        assert!(blind.verify(&kept).await.is_err());
-        fs::write(&path, &whole).unwrap();
-        assert!(blind.verify(&kept).await.is_ok());
+        fs::write(world.file(), "{").unwrap();
+        let blind = World { known: KnownTokens::default(), ..world };
+        let method = blind.method();
+        assert!(!blind.lets_in(&method, &kept).await);
+        fs::write(blind.file(), &whole).unwrap();
+        assert!(blind.lets_in(&method, &kept).await);
+    }
+
+    /// AUTH-4: who empties the file, or takes it away, means what that says.
+    #[tokio::test]
+    async fn auth_4_a_file_in_which_nothing_stands_ends_all_tokens() {
+        for written in [Some(""), Some("{}"), Some(r#"{"tokens":[]}"#), None] {
+            let world = World::new();
+            let token = world.tokens.issue("claude", "f").unwrap();
+            let method = world.method();
+            assert!(world.lets_in(&method, &token).await);
+            match written {
+                Some(text) => fs::write(world.file(), text).unwrap(),
+                None => fs::remove_file(world.file()).unwrap(),
+            }
+            let seen = Instant::now();
+            method.look(seen);
+            // Without a byte it may be on its way to be written.
+            assert!(written != Some("") || world.lets_in(&method, &token).await);
+            method.look(seen + EMPTY_FOR);
+            assert!(!world.lets_in(&method, &token).await, "{written:?}");
+        }
     }
 }

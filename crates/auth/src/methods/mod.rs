@@ -14,6 +14,7 @@ pub(crate) mod certificate;
 pub(crate) mod introspect;
 pub(crate) mod jwt;
 pub(crate) mod local_token;
+mod turns;
 
 /// A token being checked.
 pub type Verifying<'a> = Pin<Box<dyn Future<Output = Result<Verified, Refusal>> + Send + 'a>>;

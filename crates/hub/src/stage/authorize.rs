@@ -138,6 +138,20 @@ async fn allowed(
     found: &Found,
     arguments: Arguments<'_>,
 ) -> Result<Option<Arc<Ask>>, Fault> {
+    let ask = judged(hub, authenticated, what, found, arguments).await?;
+    // By whatever policy that was decided, who was let in before it is not let in any more where its logins are others.
+    let sender = &authenticated.validated.received().sender;
+    sender.stands().map_err(|refusal| hub.refused(sender, &refusal))?;
+    Ok(ask)
+}
+
+async fn judged(
+    hub: &Hub,
+    authenticated: &Authenticated,
+    what: (Action, ListKind),
+    found: &Found,
+    arguments: Arguments<'_>,
+) -> Result<Option<Arc<Ask>>, Fault> {
     let snapshot = hub.snapshot();
     let Authenticated { validated, principal, .. } = authenticated;
     let shown = hub.shown(&validated.received().scope, principal);

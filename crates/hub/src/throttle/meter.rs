@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, MonotonicClock};
@@ -20,6 +21,9 @@ const SLOTS: usize = 16_384;
 /// One rate for each key.
 pub(super) struct Meter {
     limiter: RateLimiter<usize, Slots, MonotonicClock, NoOpMiddleware<Instant>>,
+    /// Until when each place was told to wait, in microseconds after `since`.
+    waits: OnceLock<Box<[AtomicU64]>>,
+    since: Instant,
     hasher: foldhash::quality::RandomState,
 }
 
@@ -46,14 +50,34 @@ impl Meter {
     /// What is wrong with it.
     pub(super) fn build(rate: &Rate) -> Result<Self, String> {
         let limiter = RateLimiter::new(quota(rate)?, Slots::default(), MonotonicClock);
-        Ok(Self { limiter, hasher: foldhash::quality::RandomState::default() })
+        let (waits, since) = (OnceLock::new(), MonotonicClock.now());
+        Ok(Self { limiter, waits, since, hasher: foldhash::quality::RandomState::default() })
     }
 
     /// Counts one of `key`'s; when it is too much, how long until one more is not.
     pub(super) fn take(&self, key: &impl Hash) -> Result<(), Duration> {
-        let now = MonotonicClock.now();
-        let slot = usize::try_from(self.hasher.hash_one(key) % SLOTS as u64).unwrap_or(0);
-        self.limiter.check_key(&slot).map_err(|not_until| not_until.wait_time_from(now))
+        let (now, slot) = (MonotonicClock.now(), self.slot(key));
+        self.limiter.check_key(&slot).map_err(|not_until| {
+            let wait = not_until.wait_time_from(now);
+            let waits = self.waits.get_or_init(|| (0..SLOTS).map(|_| AtomicU64::new(0)).collect());
+            waits[slot].store(self.micros(now + wait), Ordering::Relaxed);
+            wait
+        })
+    }
+
+    /// How long `key`, which was told to wait, still has to; it is not counted.
+    pub(super) fn wait(&self, key: &impl Hash) -> Option<Duration> {
+        let until = self.waits.get()?[self.slot(key)].load(Ordering::Relaxed);
+        let left = until.checked_sub(self.micros(MonotonicClock.now()))?;
+        (left > 0).then(|| Duration::from_micros(left))
+    }
+
+    fn slot(&self, key: &impl Hash) -> usize {
+        usize::try_from(self.hasher.hash_one(key) % SLOTS as u64).unwrap_or(0)
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.since).as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -99,6 +123,8 @@ mod tests {
         let wait = meter.take(&"ann").unwrap_err();
         assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
         assert_eq!(meter.take(&"bob"), Ok(()));
+        assert!(meter.wait(&"ann").is_some_and(|left| left > Duration::from_secs(40) && left <= wait));
+        assert_eq!(meter.wait(&"bob"), None);
     }
 
     #[test]

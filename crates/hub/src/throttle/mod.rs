@@ -132,6 +132,12 @@ impl Throttle {
     pub(crate) fn login_failed(&self, address: IpAddr) -> Result<(), Fault> {
         self.failed_logins.as_ref().map_or(Ok(()), |limit| limit.take(&network(address)))
     }
+
+    /// Refuses what logins from `address` would cost others, while it was told to wait because too many failed.
+    pub(crate) fn may_log_in(&self, address: IpAddr) -> Result<(), Fault> {
+        let Some(limit) = &self.failed_logins else { return Ok(()) };
+        limit.meter.wait(&network(address)).map_or(Ok(()), |wait| Err(limit.fault(wait)))
+    }
 }
 
 fn share(shares: &Arc<Shares>, principal: &Principal) -> Result<Share, Fault> {
@@ -147,7 +153,7 @@ fn share(shares: &Arc<Shares>, principal: &Principal) -> Result<Share, Fault> {
 }
 
 /// What counts as one source: an IPv4 address, or a network of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << (128 - NETWORK_BITS)))),
         v4 => v4,
@@ -202,6 +208,7 @@ mod tests {
         let let_through = (0..1_000).take_while(|_| throttle.login_failed(one).is_ok()).count();
         assert!((60..200).contains(&let_through), "{let_through}");
         let fault = throttle.login_failed(same).unwrap_err();
+        assert!(throttle.may_log_in(same).is_err() && throttle.may_log_in(other).is_ok());
         assert!(fault.retry_after().is_some_and(|wait| wait.as_secs() <= 2), "{fault:?}");
         assert!(throttle.login_failed(other).is_ok() && throttle.admit(&Principal::local("ann"), Some(one)).is_ok());
     }

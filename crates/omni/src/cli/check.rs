@@ -62,7 +62,7 @@ fn show(config: &Config, context: &Context) {
         (all, disabled) => format!("{all} servers, {disabled} of them disabled"),
     };
     say!("{}: right, {count}", config.origin.display());
-    if let Some(data_dir) = config::data_dir(&config.settings, &context.around) {
+    if let Some(data_dir) = context.data_dir(None, &config.settings) {
         say!("listens on {}, keeps its data in {}", config.settings.gateway.listen, data_dir.display());
     }
 }

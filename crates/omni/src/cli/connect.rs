@@ -120,7 +120,7 @@ impl ConnectArgs {
         if !(wants || self.undo) {
             return Ok(None);
         }
-        let folder = self.data_dir.clone().or_else(|| config::data_dir(&settings, &context.around));
+        let folder = context.data_dir(self.data_dir.clone(), &settings);
         let folder = folder.context("there is no home to keep the token's hash in: name a folder with --data-dir")?;
         Ok(Some(LocalTokens::of(&folder)))
     }

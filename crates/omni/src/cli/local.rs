@@ -1,7 +1,6 @@
 //! The hub inside a command: servers are started for it, asked, and stopped again.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +32,7 @@ where
         // Servers' chatter would stand between a person and the answer; what matters is told in words.
         settings.log.level = config::LogLevel::Error;
     }
-    let named = context.around.variable("OMNI_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let data_dir = named.or_else(|| config::data_dir(&settings, &context.around));
+    let data_dir = context.data_dir(None, &settings);
     run::start_log(&settings);
     let runtime = run::runtime()?;
     let outcome = runtime.block_on(async {

@@ -9,7 +9,6 @@ use omni_hub::Scope;
 use omni_types::ServerName;
 
 use crate::cli::context::Context;
-use crate::config;
 use crate::run;
 
 /// Serve one client on standard input and output.
@@ -34,7 +33,7 @@ impl StdioArgs {
             Some(name) if settings.servers.contains_key(name) => Scope::One(ServerName::parse(name)?),
             Some(name) => return Err(anyhow!("there is no server `{name}` in the configuration")),
         };
-        let data_dir = self.data_dir.or_else(|| config::data_dir(&settings, &context.around));
+        let data_dir = context.data_dir(self.data_dir, &settings);
         run::start_log(&settings);
         let runtime = run::runtime()?;
         let outcome = runtime.block_on(async {

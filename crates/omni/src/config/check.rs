@@ -10,6 +10,8 @@ use crate::config::settings::{BuiltinSettings, PoolSettings, ServerSettings, Set
 
 /// Longest name of a server: with `__` and a tool's name it has to fit a client's 64 characters.
 const NAME_CHARS_MAX: usize = 32;
+/// By what policies call the hub itself.
+const OWN_NAME: &str = "omni";
 /// Longest pattern of the policy, in bytes.
 const PATTERN_BYTES_MAX: usize = 512;
 
@@ -41,6 +43,7 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
         found.extend(own.into_iter().map(add));
     }
     found.extend(gateway_problems(settings));
+    found.extend(admin_problems(settings));
     found.extend(auth_problems(&settings.auth));
     found.extend(certificate_problems(settings));
     for (key, why) in crate::config::audit::faults(&settings.audit) {
@@ -73,7 +76,11 @@ pub(crate) fn settings_warnings(settings: &Settings) -> Vec<Complaint> {
     for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let (server, _) = split_pattern(pattern);
-            if !server.contains(['*', '?']) && !settings.servers.contains_key(server) && !settings.servers.is_empty() {
+            if !server.contains(['*', '?'])
+                && server != OWN_NAME
+                && !settings.servers.contains_key(server)
+                && !settings.servers.is_empty()
+            {
                 let near = crate::config::nearest::nearest(server, settings.servers.keys().map(String::as_str));
                 let hint = near.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
                 let message = format!("`{pattern}` names no server of this file{hint}");
@@ -109,7 +116,9 @@ fn at_pattern(path: &[&str], index: usize, message: String) -> Complaint {
 /// Why a name cannot be a server's.
 pub(crate) fn server_name_fault(name: &str) -> Option<&'static str> {
     let right = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.chars().count() > NAME_CHARS_MAX {
+    if name.eq_ignore_ascii_case(OWN_NAME) {
+        Some("policies mean the hub's own tools by it (`omni:apply_profile`)")
+    } else if name.chars().count() > NAME_CHARS_MAX {
         Some("it is longer than 32 characters")
     } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         Some("it starts with a letter or a digit")
@@ -276,6 +285,25 @@ fn gateway_problems(settings: &Settings) -> Vec<Complaint> {
     found
 }
 
+/// Beyond its socket the admin API is for who logs in.
+fn admin_problems(settings: &Settings) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let Some(admin) = &settings.admin else { return found };
+    if admin.listen.parse::<SocketAddr>().is_err() {
+        let message = "is written as address and port, such as 127.0.0.1:8421 or [::1]:8421".to_owned();
+        found.push(value(&["admin", "listen"], message));
+    }
+    if settings.auth.mode == AuthMode::None {
+        let message =
+            "nobody has to log in to this hub (`auth.mode: none`), so the admin API stays on its socket".to_owned();
+        found.push(key(&["admin"], message));
+    }
+    let url = admin.public_url.as_deref();
+    let fault = url.and_then(|url| url_fault(url).or((!url.starts_with("https://")).then_some("starts with https://")));
+    found.extend(fault.map(|message| value(&["admin", "public_url"], message.to_owned())));
+    found
+}
+
 /// Certificates let in only where the handshake asks for them.
 fn certificate_problems(settings: &Settings) -> Option<Complaint> {
     let asked = settings.gateway.tls.as_ref().is_some_and(|tls| tls.client_certificates.is_some());
@@ -301,7 +329,6 @@ fn auth_problems(auth: &AuthSettings) -> Vec<Complaint> {
         }
         _ => {}
     }
-    let mut introspects = 0;
     for (index, provider) in auth.providers.iter().enumerate() {
         let index = index.to_string();
         let urls = [Some(("issuer", &provider.issuer)), provider.jwks_uri.as_ref().map(|url| ("jwks_uri", url))];
@@ -312,11 +339,34 @@ fn auth_problems(auth: &AuthSettings) -> Vec<Complaint> {
             });
             found.extend(fault.map(|message| value(&["auth", "providers", &index, name], message.to_owned())));
         }
-        introspects += usize::from(provider.introspection.is_some());
-        if introspects > 1 && provider.introspection.is_some() {
-            let message =
-                "is said of a second provider: an opaque token does not tell whose it is, and is shown to one alone";
-            found.push(key(&["auth", "providers", &index, "introspection"], message.to_owned()));
+    }
+    found.extend(introspection_problems(auth));
+    found
+}
+
+/// An opaque token does not tell whose it is, and is shown to one provider alone: what it begins with has to say which.
+fn introspection_problems(auth: &AuthSettings) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut known: Vec<&str> = Vec::new();
+    let mut takes_the_rest = false;
+    for (index, provider) in auth.providers.iter().enumerate() {
+        let Some(introspection) = &provider.introspection else { continue };
+        let index = index.to_string();
+        let path = ["auth", "providers", index.as_str(), "introspection"];
+        if introspection.token_prefixes.is_empty() && std::mem::replace(&mut takes_the_rest, true) {
+            let message = "is said of a second provider without `token_prefixes`: an opaque token does not tell whose it is, \
+                           and is shown to one alone";
+            found.push(key(&path, message.to_owned()));
+        }
+        for (at, prefix) in introspection.token_prefixes.iter().enumerate() {
+            let at = at.to_string();
+            let path = [&path[..], &["token_prefixes", at.as_str()]].concat();
+            if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+                found.push(value(&path, "is what tokens begin with: visible ASCII characters".to_owned()));
+            } else if known.contains(&prefix.as_str()) {
+                found.push(value(&path, format!("`{prefix}` is said twice: whose tokens are meant?")));
+            }
+            known.push(prefix);
         }
     }
     found

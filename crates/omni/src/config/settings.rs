@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::audit::AuditSettings;
 use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
+use omni_gateway::admin::AdminSettings;
 use omni_gateway::settings::GatewaySettings;
 use omni_hub::throttle::settings::ThrottleSettings;
 use omni_profiles::settings::ProfilesSettings;
@@ -28,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) server_defaults: ServerDefaults,
     /// Where and how clients are received.
     pub(crate) gateway: GatewaySettings,
+    /// The admin API over the network, beside its Unix socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<AdminSettings>,
     /// How the hub tells who calls.
     pub(crate) auth: AuthSettings,
     /// How much may be asked for, and by whom.

@@ -128,6 +128,17 @@ fn every_fault_is_reported_in_the_order_of_the_text() {
     );
 }
 
+/// TOOL-2: rules about `omni:apply_profile` mean the hub's own tool.
+#[test]
+fn tool_2_no_server_has_the_hubs_own_name() {
+    for name in ["omni", "Omni"] {
+        let text = format!("servers:\n  {name}: {{command: x}}");
+        let told = format!("servers.{name}: `{name}` cannot be a server's name: policies mean the hub's own");
+        let found = problems(&text);
+        assert!(found.len() == 1 && found[0].contains(&told), "{found:#?}");
+    }
+}
+
 #[test]
 fn faults_of_meaning_have_their_place() {
     for (text, expected) in [

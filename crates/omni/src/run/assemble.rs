@@ -40,7 +40,7 @@ pub(crate) struct Running {
     program: PathBuf,
     data_dir: Option<PathBuf>,
     keys: ApiKeys,
-    /// By which clients are let in.
+    /// By which clients are let in; changed by who holds `current`.
     auth: Arc<Mutex<AuthSettings>>,
     store: Option<CatalogStore>,
     secrets: Secrets,
@@ -142,10 +142,15 @@ impl Running {
     pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let others = self.secrets.apply(&settings.secrets);
+        let logins = self.logins(&settings.auth);
+        let changed = logins.is_some();
         // Who gets which secret may be another by now, so all that get any are asked for anew.
-        if let Err(error) = self.put_in_force(settings, &|spec| others && !spec.credentials.is_empty()) {
+        if let Err(error) = self.put_in_force(settings, logins, &|spec| others && !spec.credentials.is_empty()) {
             self.secrets.apply(&current.secrets);
             return Err(error);
+        }
+        if changed {
+            *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = settings.auth.clone();
         }
         *current = settings.clone();
         Ok(())
@@ -167,7 +172,7 @@ impl Running {
             }
             let done = {
                 let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-                self.put_in_force(&current, &|spec| changed.contains(&spec.name))
+                self.put_in_force(&current, None, &|spec| changed.contains(&spec.name))
             };
             match done {
                 Ok(()) => tracing::info!(servers = ?changed, "a secret changed: its servers are started anew"),
@@ -182,8 +187,13 @@ impl Running {
         }
     }
 
-    /// The servers of `settings`, those that are there as they are unless `is_other` says so.
-    fn put_in_force(&self, settings: &Settings, is_other: &dyn Fn(&ServerSpec) -> bool) -> Result<()> {
+    /// The servers of `settings`, those that are there as they are unless `is_other` says so; `logins` where they are others.
+    fn put_in_force(
+        &self,
+        settings: &Settings,
+        logins: Option<Authenticator>,
+        is_other: &dyn Fn(&ServerSpec) -> bool,
+    ) -> Result<()> {
         let old = self.hub.snapshot();
         let mark = self.secrets.mark();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
@@ -210,7 +220,9 @@ impl Running {
                         .after(old.screen())
                         .with_mask(self.secrets.mask()),
                 ))
-                .throttled(throttle),
+                .throttled(throttle)
+                .draining(drain),
+            logins,
         );
         self.profiles.put(&self.hub, settings.profiles.as_ref());
         for server in gone {
@@ -225,17 +237,16 @@ impl Running {
         *self.auth.lock().unwrap_or_else(PoisonError::into_inner) == *settings
     }
 
-    /// Lets clients in as `settings` say from now on, all of it at once. Another mode may want another listener: it waits for the
-    /// next start, with all that stands beside it.
-    pub(crate) fn let_in_by(&self, settings: &AuthSettings) {
-        let mut in_force = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
-        if in_force.mode == settings.mode && *in_force != *settings {
+    /// What lets clients in as `settings` say, where that is another way than now. Another mode may want another listener: it
+    /// waits for the next start, with all that stands beside it.
+    fn logins(&self, settings: &AuthSettings) -> Option<Authenticator> {
+        let in_force = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        (in_force.mode == settings.mode && *in_force != *settings).then(|| {
             let tokens = self.data_dir.as_deref().map(LocalTokens::of);
             let next = self.hub.authenticator().successor(settings, tokens);
             let method = self.keys.method(next.revocations().clone());
-            self.hub.replace_authenticator(next.with(method));
-            *in_force = settings.clone();
-        }
+            next.with(method)
+        })
     }
 
     /// Limits that did not change go on counting.

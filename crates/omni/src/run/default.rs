@@ -35,6 +35,7 @@ pub(crate) fn run_beside(settings: &mut Settings, file: &Path) {
     let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
     if let Some(folder) = &folder {
         settings.gateway.tls = settings.gateway.tls.take().map(|tls| tls.beside(folder));
+        settings.admin = settings.admin.take().map(|admin| admin.beside(folder));
     }
     for entry in settings.servers.values_mut().filter(|entry| entry.command.is_some() && entry.cwd.is_none()) {
         entry.cwd.clone_from(&folder);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use omni_gateway::admin::{ReloadRequest, Reloaded};
+use omni_gateway::settings::GatewaySettings;
 use tokio::sync::mpsc;
 
 use crate::config::{self, Settings, Surroundings};
@@ -87,7 +88,13 @@ pub(crate) async fn follow(
 /// What the hub was started with and goes on with until it is started again, though the file says otherwise by now.
 fn waiting(running: &Running, started: &Settings, now: &Settings) -> Vec<String> {
     let all = [
-        ("gateway", started.gateway != now.gateway),
+        // How long calls may take to finish is in force at once.
+        (
+            "gateway",
+            started.gateway
+                != GatewaySettings { drain_timeout_s: started.gateway.drain_timeout_s, ..now.gateway.clone() },
+        ),
+        ("admin", started.admin != now.admin),
         // All else of it is in force at once.
         ("auth.mode", !running.lets_in_by(&now.auth)),
         ("data_dir", started.data_dir != now.data_dir),
@@ -114,7 +121,6 @@ fn take(running: &Running, path: &Path, around: &Surroundings, current: &Setting
         return Ok(None);
     }
     running.apply(&settings).map_err(|error| error.to_string())?;
-    running.let_in_by(&settings.auth);
     recorded::reloaded(&running.hub, current, &settings);
     running.wake_unknown();
     tracing::info!(file = %path.display(), servers = settings.servers.len(), "configuration taken over");

@@ -62,6 +62,10 @@ fn gw_3_commands_that_run_a_hub_of_their_own_keep_its_data_where_they_are_told_t
     let called = command.args(["call", "mine:echo", r#"{"text":"hello"}"#]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&called.stdout), "hello\n", "{}", said(&called));
     assert!(elsewhere.join("hub.key").is_file(), "{}", said(&called));
+    let mut command = Command::new(OMNI);
+    command.env_clear().env("HOME", home.path()).env("OMNI_DATA_DIR", &elsewhere).arg("check");
+    let checked = command.current_dir(home.path().join("project")).output().unwrap();
+    assert!(said(&checked).contains(&format!("keeps its data in {}", elsewhere.display())), "{}", said(&checked));
     assert!(!home.path().join(".local/share/omni/hub.key").exists());
     assert_eq!(processes::marked(&mark), [], "a command left its server behind");
 }

@@ -2,7 +2,9 @@
 
 use std::process::Output;
 
+use bytes::Bytes;
 use http::Method;
+use http_body_util::Full;
 use serde_json::{Value, json};
 
 use crate::harness::client::modern_meta;
@@ -129,8 +131,8 @@ async fn auth_4_an_open_stream_ends_with_its_token() {
     assert_eq!(refused.status, 401);
 }
 
-/// A call of `era` with `token`, whose stream has begun.
-async fn running(hub: &Hub, puppet: &mut Puppet, era: Era, token: &str) -> (Events, PuppetCall) {
+/// A call of `era` with `token`, as a request.
+async fn call(hub: &Hub, era: Era, token: &str) -> http::Request<Full<Bytes>> {
     let mut params = json!({ "name": "p__wait", "arguments": {}, "_meta": { "progressToken": "t" } });
     let mut headers = vec![
         ("authorization", token.to_owned()),
@@ -152,12 +154,17 @@ async fn running(hub: &Hub, puppet: &mut Puppet, era: Era, token: &str) -> (Even
     }
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let body = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string();
-    let (stream, call) =
-        tokio::join!(begin(hub.address, request(Method::POST, hub.address, "/mcp", &headers, body)), async {
-            let call = puppet.call().await;
-            call.progress(1);
-            call
-        });
+    request(Method::POST, hub.address, "/mcp", &headers, body)
+}
+
+/// The same, whose stream has begun.
+async fn running(hub: &Hub, puppet: &mut Puppet, era: Era, token: &str) -> (Events, PuppetCall) {
+    let request = call(hub, era, token).await;
+    let (stream, call) = tokio::join!(begin(hub.address, request), async {
+        let call = puppet.call().await;
+        call.progress(1);
+        call
+    });
     assert_eq!(stream.status(), 200);
     let mut events = Events::of(stream);
     while events.event().await.expect("the stream ended").data.is_empty() {}
@@ -187,6 +194,33 @@ async fn auth_4_the_stream_of_a_running_call_ends_with_its_token_and_no_other_do
         call.answer("done");
         let last = going_on.message().await;
         assert_eq!(last["result"]["content"][0]["text"], "done", "{era:?}: {last}");
+    }
+}
+
+/// A call that would have been answered by one JSON body is held to the same: what its server says after the token has ended
+/// is given to nobody, and the call is cancelled there.
+#[tokio::test(flavor = "multi_thread")]
+async fn auth_4_a_call_that_was_let_in_before_its_token_ended_is_answered_401() {
+    let mut puppet = Puppet::start().await;
+    // Without a window nothing turns into a stream because it takes long.
+    let gateway = json!({ "resume_window_s": 0 });
+    let servers = json!({ "p": puppet.entry() });
+    let hub = Hub::configured(json!({ "servers": servers, "auth": { "mode": "local" }, "gateway": gateway }));
+    hub.awake().await;
+    for era in Era::BOTH {
+        let (mine, other) = (token(&hub, "mine"), token(&hub, "other"));
+        let ending = tokio::spawn(send(hub.address, call(&hub, era, &mine).await));
+        let ended = puppet.call().await;
+        let going_on = tokio::spawn(send(hub.address, call(&hub, era, &other).await));
+        let running = puppet.call().await;
+        assert!(omni(&hub, &["connect", "other", "--name", "mine", "--undo"]).status.success());
+        let refused = ending.await.unwrap();
+        assert_eq!(refused.status, 401, "{era:?}: {refused:?}");
+        assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("error=\"invalid_token\""));
+        ended.until_cancelled().await;
+        running.answer("done");
+        let answered = going_on.await.unwrap();
+        assert_eq!(answered.json()["result"]["content"][0]["text"], "done", "{era:?}: {answered:?}");
     }
 }
 

@@ -76,6 +76,15 @@ async fn auth_1_settings_of_logins_are_taken_over_whole_and_a_bad_one_changes_no
     assert!(reload(&world).status.success());
     assert_eq!(world.try_token(&bob).await.status, 403, "the new scope is asked of it");
 
+    // How long calls may take to finish is in force at once, and named by nobody.
+    let policy = json!({ "roles": { "admin": { "members": ["user:*"] } } });
+    let auth = json!({ "mode": "oauth", "providers": [{ "issuer": other.issuer() }] });
+    let gateway = json!({ "drain_timeout_s": 7 });
+    let servers = json!({ "echo": bad(&["hang"]) });
+    world.hub.reconfigure(json!({ "servers": servers, "auth": auth, "policy": policy, "gateway": gateway }));
+    let drains = reload(&world);
+    assert!(drains.status.success() && !told(&drains).contains("started again"), "{}", told(&drains));
+
     // Another way to log in waits, and that is said.
     configure(&world, &json!({ "mode": "none" }));
     let waits = reload(&world);

@@ -79,7 +79,7 @@ fn challenge(answer: &Answer) -> String {
 #[tokio::test]
 async fn auth_1_the_hub_says_where_to_log_in_for_each_endpoint() {
     let world = World::new(json!({ "scopes": ["mcp:read", "mcp:write"] }), json!({})).await;
-    for path in ["/mcp", "/mcp/echo", "/mcp/nothing", "/sse"] {
+    for path in ["/mcp", "/mcp/echo", "/mcp/nothing", "/mcp/p/team", "/sse"] {
         let refused = world.initialize(path, &[]).await;
         let told = challenge(&refused);
         assert_eq!(refused.status, 401);

@@ -157,19 +157,21 @@ async fn cfg_1_a_profile_is_applied_by_name_and_taken_back() {
     let less = "---\ndescription: Little.\ntools: [\"s:test_simple_*\"]\n---\nLess.\n";
     let home = home(&[("less.md", less), ("plain.md", TEXT)]);
     let servers = json!({ "s": everything(&[]) });
-    let policy = json!({ "deny": ["omni:get_applied_config"] });
+    let policy = json!({ "deny": ["omni:get_applied_config"], "approve": ["omni:list_claude_configs"] });
     let hub = Hub::at(home, json!({ "servers": servers, "profiles": {}, "policy": policy }));
     hub.awake().await;
     let legacy = Client::open(&hub, "/mcp", Era::Legacy).await;
     let mut stream = legacy.stream().await;
     let modern = Client::open(&hub, "/mcp", Era::Modern).await;
     let before = modern.tools().await;
-    for own in ["apply_profile", "list_profiles", "get_profile", "apply_claude_config", "list_claude_configs"] {
+    for own in ["apply_profile", "list_profiles", "get_profile", "apply_claude_config"] {
         assert!(before.contains(&own.to_owned()), "{before:?}");
     }
     // Listing equals calling, for the hub's own as well.
-    assert!(!before.contains(&"get_applied_config".to_owned()), "{before:?}");
-    assert_eq!(modern.error("tools/call", json!({ "name": "get_applied_config", "arguments": {} })).await["code"], 403);
+    for denied in ["get_applied_config", "list_claude_configs"] {
+        assert!(!before.contains(&denied.to_owned()), "{before:?}");
+        assert_eq!(modern.error("tools/call", json!({ "name": denied, "arguments": {} })).await["code"], 403);
+    }
     let got = modern.call("get_profile", json!({ "name": "plain" })).await;
     assert_eq!(got["content"][1]["text"], TEXT, "{got}");
     let call = json!({ "name": "apply_profile", "arguments": { "name": "nobody" } });
