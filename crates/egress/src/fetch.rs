@@ -40,9 +40,36 @@ impl Fetcher {
     /// # Errors
     /// When it is no address.
     pub fn new(url: &str, bytes_max: usize, timeout: Duration) -> Result<Self, EgressError> {
+        Ok(Self::of(Target::parse(url)?, bytes_max, timeout))
+    }
+
+    /// One for `target`, with the same bounds.
+    #[must_use]
+    pub fn of(target: Target, bytes_max: usize, timeout: Duration) -> Self {
         let limits =
             PoolLimits { initial: 1, size: 1, max: CONNECTIONS_MAX, connect_timeout: timeout, idle_timeout: IDLE };
-        Ok(Self { client: Client::new(Target::parse(url)?, limits), bytes_max, timeout })
+        Self { client: Client::new(target, limits), bytes_max, timeout }
+    }
+
+    /// Asks with `method` and a body of JSON, or none, for JSON.
+    ///
+    /// # Errors
+    /// When no whole answer comes in time.
+    pub async fn ask(
+        &self,
+        method: Method,
+        authorization: Option<HeaderValue>,
+        json: String,
+    ) -> Result<Fetched, EgressError> {
+        let mut headers = accepting();
+        if !json.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        self.fetch(method, headers, json.into()).await
     }
 
     /// GET, for JSON.

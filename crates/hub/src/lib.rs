@@ -40,7 +40,7 @@ pub mod throttle;
 mod tool_schemas;
 mod view;
 
-pub use administration::{AdminError, Administration, KeyRequest, MadeKey, RevokeRequest};
+pub use administration::{AdminCall, AdminError, Administration, KeyRequest, MadeKey, RevokeRequest};
 pub use approvals::{ApprovalError, Approvals, Asked, Pending, Verdict};
 pub use calls::{Booked, Calls};
 pub use dispatch::dispatch;
@@ -48,7 +48,7 @@ pub use event_store::{EventId, EventStore, Missed, Reader, StreamId};
 pub use hub::{Hub, HubError, fresh_key};
 pub use limits::Limits;
 pub use listening::ListenStream;
-pub use omni_auth::{Bases, Certified, Credentials, Grants, Identified, Refusal, RefusalKind};
+pub use omni_auth::{Action, Bases, Certified, Credentials, Grants, Identified, Refusal, RefusalKind};
 pub use omni_profiles::{Library, ProfileName};
 pub use omni_proxy::{ServerState, ServerStatus};
 pub use omni_screen::Counted;

@@ -8,6 +8,8 @@ use crate::admin::problem::Problem;
 use crate::admin::route::{BASE, Param, Route};
 use crate::admin::routes::ROUTES;
 
+/// Problems that every route has; some of them over TLS alone.
+const EVERYWHERE: [u16; 6] = [400, 401, 403, 408, 429, 503];
 /// Where schemas stand.
 const SCHEMAS: &str = "/components/schemas";
 
@@ -29,13 +31,22 @@ pub fn openapi_text() -> String {
         "info": {
             "title": "Omni MCP Hub: admin API",
             "version": "1",
-            "description": "Served on the Unix socket `admin.sock` in the hub's data directory, to the user that runs the hub. \
-                            Times are seconds since 1970-01-01 UTC.",
+            "description": "Served on the Unix socket `admin.sock` in the hub's data directory, to the user that runs the hub; and \
+                            over TLS where `admin.listen` says, to who logs in and whom policy lets do what `x-omni-action` \
+                            names. Times are seconds since 1970-01-01 UTC.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
         },
         "servers": [{ "url": "http://localhost" }],
+        // On the socket there is nothing to show: the system says who asks.
+        "security": [{}, { "token": [] }, { "certificate": [] }],
         "paths": paths,
-        "components": { "schemas": schemas.take_definitions(true) }
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "An access token, or an API key." },
+                "certificate": { "type": "mutualTLS" }
+            }
+        }
     });
     format!("{text:#}\n")
 }
@@ -48,7 +59,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     };
     responses.insert(route.status.to_string(), done);
     let problem = schemas.subschema_for::<Problem>();
-    for status in [400, 503].iter().chain(route.problems) {
+    for status in EVERYWHERE.iter().chain(route.problems) {
         let content = json!({ "application/problem+json": { "schema": problem } });
         responses.insert(status.to_string(), json!({ "description": title(*status), "content": content }));
     }
@@ -58,7 +69,9 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
             responses.insert(status.to_string(), json!({ "description": title(status), "content": content }));
         }
     }
-    let mut operation = json!({ "operationId": route.id, "summary": route.summary, "responses": responses });
+    let (id, action) = (route.id, route.action.as_str());
+    let mut operation =
+        json!({ "operationId": id, "summary": route.summary, "x-omni-action": action, "responses": responses });
     let mut parameters: Vec<Value> = route.query.iter().map(parameter).collect();
     if let Some((_, rest)) = route.path.split_once('{')
         && let Some((name, _)) = rest.split_once('}')
@@ -96,7 +109,15 @@ mod tests {
     #[test]
     fn gw_2_the_committed_text_is_what_is_served() {
         let committed = include_str!("../../../../docs/admin-openapi.json");
-        assert_eq!(committed, openapi_text(), "run `omni schema --admin > docs/admin-openapi.json`");
+        assert_eq!(committed, openapi_text(), "run `omni schema --openapi > docs/admin-openapi.json`");
+    }
+
+    /// AUTH-7, TOOL-2: who may look may not change anything, unless policy says that too.
+    #[test]
+    fn tool_2_what_changes_anything_is_another_action_than_to_look() {
+        for route in ROUTES {
+            assert_eq!(route.changes(), route.action != omni_hub::Action::AdminRead, "{}", route.id);
+        }
     }
 
     #[test]

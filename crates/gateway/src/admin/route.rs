@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use omni_hub::Action;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::admin::problem::Problem;
@@ -52,6 +53,8 @@ pub(crate) struct Route {
     pub(crate) response: Option<Body>,
     /// Statuses of problems beside those that every route has.
     pub(crate) problems: &'static [u16],
+    /// What policies call it, where somebody comes over the network.
+    pub(crate) action: Action,
     pub(crate) run: for<'a> fn(Ask<'a>) -> Answering<'a>,
 }
 
@@ -96,6 +99,7 @@ pub(crate) const fn reads(
         status: 200,
         response: Some(response),
         problems: &[],
+        action: Action::AdminRead,
         run,
     }
 }

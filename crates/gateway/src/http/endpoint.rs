@@ -10,6 +10,7 @@ use omni_hub::{Identified, Reply, Scope, Session, dispatch};
 use omni_protocol::{Version, decode_value, header_names};
 
 use crate::health;
+use crate::http::admin;
 use crate::http::body::Body;
 use crate::http::guest::Guest;
 use crate::http::incoming::{self, RequestBody};
@@ -33,6 +34,9 @@ const FORWARDED: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 /// Answers one request.
 pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Response<Body> {
     let shared = &guest.shared;
+    if let Some(service) = &shared.admin {
+        return Box::pin(admin::answer(guest, service, head, body)).await;
+    }
     if let Some(why) = shared.door.refuses(head.uri.authority(), &head.headers) {
         return refuse(StatusCode::FORBIDDEN, &why);
     }

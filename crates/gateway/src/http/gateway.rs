@@ -8,6 +8,7 @@ use omni_hub::{Bases, Hub};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::admin::{AdminService, AdminSettings};
 use crate::http::channels::Channels;
 use crate::http::connection::serve;
 use crate::http::door::Door;
@@ -33,8 +34,11 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The address is none.
-    #[error("gateway.listen: `{0}` is no address with a port, such as 127.0.0.1:8420")]
-    Address(String),
+    #[error("{0}: `{1}` is no address with a port, such as 127.0.0.1:8420")]
+    Address(&'static str, String),
+    /// Nobody has to log in.
+    #[error("admin.listen: nobody has to log in to this hub (auth.mode: none), so the admin API stays on its socket")]
+    NoLogins,
     /// The address is not on this machine alone.
     #[error("gateway.listen: {0} can be reached from other machines, and {1}")]
     Exposed(SocketAddr, &'static str),
@@ -60,6 +64,18 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// The address that the setting `key` says.
+fn address_of(key: &'static str, text: &str) -> Result<SocketAddr, GatewayError> {
+    text.parse().map_err(|_| GatewayError::Address(key, text.to_owned()))
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let bind = |source| GatewayError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    Ok((listener, address))
+}
+
 impl Gateway {
     /// Binds the listener that `settings` describe. `logins` tells whether clients from other machines have to log in.
     ///
@@ -71,15 +87,12 @@ impl Gateway {
         hub: Arc<Hub>,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, GatewayError> {
-        let address: SocketAddr =
-            settings.listen.parse().map_err(|_| GatewayError::Address(settings.listen.clone()))?;
+        let address = address_of("gateway.listen", &settings.listen)?;
         if let Some(why) = exposed(settings, address, logins) {
             return Err(GatewayError::Exposed(address, why));
         }
-        let tls = settings.tls.clone().map(Tls::build).transpose()?;
-        let bind = |source| GatewayError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
+        let tls = settings.tls.clone().map(|tls| Tls::build(tls, "gateway.tls")).transpose()?;
+        let (listener, address) = listen(address).await?;
         let limits = GatewayLimits::build(settings);
         let own = || Bases::of_listener(address, tls.is_some());
         let bases = settings.public_url.as_deref().map_or_else(own, Bases::of);
@@ -97,8 +110,42 @@ impl Gateway {
                 stopping,
                 turns: Turns::default(),
                 channels: Channels::default(),
+                admin: None,
             }),
         })
+    }
+
+    /// Binds the listener of the admin API that `settings` describe, for which `service` answers: over TLS, for who logs in.
+    ///
+    /// # Errors
+    /// When the address is none or taken, TLS cannot be spoken, or nobody has to log in to this hub.
+    pub async fn bind_admin(
+        settings: &AdminSettings,
+        service: AdminService,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, GatewayError> {
+        let hub = Arc::clone(service.hub());
+        if hub.authenticator().is_trusting() {
+            return Err(GatewayError::NoLogins);
+        }
+        let address = address_of("admin.listen", &settings.listen)?;
+        let tls = Some(Tls::build(settings.tls.clone(), "admin.tls")?);
+        let (listener, address) = listen(address).await?;
+        let bases = settings.public_url.as_deref().map_or_else(|| Bases::of_listener(address, true), Bases::of);
+        let shared = Shared {
+            hub,
+            // Names are not looked at here: whoever comes shows a token or certificate, and no page may.
+            door: Door::new(&[], &[]),
+            bases,
+            limits: GatewayLimits::of_admin(),
+            tls,
+            behind_proxy: false,
+            stopping,
+            channels: Channels::default(),
+            turns: Turns::default(),
+            admin: Some(service),
+        };
+        Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
     /// Where it listens.
@@ -145,9 +192,12 @@ impl Gateway {
             let drained = async { while connections.join_next().await.is_some() {} };
             tokio::time::timeout(limit, drained).await.is_ok()
         };
-        if !drained(self.shared.limits.drain_timeout).await {
+        let limit = self.shared.hub.snapshot().drain();
+        if !drained(limit).await {
             tracing::warn!("calls that are still in flight are ended");
-            self.shared.hub.end_calls();
+            if self.shared.admin.is_none() {
+                self.shared.hub.end_calls();
+            }
             drained(LAST_ANSWERS_WAIT).await;
         }
     }

@@ -19,6 +19,8 @@ use crate::http::shared::Shared;
 
 /// Where the metadata of a protected resource is (RFC 9728 section 3): this, then the path of the resource.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
+/// The admin API, as a resource that tokens are for.
+pub(crate) const ADMIN_RESOURCE: &str = "/admin/v1";
 /// Where a proxy before the hub writes the client's address.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Seconds for a client to wait before it tries again, when nobody can tell whose a token is.
@@ -31,11 +33,29 @@ pub(crate) async fn sender(
     headers: &HeaderMap,
     path: &str,
 ) -> Result<Identified, Box<Response<Body>>> {
-    let (shared, path) = (&*guest.shared, resource_path(path));
-    let (bases, certified) = (&shared.bases, guest.certified());
-    let credentials = Credentials { headers, method: method.as_str(), path, bases, certified };
+    let path = resource_path(path);
+    sender_for(guest, method, headers, (path, path)).await
+}
+
+/// Who sends a request to `path`, which is a part of the resource `resource`.
+pub(crate) async fn sender_for(
+    guest: &Guest,
+    method: &Method,
+    headers: &HeaderMap,
+    (path, resource): (&str, &str),
+) -> Result<Identified, Box<Response<Body>>> {
+    let shared = &*guest.shared;
+    let credentials = Credentials {
+        headers,
+        method: method.as_str(),
+        path,
+        resource,
+        bases: &shared.bases,
+        certified: guest.certified(),
+        source: None,
+    };
     let identified = shared.hub.identify(&credentials, address(guest, headers)).await;
-    identified.map_err(|refusal| Box::new(refused(shared, headers, path, &refusal)))
+    identified.map_err(|refusal| Box::new(refused(shared, headers, resource, &refusal)))
 }
 
 /// Whether the sender may know what stands behind the hub: a program of this machine, or somebody who has logged in.
@@ -151,7 +171,8 @@ fn base<'a>(shared: &'a Shared, headers: &HeaderMap) -> &'a str {
 pub(crate) fn metadata(shared: &Shared, headers: &HeaderMap, path: &str) -> Response<Body> {
     let path = resource_path(if path.is_empty() { "/mcp" } else { path });
     let authenticator = shared.hub.authenticator();
-    if !authenticator.has_providers() || !is_resource(path) {
+    let is_here = if shared.admin.is_some() { path == ADMIN_RESOURCE } else { is_resource(path) };
+    if !authenticator.has_providers() || !is_here {
         return refuse(StatusCode::NOT_FOUND, "no authorization server gives out tokens for this hub");
     }
     let mut metadata = json!({

@@ -1,5 +1,6 @@
 //! The HTTP listener: own accept loop, deadlines that fire, graceful drain.
 
+mod admin;
 mod body;
 mod challenged;
 mod channels;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use omni_hub::{Bases, Hub};
 use tokio::sync::watch;
 
+use crate::admin::{AdminService, BODY_BYTES_MAX};
 use crate::http::channels::Channels;
 use crate::http::door::Door;
 use crate::http::turns::Turns;
@@ -23,8 +24,6 @@ pub struct GatewayLimits {
     pub header_timeout: Duration,
     /// For the body of a request.
     pub body_timeout: Duration,
-    /// For calls in flight when the hub is asked to stop.
-    pub drain_timeout: Duration,
 }
 
 /// What every connection has to know.
@@ -43,9 +42,26 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// Open channels of the HTTP+SSE transport.
     pub(crate) channels: Channels,
+    /// Set where the listener is the admin API's, and nothing else's.
+    pub(crate) admin: Option<AdminService>,
 }
 
+/// Connections to the admin API over the network at a time; those to its socket have room of their own.
+const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// For the head and for the body of a request to it.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(10);
+
 impl GatewayLimits {
+    /// Those of the admin API.
+    pub(crate) const fn of_admin() -> Self {
+        Self {
+            connections_max: ADMIN_CONNECTIONS_MAX,
+            body_bytes_max: BODY_BYTES_MAX,
+            header_timeout: ADMIN_PATIENCE,
+            body_timeout: ADMIN_PATIENCE,
+        }
+    }
+
     /// Reads the settings.
     #[must_use]
     pub fn build(settings: &GatewaySettings) -> Self {
@@ -54,7 +70,6 @@ impl GatewayLimits {
             body_bytes_max: settings.body_bytes_max,
             header_timeout: Duration::from_secs(settings.header_timeout_s),
             body_timeout: Duration::from_secs(settings.body_timeout_s),
-            drain_timeout: Duration::from_secs(settings.drain_timeout_s),
         }
     }
 }

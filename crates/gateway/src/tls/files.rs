@@ -15,10 +15,15 @@ use crate::tls::settings::{ClientCertificateSettings, TlsSettings, TlsVersion};
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// The settings, where nobody says otherwise.
+pub(super) const SECTION: &str = "gateway.tls";
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
-#[error("gateway.tls.{key}: {}: {why}", file.display())]
+#[error("{section}.{key}: {}: {why}", file.display())]
 pub struct TlsError {
+    /// The settings of which it is one.
+    pub section: &'static str,
     /// The setting that names the file.
     pub key: &'static str,
     /// The file.
@@ -38,7 +43,8 @@ pub(super) struct Loaded {
 /// Reads everything that `settings` name.
 pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let at_certificate = |why: String| TlsError { key: "certificate", file: settings.certificate.clone(), why };
+    let at_certificate =
+        |why: String| TlsError { section: SECTION, key: "certificate", file: settings.certificate.clone(), why };
     let versions: &[&SupportedProtocolVersion] = match settings.min_version {
         TlsVersion::V1_3 => &[&rustls::version::TLS13],
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
@@ -70,7 +76,7 @@ fn verifier(
     provider: Arc<rustls::crypto::CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let authorities = "client_certificates.authorities";
-    let fail = |why: String| TlsError { key: authorities, file: settings.authorities.clone(), why };
+    let fail = |why: String| TlsError { section: SECTION, key: authorities, file: settings.authorities.clone(), why };
     let mut roots = RootCertStore::empty();
     for authority in certificates(authorities, &settings.authorities)? {
         roots.add(authority).map_err(|error| fail(error.to_string()))?;
@@ -91,7 +97,7 @@ fn verifier(
 }
 
 fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let fail = |why: String| TlsError { key, file: file.to_owned(), why };
+    let fail = |why: String| TlsError { section: SECTION, key, file: file.to_owned(), why };
     let text = read(file).map_err(|error| fail(error.to_string()))?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
@@ -102,7 +108,7 @@ fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'st
 }
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let fail = |why: String| TlsError { key: "key", file: file.to_owned(), why };
+    let fail = |why: String| TlsError { section: SECTION, key: "key", file: file.to_owned(), why };
     let text = read(file).map_err(|error| fail(error.to_string()))?;
     warn_if_others_may_read(file);
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
@@ -116,7 +122,12 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 
 /// All lists of a file, which is PEM or one list in DER, as authorities publish them.
 fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-    let fail = |why: String| TlsError { key: "client_certificates.revocation_lists", file: file.to_owned(), why };
+    let fail = |why: String| TlsError {
+        section: SECTION,
+        key: "client_certificates.revocation_lists",
+        file: file.to_owned(),
+        why,
+    };
     let bytes = read(file).map_err(|error| fail(error.to_string()))?;
     if !bytes.starts_with(b"-----") && !bytes.windows(11).any(|w| w == b"-----BEGIN ") {
         return Ok(vec![CertificateRevocationListDer::from(bytes)]);

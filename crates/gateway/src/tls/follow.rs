@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use crate::tls::files::load;
+use crate::tls::files::{TlsError, load};
 use crate::tls::listener::Tls;
 
 /// Between two looks at the files. They are looked at rather than watched: that also sees links that are swapped.
@@ -41,13 +41,15 @@ impl Tls {
                 Ok(Ok(loaded)) => {
                     self.current.send_replace(loaded);
                     tracing::info!(
-                        "the changed files of gateway.tls are taken over; connections go on, but for clients whose certificates were taken back"
+                        section = self.section,
+                        "changed files of TLS are taken over; connections go on, but for clients whose certificates were taken back"
                     );
                 }
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "the changed files of gateway.tls are not taken over, the old ones stay in force");
+                    let error = TlsError { section: self.section, ..error };
+                    tracing::error!(%error, "changed files of TLS are not taken over, the old ones stay in force");
                 }
-                Err(error) => tracing::error!(%error, "the changed files of gateway.tls were not read"),
+                Err(error) => tracing::error!(%error, section = self.section, "changed files of TLS were not read"),
             }
         }
     }

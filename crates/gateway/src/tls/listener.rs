@@ -23,6 +23,8 @@ Content-Length: 47\r\n\r\nThis port speaks TLS: write https:// or wss://\n";
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(super) settings: TlsSettings,
+    /// By what an operator knows them.
+    pub(super) section: &'static str,
     pub(super) current: watch::Sender<Loaded>,
 }
 
@@ -34,10 +36,10 @@ pub(crate) struct Handshake {
 }
 
 impl Tls {
-    /// Reads the files.
-    pub(crate) fn build(settings: TlsSettings) -> Result<Arc<Self>, TlsError> {
-        let current = watch::Sender::new(load(&settings)?);
-        Ok(Arc::new(Self { settings, current }))
+    /// Reads the files that the section `section` names.
+    pub(crate) fn build(settings: TlsSettings, section: &'static str) -> Result<Arc<Self>, TlsError> {
+        let loaded = load(&settings).map_err(|error| TlsError { section, ..error })?;
+        Ok(Arc::new(Self { settings, section, current: watch::Sender::new(loaded) }))
     }
 
     /// Returns when `shown`, which a client's handshake was done with, is believed no longer: the files have changed.

@@ -32,12 +32,12 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// The folder.
     pub(crate) fn folder(&self, context: &Context) -> Result<PathBuf> {
-        let named = self.data_dir.clone().or_else(|| context.around.variable("OMNI_DATA_DIR").map(PathBuf::from));
-        if let Some(folder) = named {
+        // Where it is named, a configuration that is wrong is in nobody's way.
+        if let Some(folder) = context.named_data_dir(self.data_dir.clone()) {
             return Ok(folder);
         }
         let (settings, _) = run::configuration(context)?;
-        config::data_dir(&settings, &context.around).context("there is no data directory: name one with --data-dir")
+        context.data_dir(None, &settings).context("there is no data directory: name one with --data-dir")
     }
 
     /// What the hub that runs answers; `None` where none runs.
@@ -48,6 +48,10 @@ impl DataDir {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Option<Value>> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        if let Some(remote) = &context.remote {
+            return remote.exchange(&context.around, method, &format!("{BASE}{path}"), body).and_then(read).map(Some);
+        }
         let folder = self.folder(context)?;
         let stream = match connect(&folder) {
             Ok(stream) => stream,
@@ -56,7 +60,6 @@ impl DataDir {
             }
             Err(error) => return Err(error).context("the hub's admin API is not to be trusted or not to be reached"),
         };
-        let body = body.map(Value::to_string).unwrap_or_default();
         exchange(stream, method, path, &body).context("the hub that runs did not answer").and_then(read).map(Some)
     }
 

@@ -8,7 +8,12 @@ use omni_auth::settings::AuthMode;
 use crate::config::Settings;
 
 /// The text, ready to print.
-pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Path>) -> String {
+pub(crate) fn banner(
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    settings: &Settings,
+    file: Option<&Path>,
+) -> String {
     let scheme = if settings.gateway.tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}/mcp");
     let mut lines = vec![format!("Omni MCP Hub {} listens on {url}", env!("CARGO_PKG_VERSION"))];
@@ -43,5 +48,6 @@ pub(crate) fn banner(address: SocketAddr, settings: &Settings, file: Option<&Pat
     lines.push("Connect Claude Code:  omni connect claude".to_owned());
     lines.push("Other clients:        omni connect --help".to_owned());
     lines.push(format!("Health:               {scheme}://{address}/readyz"));
+    lines.extend(admin.map(|address| format!("Admin API:            https://{address}/admin/v1")));
     lines.join("\n")
 }

@@ -24,6 +24,7 @@ mod printable;
 mod profile;
 mod prompt;
 mod reload;
+pub(crate) mod remote;
 mod remove;
 mod running;
 pub(crate) mod say;
@@ -44,7 +45,7 @@ mod when;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::context::Context;
@@ -57,6 +58,8 @@ pub(crate) struct Cli {
     /// The configuration; without it `./omni.yaml`, then `omni/omni.yaml` in your configuration directory.
     #[arg(long, global = true, env = "OMNI_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    remote: remote::RemoteArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -95,6 +98,13 @@ enum Command {
     Server(server::ServerArgs),
 }
 
+impl Command {
+    /// Whether it is about a hub that runs, be it elsewhere.
+    const fn asks_elsewhere(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Key(_) | Self::Token(_) | Self::Approvals(_) | Self::Reload(_))
+    }
+}
+
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
@@ -102,8 +112,12 @@ impl Cli {
     }
 
     fn run_in(self, around: Surroundings) -> Result<ExitCode> {
-        let context = &Context { config: self.config, around };
-        match self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::from_env())) {
+        let context = &Context { config: self.config, remote: self.remote.named(), around };
+        let command = self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::from_env()));
+        if context.remote.is_some() && !command.asks_elsewhere() {
+            bail!("--admin (or $OMNI_ADMIN) goes with `status`, `key`, `token`, `approvals` and `reload`");
+        }
+        match command {
             Command::Serve(command) => command.run(context),
             Command::Stdio(command) => command.run(context),
             Command::Servers(command) => command.run(list::Kind::Servers, context),

@@ -15,12 +15,12 @@ use crate::config::schema_text;
 pub(crate) struct SchemaArgs {
     /// Print the OpenAPI text of the admin API instead.
     #[arg(long)]
-    admin: bool,
+    openapi: bool,
 }
 
 impl SchemaArgs {
     pub(crate) fn run(self, _context: &Context) -> Result<ExitCode> {
-        let text = if self.admin { openapi_text() } else { schema_text() };
+        let text = if self.openapi { openapi_text() } else { schema_text() };
         say!("{}", text.trim_end());
         Ok(ExitCode::SUCCESS)
     }

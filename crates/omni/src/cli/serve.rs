@@ -8,13 +8,13 @@ use anyhow::Result;
 use clap::Args;
 use omni_auth::settings::AuthMode;
 use omni_gateway::Gateway;
-use omni_gateway::admin::{AdminListener, AdminService, ReloadRequest};
+use omni_gateway::admin::{AdminListener, AdminService};
 use tokio::sync::{mpsc, watch};
 
 use crate::cli::banner::banner;
 use crate::cli::context::Context;
 use crate::cli::say::say;
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::run;
 
 /// Run the hub (this is what `omni` alone does).
@@ -34,10 +34,7 @@ const WISHES_MAX: usize = 8;
 impl ServeArgs {
     /// What `omni` alone does: `serve` with what the environment says.
     pub(crate) fn from_env() -> Self {
-        Self {
-            listen: std::env::var("OMNI_LISTEN").ok(),
-            data_dir: std::env::var_os("OMNI_DATA_DIR").map(PathBuf::from),
-        }
+        Self { listen: std::env::var("OMNI_LISTEN").ok(), data_dir: None }
     }
 
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
@@ -46,7 +43,7 @@ impl ServeArgs {
         if let Some(listen) = self.listen {
             settings.gateway.listen = listen;
         }
-        let data_dir = self.data_dir.or_else(|| config::data_dir(&settings, &context.around));
+        let data_dir = context.data_dir(self.data_dir, &settings);
         run::start_log(&settings);
         run::runtime()?.block_on(serve(settings, file.map(|file| (file, as_written)), data_dir, context))
     }
@@ -65,22 +62,31 @@ async fn serve(
     running.administration.load().await;
     let gateway =
         Gateway::bind(&settings.gateway, run::has_logins(&settings), running.hub.clone(), stopping.clone()).await?;
-    let banner = banner(gateway.address(), &settings, file.as_ref().map(|(file, _)| file.as_path()));
+    let (wish, wishes) = mpsc::channel(WISHES_MAX);
+    let service = AdminService::new(Arc::clone(&running.administration), file.is_some().then_some(wish));
+    // A hub that was to be administered from elsewhere, and cannot be, does not start.
+    let beyond = match &settings.admin {
+        Some(admin) => Some(Gateway::bind_admin(admin, service.clone(), stopping.clone()).await?),
+        None => None,
+    };
+    let path = file.as_ref().map(|(file, _)| file.as_path());
+    let banner = banner(gateway.address(), beyond.as_ref().map(Gateway::address), &settings, path);
+    if let Some(beyond) = &beyond {
+        tracing::info!(address = %beyond.address(), "the admin API is served over TLS, too");
+    }
     run::recorded::started(&running.hub, &settings);
     if settings.auth.mode == AuthMode::None {
         tracing::warn!("auth.mode is none: every program that can reach this address may use the hub");
     }
     running.wake_unknown();
-    let (wish, wishes) = mpsc::channel(WISHES_MAX);
-    let mut reload = None;
     if let Some((file, as_written)) = file {
         // What the command line says goes before the file, and is no change of it.
         tokio::spawn(run::follow(running.clone(), file, context.around.clone(), as_written, wishes));
-        reload = Some(wish);
     }
     tokio::spawn(Arc::clone(&running.administration).follow());
     running.audit.send_on(&settings.audit, &stopping);
-    let administering = administer(&running, data_dir.as_deref(), reload, stopping);
+    let beyond = beyond.map(|beyond| tokio::spawn(beyond.serve()));
+    let administering = administer(&running, data_dir.as_deref(), service, stopping);
     // Whoever reads it may ask the admin API, too.
     say!("{banner}");
     let mut serving = tokio::spawn(gateway.serve());
@@ -97,7 +103,7 @@ async fn serve(
         }
     }
     running.hub.stop().await;
-    if let Some(administering) = administering {
+    for administering in [administering, beyond].into_iter().flatten() {
         let _it_ends_by_itself = administering.await;
     }
     running.administration.note_uses(0).await;
@@ -110,7 +116,7 @@ async fn serve(
 fn administer(
     running: &run::Running,
     data_dir: Option<&Path>,
-    reload: Option<mpsc::Sender<ReloadRequest>>,
+    service: AdminService,
     stopping: watch::Receiver<bool>,
 ) -> Option<tokio::task::JoinHandle<()>> {
     let listener = match AdminListener::bind(data_dir?.to_owned()) {
@@ -121,6 +127,5 @@ fn administer(
         }
     };
     running.hub.approvals().attend();
-    let service = AdminService::new(Arc::clone(&running.administration), reload);
     Some(tokio::spawn(listener.serve(service, stopping)))
 }

@@ -5,6 +5,7 @@ mod harness;
 
 mod admin;
 mod admin_schema;
+mod admin_tls;
 mod apps;
 mod attacks;
 mod audit;
@@ -40,6 +41,7 @@ mod mirrored;
 mod oauth;
 mod oauth_dpop;
 mod oauth_keys;
+mod oauth_opaque;
 mod oauth_provider;
 mod policy;
 mod profiles;

@@ -1,6 +1,6 @@
 //! `/approvals`: calls that wait for an administrator's word are listed, approved and denied.
 
-use omni_hub::{AdminError, ApprovalRow, Verdict};
+use omni_hub::{Action, AdminError, ApprovalRow, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,7 @@ pub(super) const LIST: Route = Route {
 
 pub(super) const APPROVE: Route = Route {
     method: Verb::Post,
+    action: Action::AdminApprovals,
     summary: "Lets a call that waits run, once.",
     request: Some(|schemas| schemas.subschema_for::<Approve>()),
     request_optional: true,
@@ -146,6 +147,7 @@ pub(super) const APPROVE: Route = Route {
 
 pub(super) const DENY: Route = Route {
     method: Verb::Post,
+    action: Action::AdminApprovals,
     summary: "Refuses a call that waits.",
     request: Some(|schemas| schemas.subschema_for::<Deny>()),
     request_optional: true,

@@ -1,6 +1,6 @@
 //! `/keys`: API keys are listed, made, rotated and revoked.
 
-use omni_hub::{ApiKeyRow, Grants, KeyRequest, MadeKey};
+use omni_hub::{Action, ApiKeyRow, Grants, KeyRequest, MadeKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +151,7 @@ pub(super) const LIST: Route = Route {
 
 pub(super) const CREATE: Route = Route {
     method: Verb::Post,
+    action: Action::AdminKeys,
     summary: "Makes an API key.",
     request: Some(|schemas| schemas.subschema_for::<CreateKey>()),
     status: 201,
@@ -178,6 +179,7 @@ pub(super) const CREATE: Route = Route {
 
 pub(super) const ROTATE: Route = Route {
     method: Verb::Post,
+    action: Action::AdminKeys,
     summary: "Makes a successor of a key, which lives on for a while.",
     request: Some(|schemas| schemas.subschema_for::<RotateKey>()),
     request_optional: true,
@@ -199,6 +201,7 @@ pub(super) const ROTATE: Route = Route {
 
 pub(super) const REVOKE: Route = Route {
     method: Verb::Delete,
+    action: Action::AdminKeys,
     summary: "Revokes the key of that id, or all keys of that name, at once.",
     problems: &[404, 507],
     ..reads(

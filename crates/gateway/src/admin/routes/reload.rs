@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use omni_hub::Action;
 use tokio::sync::oneshot;
 
 use crate::admin::problem::Problem;
@@ -15,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) const RELOAD: Route = Route {
     method: Verb::Post,
+    action: Action::AdminConfiguration,
     summary: "Reads the configuration again; a bad one is refused and changes nothing.",
     problems: &[409, 422, 504],
     ..reads(

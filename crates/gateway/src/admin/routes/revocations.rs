@@ -1,6 +1,6 @@
 //! `/revocations`: tokens that others gave out are refused from now on, or not any more.
 
-use omni_hub::{RevocationRow, RevokeRequest};
+use omni_hub::{Action, RevocationRow, RevokeRequest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,7 @@ pub(super) const LIST: Route = Route {
 
 pub(super) const CREATE: Route = Route {
     method: Verb::Post,
+    action: Action::AdminTokens,
     summary: "Revokes one token, or all tokens of a subject, at once.",
     request: Some(|schemas| schemas.subschema_for::<Revoke>()),
     status: 201,
@@ -119,6 +120,7 @@ pub(super) const CREATE: Route = Route {
 
 pub(super) const REMOVE: Route = Route {
     method: Verb::Delete,
+    action: Action::AdminTokens,
     summary: "Takes a revocation back.",
     status: 204,
     response: None,

@@ -74,13 +74,8 @@ async fn by_hyper(stream: Paced<DuplexStream, ()>, seen: &Seen) {
 }
 
 async fn by_ours(stream: Paced<DuplexStream, ()>, seen: &Seen) {
-    let limits = GatewayLimits {
-        connections_max: 1,
-        body_bytes_max: BODY_BYTES_MAX,
-        header_timeout: WAIT,
-        body_timeout: WAIT,
-        drain_timeout: WAIT,
-    };
+    let limits =
+        GatewayLimits { connections_max: 1, body_bytes_max: BODY_BYTES_MAX, header_timeout: WAIT, body_timeout: WAIT };
     let (_stop, stopping) = watch::channel(false);
     let answer = |head: Arc<Parts>, body: RequestBody| async move {
         match body {

@@ -22,13 +22,8 @@ type Served = JoinHandle<std::io::Result<Option<Handed<DuplexStream>>>>;
 /// A server that answers with the body that it got, but never to `hang`; its deadlines are `patience`.
 fn server(patience: Duration) -> (DuplexStream, watch::Sender<bool>, Served) {
     let (stop, stopping) = watch::channel(false);
-    let limits = GatewayLimits {
-        connections_max: 1,
-        body_bytes_max: 200_000,
-        header_timeout: patience,
-        body_timeout: patience,
-        drain_timeout: patience,
-    };
+    let limits =
+        GatewayLimits { connections_max: 1, body_bytes_max: 200_000, header_timeout: patience, body_timeout: patience };
     // So small that answers go out in pieces too.
     let (client, stream) = tokio::io::duplex(3_000);
     let served = tokio::spawn(async move {
@@ -223,13 +218,7 @@ async fn gw_1_a_body_that_is_made_as_it_is_read_goes_in_chunks() {
     }
     let (mut client, stream) = tokio::io::duplex(3_000);
     let (_stop, stopping) = watch::channel(false);
-    let limits = GatewayLimits {
-        connections_max: 1,
-        body_bytes_max: 100,
-        header_timeout: WAIT,
-        body_timeout: WAIT,
-        drain_timeout: WAIT,
-    };
+    let limits = GatewayLimits { connections_max: 1, body_bytes_max: 100, header_timeout: WAIT, body_timeout: WAIT };
     tokio::spawn(async move {
         let answer = async |_: Arc<http::request::Parts>, _: RequestBody| Response::new(Body::stream(Box::new(Two(0))));
         serve(stream, &limits, stopping, answer).await

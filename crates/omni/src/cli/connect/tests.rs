@@ -60,7 +60,7 @@ impl Home {
     }
 
     fn context(&self) -> Context {
-        Context { config: None, around: self.around() }
+        Context { config: None, remote: None, around: self.around() }
     }
 
     fn write(&self, path: &Path, text: &str) {

@@ -58,7 +58,11 @@ impl Home {
     }
 
     fn context(&self) -> Context {
-        Context { config: None, around: Surroundings::of_test(&self.home(), &self.cwd()).with("SET", "x") }
+        Context {
+            config: None,
+            remote: None,
+            around: Surroundings::of_test(&self.home(), &self.cwd()).with("SET", "x"),
+        }
     }
 
     fn write(&self, path: &str, text: &str) {
