@@ -69,7 +69,7 @@ impl World {
             behind.push(omni_proxy::Server::new(spec, None, None, hub.audience(), hub.changes()));
             servers.push(server);
         }
-        hub.replace(Snapshot::new(behind, policy()?));
+        hub.replace(Snapshot::new(behind, policy()?), None);
         hub.start();
         Ok(Self { hub, servers, book, plan, network, streams, abandoned: Mutex::default() })
     }

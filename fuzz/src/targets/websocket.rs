@@ -99,7 +99,6 @@ async fn of_a_client(hub: &Arc<Hub>, cuts: &[u8], bytes: &[u8]) {
         body_bytes_max: MESSAGE_BYTES_MAX,
         header_timeout: PATIENCE,
         body_timeout: PATIENCE,
-        drain_timeout: PATIENCE,
     };
     let (_runs_on, stopping) = watch::channel(false);
     let (ours, theirs) = duplex(PIPE_BYTES);
