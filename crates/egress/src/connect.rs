@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::dial::Io;
 use crate::error::EgressError;
+use crate::guard::is_public;
 use crate::http1::Http1;
 use crate::stream::Stream;
 use crate::target::Target;
@@ -98,6 +99,12 @@ async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
         .map_err(|e| EgressError::Resolve { host: target.host.clone(), why: e.to_string() })?;
     let mut last = None;
     for address in addresses {
+        if target.public_only && !is_public(address.ip()) {
+            last = Some(std::io::Error::other(
+                "its name leads to this machine or its network, where nothing is fetched from",
+            ));
+            continue;
+        }
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 // Small messages must not wait for larger ones to come.

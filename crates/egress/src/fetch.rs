@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::form_urlencoded;
 
@@ -30,6 +31,8 @@ pub struct Fetcher {
 pub struct Fetched {
     /// Its status.
     pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
 }
@@ -70,6 +73,21 @@ impl Fetcher {
             headers.insert(header::AUTHORIZATION, authorization);
         }
         self.fetch(method, headers, json.into()).await
+    }
+
+    /// From where.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        self.client.target()
+    }
+
+    /// GET of another path of the same address, with these headers.
+    ///
+    /// # Errors
+    /// When no whole answer comes in time.
+    pub async fn get_at(&self, path: PathAndQuery, headers: HeaderMap) -> Result<Fetched, EgressError> {
+        let at = Self { client: self.client.at(path), ..*self };
+        at.fetch(Method::GET, headers, Bytes::new()).await
     }
 
     /// GET, for JSON.
@@ -117,7 +135,7 @@ impl Fetcher {
     async fn fetch(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Fetched, EgressError> {
         let whole = async {
             let (head, body) = self.client.send(method, headers, body).await?.into_parts();
-            Ok(Fetched { status: head.status, body: collect(body, self.bytes_max).await? })
+            Ok(Fetched { status: head.status, headers: head.headers, body: collect(body, self.bytes_max).await? })
         };
         tokio::time::timeout(self.timeout, Box::pin(whole)).await.unwrap_or_else(|_| {
             let why = format!("no whole answer came within {} s", self.timeout.as_secs());

@@ -19,6 +19,7 @@ pub struct Target {
     path: PathAndQuery,
     host_header: HeaderValue,
     pub(crate) dial: Option<Arc<dyn Dial>>,
+    pub(crate) public_only: bool,
 }
 
 impl Target {
@@ -42,13 +43,32 @@ impl Target {
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port, tls, path, host_header, dial: None })
+        Ok(Self { host, port, tls, path, host_header, dial: None, public_only: false })
     }
 
     /// The same address, whose connections `dial` makes.
     #[must_use]
     pub fn dialed_by(self, dial: Arc<dyn Dial>) -> Self {
         Self { dial: Some(dial), ..self }
+    }
+
+    /// The same address, which is reached only where its name leads to the public Internet: this is asked of the very address that
+    /// is connected to, so a name that means another one a moment later changes nothing.
+    #[must_use]
+    pub fn public_only(self) -> Self {
+        Self { public_only: true, ..self }
+    }
+
+    /// The host, without port or brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.tls
     }
 
     /// Host and port, for messages.

@@ -11,6 +11,7 @@ mod library;
 mod name;
 mod offer;
 mod profile;
+pub mod remote;
 mod resolve;
 mod scan;
 mod sections;

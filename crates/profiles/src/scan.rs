@@ -14,6 +14,7 @@ use crate::fault::ProfileFault;
 use crate::glob;
 use crate::library::Source;
 use crate::name::ProfileName;
+use crate::remote::{Kept, sources, stamps};
 use crate::settings::ProfilesSettings;
 
 /// Profiles in all.
@@ -21,7 +22,7 @@ const FILES_MAX: usize = 1_000;
 /// Entries of folders that are looked at.
 const ENTRIES_MAX: usize = 20_000;
 /// The name whose folder gives the profile its own.
-const NAMED_BY_FOLDER: &str = "CLAUDE";
+pub(crate) const NAMED_BY_FOLDER: &str = "CLAUDE";
 
 /// What tells one state of the files from another without reading them: path, inode, time of change, length.
 pub type Stamp = Vec<(PathBuf, u64, i64, i64, u64)>;
@@ -56,14 +57,14 @@ struct Walk<'a> {
     faults: Vec<ProfileFault>,
 }
 
-/// Looks through the folders. With `seen`, the state of another time, the files are read only where that is another one:
-/// `None` says that nothing changed.
+/// Looks through the folders, and at what was accepted from elsewhere, as far as it is `kept`. With `seen`, the state of another
+/// time, the files are read only where that is another one: `None` says that nothing changed.
 #[must_use]
-pub fn look(settings: &ProfilesSettings, seen: Option<&Stamp>) -> Option<Scan> {
+pub fn look(settings: &ProfilesSettings, kept: Option<&Kept>, seen: Option<&Stamp>) -> Option<Scan> {
     let mut scan = Scan::default();
     let mut roots = Vec::new();
     let mut entries = 0;
-    for file in settings.files.values() {
+    for file in settings.files.values().chain(&stamps(settings, kept)) {
         scan.stamp.extend(fs::metadata(file).ok().map(|meta| stamped(file, of_file(&meta))));
     }
     for root in &settings.paths {
@@ -107,6 +108,9 @@ pub fn look(settings: &ProfilesSettings, seen: Option<&Stamp>) -> Option<Scan> {
             read_one(&mut scan, settings, (&dir, at + 1), &candidate);
         }
     }
+    let (remote, faults) = sources(settings, kept, 1 + settings.paths.len());
+    scan.sources.extend(remote.into_iter().take(FILES_MAX.saturating_sub(scan.sources.len())));
+    scan.faults.extend(faults);
     Some(scan)
 }
 

@@ -22,6 +22,11 @@ pub(crate) fn fault(
             let named = entry.servers.as_ref()?.iter().any(|named| named == server.as_str());
             (!named).then(|| format!("`secrets.names.{name}.servers` does not name it"))
         }),
+        // The operator wrote it into the source's entry; where an entry names who may have it, it is for those alone.
+        Requester::Source(_) => meant.iter().find_map(|(name, entry)| {
+            let others = entry.servers.is_some() || entry.profiles.is_some();
+            others.then(|| format!("`secrets.names.{name}` names servers or profiles, and it is for those alone"))
+        }),
         Requester::Profile(profile) => {
             let grants = |entry: &NameSettings| entry.profiles.as_ref().is_some_and(|all| all.contains(profile));
             match meant.iter().find(|(_, entry)| !grants(entry)) {

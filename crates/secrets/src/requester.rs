@@ -9,6 +9,8 @@ use omni_types::ServerName;
 pub enum Requester {
     /// A server of the configuration: the operator wrote the reference into its entry.
     Server(ServerName),
+    /// A source of profiles: the operator wrote the reference into its entry, and the value goes to that source alone.
+    Source(String),
     /// A profile: text that others wrote, so nothing is granted unless the operator named it.
     Profile(String),
 }
@@ -17,6 +19,7 @@ impl fmt::Display for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(name) => write!(f, "server `{name}`"),
+            Self::Source(name) => write!(f, "source of profiles `{name}`"),
             Self::Profile(name) => write!(f, "profile `{name}`"),
         }
     }

@@ -212,6 +212,7 @@ impl Resolver {
         let mut event = Event::new(EventKind::Secret, action, outcome);
         match requester {
             Requester::Server(server) => event = event.on(Some(server), reference.path.clone()),
+            Requester::Source(_) => event = event.on(None, reference.path.clone()),
             Requester::Profile(profile) => {
                 event = event.on(None, reference.path.clone()).fact(FieldName::Profile, profile.as_str());
             }

@@ -5,6 +5,8 @@ mod list;
 mod load;
 mod marked;
 mod show;
+mod update;
+mod visible;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Apply(apply::ApplyArgs),
+    Update(update::UpdateArgs),
 }
 
 impl ProfileArgs {
@@ -33,6 +36,7 @@ impl ProfileArgs {
             Command::List(command) => command.run(context),
             Command::Show(command) => command.run(context),
             Command::Apply(command) => command.run(context),
+            Command::Update(command) => command.run(context),
         }
     }
 }

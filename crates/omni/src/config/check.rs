@@ -64,6 +64,10 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
             why,
         ));
     }
+    for (name, source) in settings.profiles.iter().flat_map(|profiles| &profiles.remote) {
+        let fault = source.token.as_deref().and_then(token_fault);
+        found.extend(fault.map(|why| value(&["profiles", "remote", name, "token"], why)));
+    }
     if let Err(error) = omni_screen::Screen::build(&settings.validation, &settings.answers) {
         found.push(Complaint { path: error.path, key: false, message: error.why });
     }
@@ -404,6 +408,18 @@ fn value(path: &[&str], message: String) -> Complaint {
 
 fn key(path: &[&str], message: String) -> Complaint {
     Complaint { key: true, ..value(path, message) }
+}
+
+/// Why a text cannot be the token of a source of profiles: its value never stands in the configuration.
+fn token_fault(text: &str) -> Option<String> {
+    let template = match omni_secrets::Template::parse(text) {
+        Ok(template) => template,
+        Err(error) => return Some(error.why),
+    };
+    let one = matches!(template.parts(), [omni_secrets::Part::Value { default: None, .. }]);
+    (!one).then(|| {
+        "write a reference to a secret, such as `${SECRET:github-token}`, and `omni secret set github-token`".to_owned()
+    })
 }
 
 /// What the proxy, which has the last word, finds wrong with an entry; path relative to it.

@@ -44,10 +44,31 @@ pub(crate) fn expand(root: &mut Node, around: &Surroundings, problems: &mut Vec<
                     walk(server, around, disabled, problems);
                 }
             }
+            Value::Map(entries) if section.name == "profiles" => {
+                for (key, node) in entries {
+                    match &mut node.value {
+                        Value::Map(sources) if key.name == "remote" => {
+                            for (_, source) in sources {
+                                walk_but_token(source, around, problems);
+                            }
+                        }
+                        _ => walk(node, around, false, problems),
+                    }
+                }
+            }
             _ => walk(node, around, false, problems),
         }
     }
     deliveries
+}
+
+/// The token of a source of profiles stays the reference that it is: its value is asked for when the source is.
+fn walk_but_token(source: &mut Node, around: &Surroundings, problems: &mut Vec<Problem>) {
+    let Value::Map(parts) = &mut source.value else { return walk(source, around, false, problems) };
+    for (part, node) in parts.iter_mut().filter(|(part, _)| part.name != "token") {
+        let _its_name = part;
+        walk(node, around, false, problems);
+    }
 }
 
 fn take_out(server: &str, node: &mut Node, deliveries: &mut Vec<Delivery>) {

@@ -111,13 +111,13 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
         secrets,
         current: Arc::default(),
         throttle: Arc::default(),
-        profiles: Followed::default(),
+        profiles: Followed::new(data_dir),
     };
     running.apply(settings)?;
     running.hub.start();
     tokio::spawn(look_after(Arc::clone(&running.hub)));
     tokio::spawn(running.clone().follow_secrets());
-    tokio::spawn(profiles::follow(running.hub.clone(), running.profiles.clone()));
+    tokio::spawn(profiles::follow(running.hub.clone(), running.profiles.clone(), running.secrets.clone()));
     Ok(running)
 }
 

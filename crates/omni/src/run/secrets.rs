@@ -137,6 +137,13 @@ impl Secrets {
         }
         false
     }
+
+    /// The token of the source of profiles called `name`, by the reference `text`.
+    pub(crate) async fn of_source(&self, name: &str, text: &str) -> Result<Held, String> {
+        let template = Template::parse(text).map_err(|error| error.to_string())?;
+        let filled = self.resolver().fill(&template, &Requester::Source(name.to_owned())).await;
+        filled.map_err(|error| error.to_string())
+    }
 }
 
 impl Fill for Secrets {

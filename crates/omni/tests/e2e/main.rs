@@ -45,6 +45,7 @@ mod oauth_opaque;
 mod oauth_provider;
 mod policy;
 mod profiles;
+mod profiles_remote;
 mod quiet;
 mod real_servers;
 mod reload;

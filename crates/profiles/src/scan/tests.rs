@@ -20,7 +20,7 @@ fn settings(root: &Path) -> ProfilesSettings {
 }
 
 fn names(settings: &ProfilesSettings) -> Vec<String> {
-    look(settings, None).unwrap().sources.iter().map(|source| source.name.to_string()).collect()
+    look(settings, None, None).unwrap().sources.iter().map(|source| source.name.to_string()).collect()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn cfg_2_links_are_followed_by_setting_and_never_lead_out() {
     symlink(outside.path(), folder.path().join("folder")).unwrap();
     assert_eq!(names(&settings(folder.path())), ["a"]);
     let following = ProfilesSettings { symlinks: true, ..settings(folder.path()) };
-    let scan = look(&following, None).unwrap();
+    let scan = look(&following, None, None).unwrap();
     assert!(scan.sources.iter().all(|source| source.text == "inside"), "{:?}", scan.sources);
     assert_eq!(scan.sources.len(), 2);
 }
@@ -78,7 +78,7 @@ fn cfg_2_a_ring_of_links_ends() {
     put(folder.path(), "a.md", "x");
     symlink(".", folder.path().join("again")).unwrap();
     let following = ProfilesSettings { symlinks: true, ..settings(folder.path()) };
-    assert_eq!(look(&following, None).unwrap().sources.len(), 4);
+    assert_eq!(look(&following, None, None).unwrap().sources.len(), 4);
 }
 
 /// CFG-6: a ConfigMap is swapped by one link.
@@ -90,12 +90,12 @@ fn cfg_6_a_kubernetes_swap_is_seen() {
     symlink("..1", folder.path().join("..data")).unwrap();
     symlink("..data/dev.md", folder.path().join("dev.md")).unwrap();
     let following = ProfilesSettings { symlinks: true, ..settings(folder.path()) };
-    let before = look(&following, None).unwrap();
+    let before = look(&following, None, None).unwrap();
     assert_eq!(before.sources.iter().map(|source| source.text.as_str()).collect::<Vec<_>>(), ["one"]);
-    assert!(look(&following, Some(&before.stamp)).is_none());
+    assert!(look(&following, None, Some(&before.stamp)).is_none());
     symlink("..2", folder.path().join("..new")).unwrap();
     fs::rename(folder.path().join("..new"), folder.path().join("..data")).unwrap();
-    let after = look(&following, Some(&before.stamp)).unwrap();
+    let after = look(&following, None, Some(&before.stamp)).unwrap();
     assert_eq!(after.sources[0].text, "two");
 }
 
@@ -109,7 +109,7 @@ fn cfg_2_what_cannot_be_read_is_told_and_the_rest_is_there() {
     given.files.insert("named".to_owned(), folder.path().join("good.md"));
     given.files.insert("gone".to_owned(), folder.path().join("gone.md"));
     given.paths.push(folder.path().join("no such folder"));
-    let scan = look(&given, None).unwrap();
+    let scan = look(&given, None, None).unwrap();
     assert_eq!(scan.sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["named"]);
     let told: Vec<String> = scan.faults.iter().map(ToString::to_string).collect();
     for word in ["byte 1", "256 KiB", "gone.md"] {

@@ -1,25 +1,39 @@
 //! The profiles that a command is about.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use omni_hub::Library;
 use omni_profiles::Profile;
 
 use crate::cli::context::Context;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::run;
 
-/// The profiles of the configuration that the command is about.
-pub(super) fn library(context: &Context) -> Result<Library> {
+/// The section of the configuration that the command is about.
+pub(super) fn settings(context: &Context) -> Result<Settings> {
     let Some(path) = config::discover(context.config.as_deref(), &context.around) else {
         bail!("there is no configuration here: `profiles:` in omni.yaml says where profiles are");
     };
     let settings = config::load(&path, &context.around)?.settings;
-    let profiles = settings.profiles.ok_or_else(|| {
-        anyhow!("{} has no section `profiles`: with it, even empty (`profiles: {{}}`), there are some", path.display())
-    })?;
-    Ok(run::library(&profiles))
+    if settings.profiles.is_none() {
+        bail!("{} has no section `profiles`: with it, even empty (`profiles: {{}}`), there are some", path.display());
+    }
+    Ok(settings)
+}
+
+/// Where the hub keeps what it fetched.
+pub(super) fn data_dir(settings: &Settings, context: &Context) -> Option<PathBuf> {
+    let named = context.around.variable("OMNI_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    named.or_else(|| config::data_dir(settings, &context.around))
+}
+
+/// The profiles of the configuration that the command is about.
+pub(super) fn library(context: &Context) -> Result<Library> {
+    let settings = settings(context)?;
+    let data_dir = data_dir(&settings, context);
+    Ok(run::library(&settings.profiles.unwrap_or_default(), data_dir.as_deref()))
 }
 
 /// The profile called `name`; what is wrong with it, where it is left out.

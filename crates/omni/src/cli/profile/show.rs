@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::printable::printable;
 use crate::cli::profile::load::{find, library};
+use crate::cli::profile::visible::visible;
 use crate::cli::say::{say, say_err};
 
 /// Show one profile as it is applied: bases laid under it, variables put in, hidden characters in sight.
@@ -59,43 +60,5 @@ impl ShowArgs {
             );
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// The text with what nobody would see written out.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut at = 0;
-    for (range, _) in dangerous(text) {
-        shown.push_str(&lines(&text[at..range.start]));
-        for c in text[range.clone()].chars() {
-            shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-        }
-        at = range.end;
-    }
-    shown.push_str(&lines(&text[at..]));
-    shown
-}
-
-/// What the terminal itself would take for a command; ends of lines and tabs are none.
-fn lines(text: &str) -> String {
-    text.split_inclusive(['\n', '\t'])
-        .map(|line| {
-            let end = line.len() - usize::from(line.ends_with(['\n', '\t']));
-            printable(line[..end].trim_end_matches('\r')) + &line[end..]
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::visible;
-
-    #[test]
-    fn cfg_3_hidden_characters_are_shown() {
-        assert_eq!(
-            visible("a\tb\r\nc\u{202e}d\u{e0041}\u{1b}[2J\n"),
-            "a\tb\nc\\u{202e}d\\u{e0041}\\u{1b}\\u{5b}\\u{32}\\u{4a}\n"
-        );
     }
 }

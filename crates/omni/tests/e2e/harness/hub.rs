@@ -18,6 +18,8 @@ use crate::harness::{http, processes, until};
 const MARK: &str = "OMNI_E2E_MARK";
 /// A variable that the hub has and its servers must not get.
 pub(crate) const HUB_ALONE: &str = "OMNI_E2E_HUB_ALONE";
+/// The file of a home with the certificates that its commands believe instead of the system's.
+pub(crate) const TRUSTED: &str = "trusted.pem";
 /// For a hub that is asked to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Lines of its log that are shown when a test fails.
@@ -186,6 +188,11 @@ pub(crate) fn command(home: &TempDir) -> Command {
     let mut command = Command::new(OMNI);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
     command.env(HUB_ALONE, "1");
+    // Of a test's own authority, where it has one.
+    let trusted = home.path().join(TRUSTED);
+    if trusted.exists() {
+        command.env("SSL_CERT_FILE", trusted);
+    }
     command.env("TMPDIR", home.path().join("tmp")).current_dir(home.path()).stderr(log);
     command
 }

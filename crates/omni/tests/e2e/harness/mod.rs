@@ -4,6 +4,7 @@ pub(crate) mod acted;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod fixture;
+pub(crate) mod github;
 pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod idp;
