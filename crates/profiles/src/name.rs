@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// Longest name.
 const LENGTH_MAX: usize = 64;
 
+/// The name of a file whose folder gives the profile its own.
+pub(crate) const NAMED_BY_FOLDER: &str = "CLAUDE";
+
 /// A profile's name: 1 to 64 characters of `[A-Za-z0-9_-]`, beginning with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProfileName(Arc<str>);

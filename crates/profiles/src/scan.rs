@@ -13,7 +13,7 @@ use crate::document::BYTES_MAX;
 use crate::fault::ProfileFault;
 use crate::glob;
 use crate::library::Source;
-use crate::name::ProfileName;
+use crate::name::{NAMED_BY_FOLDER, ProfileName};
 use crate::remote::{Kept, sources, stamps};
 use crate::settings::ProfilesSettings;
 
@@ -21,8 +21,6 @@ use crate::settings::ProfilesSettings;
 const FILES_MAX: usize = 1_000;
 /// Entries of folders that are looked at.
 const ENTRIES_MAX: usize = 20_000;
-/// The name whose folder gives the profile its own.
-pub(crate) const NAMED_BY_FOLDER: &str = "CLAUDE";
 
 /// What tells one state of the files from another without reading them: path, inode, time of change, length.
 pub type Stamp = Vec<(PathBuf, u64, i64, i64, u64)>;

@@ -12,6 +12,15 @@ const CONTEXT_LINES: usize = 2;
 
 /// A unified diff with one hunk, from the first to the last line that differs; empty when nothing does.
 pub(crate) fn unified(path: &Path, before: &str, after: &str) -> String {
+    compared(path, before, after, &masked)
+}
+
+/// The same with nothing left out, for a text that somebody has to judge.
+pub(crate) fn whole(path: &Path, before: &str, after: &str) -> String {
+    compared(path, before, after, &|line| line.to_owned())
+}
+
+fn compared(path: &Path, before: &str, after: &str, shown_as: &dyn Fn(&str) -> String) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let most = old.len().min(new.len()) - head;
@@ -33,7 +42,7 @@ pub(crate) fn unified(path: &Path, before: &str, after: &str) -> String {
         (' ', &old[old_end..old_end + stop]),
     ] {
         for line in lines {
-            let line = masked(line);
+            let line = shown_as(line);
             let shown: String = line.chars().take(LINE_CHARS_MAX).collect();
             let _ = writeln!(text, "{sign}{shown}{}", if shown.len() < line.len() { " …" } else { "" });
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::ProfileFault;
 use crate::library::Source;
-use crate::name::ProfileName;
+use crate::name::{NAMED_BY_FOLDER, ProfileName};
 use crate::remote::kept::Kept;
 use crate::remote::lock::{Lock, Locked};
 use crate::settings::ProfilesSettings;
@@ -87,6 +87,6 @@ fn name_of(source: &str, path: &str) -> Option<ProfileName> {
     let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let stem = text(path.file_stem())?;
     let folder = text(path.parent().and_then(Path::file_name));
-    let name = if stem == crate::scan::NAMED_BY_FOLDER { folder.unwrap_or_else(|| source.to_owned()) } else { stem };
+    let name = if stem == NAMED_BY_FOLDER { folder.unwrap_or_else(|| source.to_owned()) } else { stem };
     ProfileName::of_file(&name).ok()
 }

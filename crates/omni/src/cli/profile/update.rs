@@ -138,7 +138,7 @@ fn show(name: &str, before: Option<&Locked>, found: &Found, kept: &Kept) {
         let before = before.flatten().unwrap_or_default();
         let after = found.files.get(path).map_or("", String::as_str);
         let whole = format!("{name}/{}", printable(path));
-        let difference = diff::unified(Path::new(&whole), &broken(&visible(&before)), &broken(&visible(after)));
+        let difference = diff::whole(Path::new(&whole), &broken(&visible(&before)), &broken(&visible(after)));
         if !difference.is_empty() {
             say!("{}", difference.trim_end());
         }
