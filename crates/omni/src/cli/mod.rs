@@ -112,11 +112,13 @@ impl Cli {
     }
 
     fn run_in(self, around: Surroundings) -> Result<ExitCode> {
-        let context = &Context { config: self.config, remote: self.remote.named(), around };
         let command = self.command.unwrap_or_else(|| Command::Serve(serve::ServeArgs::from_env()));
-        if context.remote.is_some() && !command.asks_elsewhere() {
-            bail!("--admin (or $OMNI_ADMIN) goes with `status`, `key`, `token`, `approvals` and `reload`");
+        if self.remote.is_given() && !command.asks_elsewhere() {
+            bail!("--admin goes with `status`, `key`, `token`, `approvals` and `reload`");
         }
+        // The environment means those that can alone.
+        let remote = command.asks_elsewhere().then_some(self.remote).and_then(|remote| remote.named(&around));
+        let context = &Context { config: self.config, remote, around };
         match command {
             Command::Serve(command) => command.run(context),
             Command::Stdio(command) => command.run(context),

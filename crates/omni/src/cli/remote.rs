@@ -15,6 +15,8 @@ use omni_egress::{Dial, Fetcher, OwnTls, Target};
 use crate::config::Surroundings;
 use crate::run;
 
+/// The variable that names a hub elsewhere.
+const ADMIN: &str = "OMNI_ADMIN";
 /// The variable that holds a key or token.
 const TOKEN: &str = "OMNI_ADMIN_TOKEN";
 /// For the hub to answer.
@@ -27,8 +29,8 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RemoteArgs {
     /// Ask the hub whose admin API is at this address, such as https://hub.example.com:8421, instead of this machine's. A key or
-    /// token comes from $OMNI_ADMIN_TOKEN or --admin-token-file.
-    #[arg(long, global = true, env = "OMNI_ADMIN", value_name = "URL")]
+    /// token comes from $OMNI_ADMIN_TOKEN or --admin-token-file. For commands that can, $OMNI_ADMIN says the same.
+    #[arg(long, global = true, value_name = "URL")]
     admin: Option<String>,
     /// File with the key or token for --admin.
     #[arg(long, global = true, env = "OMNI_ADMIN_TOKEN_FILE", value_name = "FILE")]
@@ -45,9 +47,14 @@ pub(crate) struct RemoteArgs {
 }
 
 impl RemoteArgs {
-    /// The hub elsewhere, where one is named.
-    pub(crate) fn named(self) -> Option<Remote> {
-        let url = self.admin.clone().filter(|url| !url.is_empty())?;
+    /// Whether the command line names one.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.admin.is_some()
+    }
+
+    /// The hub elsewhere, where the command line or the environment names one.
+    pub(crate) fn named(self, around: &Surroundings) -> Option<Remote> {
+        let url = self.admin.clone().or_else(|| around.variable(ADMIN).map(ToOwned::to_owned))?;
         Some(Remote { url, args: self })
     }
 }

@@ -237,6 +237,12 @@ async fn gw_2_commands_ask_a_hub_elsewhere_by_key_and_by_certificate() {
         let refused = at(&variables, &arguments);
         assert!(!refused.status.success() && told(&refused).contains(why), "{arguments:?}: {}", told(&refused));
     }
+    let environment =
+        [("OMNI_ADMIN", url.as_str()), ("OMNI_ADMIN_CA", "ca.pem"), ("OMNI_ADMIN_TOKEN_FILE", "ops.token")];
+    let by_environment = omni(&hub, &environment, &["status"]);
+    assert!(told(&by_environment).contains(&format!("process {}", hub.pid)), "{}", told(&by_environment));
+    let local = omni(&hub, &environment, &["check"]);
+    assert!(local.status.success(), "what asks no hub is not concerned: {}", told(&local));
     let token = [("OMNI_ADMIN_TOKEN", secret.as_str())];
     let unknown = omni(&hub, &token, &["--admin", &url, "status"]);
     assert!(!unknown.status.success(), "no authority of the system vouches for it: {}", told(&unknown));
