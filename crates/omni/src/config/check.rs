@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use omni_auth::settings::{AuthMode, AuthSettings};
+use omni_gateway::tls::TlsSettings;
 use omni_proxy::ServerSpec;
 
 use crate::config::settings::{BuiltinSettings, PoolSettings, ServerSettings, Settings, Sharing};
@@ -310,10 +311,14 @@ fn admin_problems(settings: &Settings) -> Vec<Complaint> {
 
 /// Certificates let in only where the handshake asks for them.
 fn certificate_problems(settings: &Settings) -> Option<Complaint> {
-    let asked = settings.gateway.tls.as_ref().is_some_and(|tls| tls.client_certificates.is_some());
+    let asks = |tls: &TlsSettings| tls.client_certificates.is_some();
+    let asked = settings.gateway.tls.as_ref().is_some_and(asks);
+    // Who comes with a certificate may be an administrator alone.
+    let of_admin = settings.admin.as_ref().is_some_and(|admin| asks(&admin.tls));
     let message = "needs `gateway.tls.client_certificates`, which says whose certificates are believed".to_owned();
     match (settings.auth.mode, &settings.auth.certificates) {
         _ if asked => None,
+        (AuthMode::Local | AuthMode::None | AuthMode::Oauth, Some(_)) if of_admin => None,
         (_, Some(_)) => Some(key(&["auth", "certificates"], message)),
         (AuthMode::Certificate, None) => Some(value(&["auth", "mode"], format!("`certificate` {message}"))),
         _ => None,

@@ -196,11 +196,8 @@ async fn auth_1_no_stranger_and_no_page_reaches_the_admin_api() {
 async fn gw_2_commands_ask_a_hub_elsewhere_by_key_and_by_certificate() {
     let authority = Authority::new("the test's authority");
     let clients = json!({ "client_certificates": { "authorities": "ca.pem", "required": false } });
-    let tls =
-        json!({ "certificate": "hub.pem", "key": "hub.key", "client_certificates": clients["client_certificates"] });
     let config = json!({
         "auth": { "mode": "local", "certificates": {} },
-        "gateway": { "tls": tls },
         "policy": { "roles": { "admin": { "members": ["certificate:ann"] } } },
     });
     let hub = administered(&authority, &clients, config);
