@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::LogError;
-use crate::keys::{FileKek, KeyEncryption, KeyPlaces, Keys};
+use crate::keys::{FileKek, KeyEncryption, KeyPlaces, Keys, must_not_be_elsewhere};
 use crate::note::{Checkpoint, Note, VerifierKey, parse_notes, whole_end};
 use crate::record::{Opened, Record, open};
 use crate::segment::{Segment, SegmentFile, list};
@@ -19,6 +20,7 @@ pub struct Archive {
     directory: PathBuf,
     id: [u8; 16],
     verifiers: Vec<VerifierKey>,
+    key: Option<Arc<dyn KeyEncryption>>,
 }
 
 impl Archive {
@@ -32,7 +34,14 @@ impl Archive {
         let verifiers = text.lines().map(str::parse).collect::<Result<Vec<VerifierKey>, _>>()?;
         let id = verifiers.first().and_then(|key| log_id(key.name()));
         let id = id.ok_or_else(|| LogError::damaged(&path, 0, "it does not name a log"))?;
-        Ok(Self { directory: directory.to_owned(), id, verifiers })
+        Ok(Self { directory: directory.to_owned(), id, verifiers, key: None })
+    }
+
+    /// The same, to be read with a key that is kept elsewhere; none where it is beside the log.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Arc<dyn KeyEncryption>>) -> Self {
+        self.key = key;
+        self
     }
 
     /// Where it lies.
@@ -95,12 +104,16 @@ impl Archive {
         Ok(kept)
     }
 
-    /// The keys to open records with, from the directory's own key file.
+    /// The keys to open records with, from the directory's own key file unless it was given another.
     ///
     /// # Errors
     /// Where it cannot be read (it is its owner's alone), or is lost.
     pub fn keys(&self) -> Result<Keys, LogError> {
+        if let Some(key) = &self.key {
+            return self.keys_with(Box::new(Arc::clone(key)));
+        }
         let path = KeyPlaces::of(&self.directory).encryption();
+        must_not_be_elsewhere(&KeyPlaces::of(&self.directory))?;
         let kek = FileKek::read(&path)?.ok_or_else(|| {
             LogError::Key(format!("{} is not there: records can be verified, not read", path.display()))
         })?;

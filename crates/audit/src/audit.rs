@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::kind::{EventKind, Outcome};
 use crate::log::HubLog;
-use crate::sink::{Condition, Recording, Sink};
+use crate::sink::{Condition, LogKey, Recording, Sink};
 use crate::who::Who;
 
 /// The handle that everybody writes with; a clone costs one counter.
@@ -52,6 +52,14 @@ impl Audit {
     #[must_use]
     pub fn condition(&self) -> Option<Condition> {
         self.0.condition()
+    }
+
+    /// Gives the log a new key, and the public one back where it has one. It blocks.
+    ///
+    /// # Errors
+    /// Where there is no lasting log, or its keys cannot be written: why, for the operator.
+    pub fn rotate_key(&self, which: LogKey) -> Result<Option<String>, String> {
+        self.0.rotate_key(which)
     }
 
     /// Whether such events are kept. Ask before making a costly one.

@@ -35,6 +35,8 @@ pub struct Event {
     pub trace_id: Option<TraceId>,
     /// From where it came.
     pub origin: Origin,
+    /// The ids of the policies that allowed it: the decision's own, so that a call costs a counter.
+    pub permits: Option<Arc<[String]>>,
     /// Further facts.
     pub facts: Vec<(FieldName, FieldValue)>,
 }
@@ -75,6 +77,7 @@ impl Event {
             duration: None,
             trace_id: None,
             origin: Origin::default(),
+            permits: None,
             facts: Vec::new(),
         }
     }

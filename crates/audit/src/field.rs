@@ -130,7 +130,7 @@ fields! {
     8 Error "error" Internal Text 64 "The kind of fault, where there was one.",
     9 ErrorId "error_id" Internal Text 64 "The id under which the client was told of an error whose text it was not shown.",
     10 Decision "decision" Internal Text 16 "What policy said: allow, deny or approve.",
-    11 Policies "policies" Internal List 2048 "The ids of the policies that decided.",
+    11 Policies "policies" Internal List 2048 "The ids of the policies that decided: that allowed it, wanted a person's word, or forbade it.",
     12 DurationUs "duration_us" Internal Number 8 "How long it took, in microseconds.",
     13 TraceId "trace_id" Internal Text 32 "The W3C trace id that log lines and the server's request carry.",
     14 Transport "transport" Internal Text 16 "How it came in: http, sse, websocket, stdio, command, admin.",

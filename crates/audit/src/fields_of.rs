@@ -58,6 +58,9 @@ impl Event {
         if let Some(digest) = &self.arguments_sha256 {
             fields.put(FieldName::ArgumentsSha256, Told::Digest(digest));
         }
+        if let Some(permits) = &self.permits {
+            fields.put(FieldName::Policies, Told::List(permits));
+        }
         for (name, value) in &self.facts {
             fields.put(*name, value.told());
         }

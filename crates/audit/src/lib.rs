@@ -41,7 +41,7 @@ pub use error::LogError;
 pub use event::{Event, Origin, Resource};
 pub use field::{EventField, FIELDS, FieldName, FieldSpec, FieldValue, Form};
 pub use frame::FRAME_HEAD_LEN;
-pub use keys::{FileKek, Identity, KeyEncryption, KeyPlaces, Keys};
+pub use keys::{FileKek, Identity, KeyElsewhere, KeyEncryption, KeyPlaces, Keys};
 pub use kind::{EventKind, KINDS, OUTCOMES, Outcome, Phase, Transport};
 pub use log::is_logged;
 pub use note::{Checkpoint, Note, Signature, SigningKey, VerifierKey, append_note, parse_notes};
@@ -54,7 +54,7 @@ pub use schema::{SCHEMA_VERSION, schema, schema_text};
 pub use search::{Follow, Order, Search, Tell};
 pub use seen::{Closed, Seen, value_text};
 pub use segment::{SEGMENT_HEADER_LEN, Segment, SegmentFile, SegmentHeader, Stored, day_of, segment_path};
-pub use sink::{Condition, NotRecorded, Recording, Sink};
+pub use sink::{Condition, LogKey, NotRecorded, Recording, Sink};
 pub use tiles_export::export_tiles;
 pub use tree::{
     Frontier, Hash, Nodes, TILE_WIDTH, TileId, TileWriter, Tiles, consistency_proof, empty_root, inclusion_proof,

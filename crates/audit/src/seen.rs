@@ -13,6 +13,8 @@ const WHO: &str = "who";
 /// An event as the log gives it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
+    /// Which of the logs of one data directory it stands in: 1 for the hub's, others for those of processes beside it.
+    pub log: u8,
     /// Its place in the log.
     pub index: u64,
     /// When it was written (microseconds since 1970, UTC).
@@ -53,7 +55,13 @@ impl Seen {
 
     fn bare(header: &RecordHeader) -> Self {
         let time_us = i64::try_from(header.time_us).unwrap_or(i64::MAX);
-        Self { index: header.index, time_us, fields: Vec::new(), closed: Closed::default() }
+        Self { log: 1, index: header.index, time_us, fields: Vec::new(), closed: Closed::default() }
+    }
+
+    /// What it is asked for by: its place, and before it the log where that is not the hub's (`2:17`).
+    #[must_use]
+    pub fn id(&self) -> String {
+        if self.log == 1 { self.index.to_string() } else { format!("{}:{}", self.log, self.index) }
     }
 
     /// What a field holds.

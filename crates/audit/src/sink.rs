@@ -23,6 +23,15 @@ pub enum NotRecorded {
     Closed,
 }
 
+/// The keys of a log that can be given new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogKey {
+    /// The key that signs checkpoints. The one before vouches for it in a record.
+    Signing,
+    /// The key that wraps the data keys.
+    Encryption,
+}
+
 /// How a log does, for whoever watches over the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Condition {
@@ -62,6 +71,15 @@ pub trait Sink: Send + Sync {
     /// How it does; `None` for one that keeps nothing durably.
     fn condition(&self) -> Option<Condition> {
         None
+    }
+
+    /// Gives the log a new key, and the public one back where it has one. What was written stays readable. It blocks.
+    ///
+    /// # Errors
+    /// Where there is no lasting log, or its keys cannot be written: why, for the operator.
+    fn rotate_key(&self, which: LogKey) -> Result<Option<String>, String> {
+        let _neither = which;
+        Err("this hub has no lasting audit log".to_owned())
     }
 
     /// Takes one event; what it returns is ready when that is durable. A sink that keeps nothing durably is ready at once.

@@ -31,8 +31,8 @@ pub use local_user::local_user;
 pub use methods::api_key::{API_KEY_DIGEST_BYTES, ApiKey, ApiKeyMethod, ApiKeys, FreshApiKey, Grants, SERVERS_CLAIM};
 pub use methods::{Method, Verifying};
 pub use policy::{
-    Access, Action, Approver, Arguments, Ask, Decision, Denial, Explanation, Hints, Policy, PolicyFault, PolicyPlace,
-    PolicySpot, Surroundings, ThingKind, plain_uri,
+    Access, Action, Approver, Arguments, Ask, Decided, Decision, Denial, Explanation, Hints, Policy, PolicyFault,
+    PolicyPlace, PolicySpot, Surroundings, ThingKind, plain_uri,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use revocations::{Revocation, Revocations, TooManyRevocations};

@@ -42,7 +42,7 @@ pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
     authenticator: ArcSwap<Authenticator>,
     audit: Audit,
-    witness: Option<Arc<Witness>>,
+    witness: ArcSwapOption<Witness>,
     sessions: Sessions,
     limits: Limits,
     slots: Arc<Semaphore>,
@@ -95,7 +95,7 @@ impl Hub {
             snapshot: ArcSwap::from_pointee(Snapshot::new(Vec::new(), policy)),
             authenticator: ArcSwap::from_pointee(authenticator),
             audit: Audit::to_log(),
-            witness: None,
+            witness: ArcSwapOption::empty(),
             sessions: Sessions::new(limits.sessions_max, limits.session_idle_timeout, limits.resume_window),
             slots: Arc::new(Semaphore::new(limits.calls_max)),
             consents: Consents::default(),
@@ -121,19 +121,15 @@ impl Hub {
         Ok(self)
     }
 
-    /// The same hub, which is a witness of other hubs' audit logs.
-    ///
-    /// # Errors
-    /// When others hold it already.
-    pub fn witnessing(mut self: Arc<Self>, witness: Option<Arc<Witness>>) -> Result<Arc<Self>, HubError> {
-        Arc::get_mut(&mut self).ok_or(HubError)?.witness = witness;
-        Ok(self)
+    /// From now on it is a witness of other hubs' audit logs, or of none.
+    pub fn witnesses_by(&self, witness: Option<Arc<Witness>>) {
+        self.witness.store(witness);
     }
 
     /// The witness of other hubs' audit logs that it is, where it is one.
     #[must_use]
-    pub const fn witness(&self) -> Option<&Arc<Witness>> {
-        self.witness.as_ref()
+    pub fn witness(&self) -> Option<Arc<Witness>> {
+        self.witness.load_full()
     }
 
     /// The open `subscriptions/listen` streams.

@@ -34,6 +34,8 @@ pub(crate) struct CallRecord {
     server: Option<ServerName>,
     item: Option<String>,
     asked: bool,
+    /// The policies that allowed it.
+    permits: Option<Arc<[String]>>,
     arguments: Option<Arguments>,
     /// Set once its beginning is on record: joins that to its end.
     call: Option<u128>,
@@ -76,6 +78,7 @@ impl CallRecord {
             server: None,
             item: None,
             asked: false,
+            permits: None,
             arguments: None,
             call: None,
             closed: false,
@@ -131,6 +134,7 @@ impl CallRecord {
             self.item = Some(found.name.clone());
         }
         self.asked = authorized.asks();
+        self.permits = authorized.permits();
         authorized
     }
 
@@ -234,6 +238,10 @@ impl CallRecord {
             if let Some(clear) = arguments.clear.take() {
                 event = event.fact(FieldName::Arguments, clear);
             }
+        }
+        // Where something else went wrong, too: it was allowed.
+        if fault.is_none_or(|fault| denied_by(fault).is_none()) {
+            event.permits.clone_from(&self.permits);
         }
         match fault {
             None if self.server.is_some() => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_auth::{Access, Decision, Denial, Policy, ThingKind, plain_uri};
+use omni_auth::{Access, Decided, Decision, Denial, Policy, ThingKind, plain_uri};
 use omni_profiles::{Profile, ProfileName, Thing};
 
 /// What of the servers an endpoint shows somebody, whatever policy says.
@@ -20,9 +20,14 @@ pub(crate) enum Shown {
 
 /// The decision about `about`: a profile can only take away from what policy allows.
 pub(crate) fn decide(policy: &Policy, shown: &Shown, about: &Access<'_>) -> Decision {
+    decide_by(policy, shown, about).decision
+}
+
+/// The same, and by which policies it is allowed.
+pub(crate) fn decide_by(policy: &Policy, shown: &Shown, about: &Access<'_>) -> Decided {
     match shown.denial(about) {
-        Some(denial) => Decision::Deny(Arc::new(denial)),
-        None => policy.decide(about),
+        Some(denial) => Decided { decision: Decision::Deny(Arc::new(denial)), permits: None },
+        None => policy.decide_by(about),
     }
 }
 

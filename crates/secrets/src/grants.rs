@@ -18,6 +18,8 @@ pub(crate) fn fault(
     let meant: Vec<(&String, &NameSettings)> =
         settings.names.iter().filter(|(name, _)| chain.names(reference, name)).collect();
     match requester {
+        // It stands in the operator's own configuration of the hub.
+        Requester::Hub(_) => None,
         Requester::Server(server) => meant.iter().find_map(|(name, entry)| {
             let named = entry.servers.as_ref()?.iter().any(|named| named == server.as_str());
             (!named).then(|| format!("`secrets.names.{name}.servers` does not name it"))

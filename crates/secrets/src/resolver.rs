@@ -211,6 +211,7 @@ impl Resolver {
         };
         let mut event = Event::new(EventKind::Secret, action, outcome);
         match requester {
+            Requester::Hub(_) => event = event.on(None, reference.path.clone()),
             Requester::Server(server) => event = event.on(Some(server), reference.path.clone()),
             Requester::Source(_) => event = event.on(None, reference.path.clone()),
             Requester::Profile(profile) => {

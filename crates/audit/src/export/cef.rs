@@ -37,7 +37,7 @@ pub fn cef(event: &Seen) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut line =
         format!("CEF:0|Omni|Omni MCP Hub|{version}|{}|{} {}|{severity}|", head(kind), head(kind), head(action));
-    let _ = write!(line, "rt={} externalId={}", event.time_us.div_euclid(1000), event.index);
+    let _ = write!(line, "rt={} externalId={}", event.time_us.div_euclid(1000), event.id());
     for (key, name) in KEYS {
         if let Some(value) = event.value(name) {
             let _ = write!(line, " {key}={}", extension(&value_text(value)));

@@ -6,10 +6,13 @@ use crate::query::instant;
 use crate::record::Value;
 use crate::seen::{Seen, value_text};
 
-/// An event as JSON: `index`, `time`, its fields, and under `unreadable` what of it nobody can read any more.
+/// An event as JSON: `log` where it is not the hub's own, `index`, `time`, its fields, and under `unreadable` what of it nobody can read any more.
 #[must_use]
 pub fn json(event: &Seen) -> Json {
     let mut object = Map::new();
+    if event.log != 1 {
+        object.insert("log".to_owned(), json!(event.log));
+    }
     object.insert("index".to_owned(), json!(event.index));
     object.insert("time".to_owned(), json!(instant(event.time_us)));
     for field in &event.fields {

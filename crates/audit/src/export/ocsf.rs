@@ -127,7 +127,7 @@ fn metadata(event: &Seen) -> Json {
         "version": OCSF_VERSION,
         "product": product,
         "log_name": "audit",
-        "uid": event.index.to_string(),
+        "uid": event.id(),
         "sequence": event.index,
         "event_code": event.text("kind").unwrap_or("unknown"),
     });

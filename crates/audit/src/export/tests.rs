@@ -25,7 +25,7 @@ fn call(name: &str, who: &str) -> Seen {
         Field::personal("address", Value::from("10.0.0.1")),
         Field::personal("arguments_sha256", Value::Bytes(vec![0xab; 32])),
     ];
-    Seen { index: 7, time_us: 1_795_348_800_123_456, fields, closed: Closed::default() }
+    Seen { log: 1, index: 7, time_us: 1_795_348_800_123_456, fields, closed: Closed::default() }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -31,7 +32,22 @@ pub trait KeyEncryption: Send + Sync + fmt::Debug {
     fn unwrap(&self, context: &[u8], wrapped: &[u8]) -> Result<[u8; 32], LogError>;
 }
 
-/// A key-encryption key of 256 bits in a file that its owner alone may read.
+/// One key in several hands.
+impl KeyEncryption for Arc<dyn KeyEncryption> {
+    fn id(&self) -> [u8; 8] {
+        (**self).id()
+    }
+
+    fn wrap(&self, context: &[u8], key: &[u8; 32]) -> Result<Vec<u8>, LogError> {
+        (**self).wrap(context, key)
+    }
+
+    fn unwrap(&self, context: &[u8], wrapped: &[u8]) -> Result<[u8; 32], LogError> {
+        (**self).unwrap(context, wrapped)
+    }
+}
+
+/// A key-encryption key of 256 bits, as a text: in a file that its owner alone may read.
 pub struct FileKek {
     id: [u8; 8],
     key: LessSafeKey,
@@ -59,11 +75,27 @@ impl FileKek {
     /// Where it cannot be read, or holds no key.
     pub fn read(path: &Path) -> Result<Option<Self>, LogError> {
         let Some(text) = read_secret(path)? else { return Ok(None) };
+        Self::parse(&text, &path.display().to_string()).map(Some)
+    }
+
+    /// Reads a key's text, which is called `what` where it is none.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn parse(text: &str, what: &str) -> Result<Self, LogError> {
         let key = text.trim().strip_prefix(PREFIX).and_then(|encoded| STANDARD.decode(encoded).ok());
         match key.and_then(|key| <[u8; 32]>::try_from(key).ok()) {
-            Some(key) => Self::of(&key).map(Some),
-            None => Err(LogError::Key(format!("{} is no encryption key (`{PREFIX}...`)", path.display()))),
+            Some(key) => Self::of(&key),
+            None => Err(LogError::Key(format!(
+                "{what} is no encryption key (`{PREFIX}...`): `omni audit make-key` makes one"
+            ))),
         }
+    }
+
+    /// Its text. A secret.
+    #[must_use]
+    pub fn secret_text(&self) -> &str {
+        &self.text
     }
 
     /// Writes the key's file, in the place of the one before.

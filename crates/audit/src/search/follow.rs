@@ -45,6 +45,12 @@ impl Search {
 }
 
 impl Follow {
+    /// The beginning of a log.
+    #[must_use]
+    pub const fn begin() -> Self {
+        Self { segment: None, next: 0, listed: None, ending: false }
+    }
+
     /// The index of the first record that was not looked at.
     #[must_use]
     pub const fn next_index(&self) -> u64 {

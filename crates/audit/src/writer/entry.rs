@@ -121,6 +121,8 @@ mod tests {
             event.reason = reason;
             event.arguments_sha256 = digest;
             event.duration = Some(Duration::from_micros(us));
+            event.permits =
+                (us % 2 == 0).then(|| ["role developer (1)".to_owned(), "p".repeat(us as usize % 3000)].into());
             event.phase = Some((Phase::Ended, call));
             event.origin = Origin {
                 address: "10.1.2.3".parse().ok(),

@@ -5,6 +5,7 @@ use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::Disk;
 use super::entry::{Body, Entry};
@@ -41,7 +42,9 @@ pub(super) struct Journal {
     /// Room that commits are made in.
     pub(super) room: Vec<u8>,
     pub(super) segment_bytes_max: u64,
-    pub(super) retention_us: u64,
+    pub(super) retention_us: Arc<AtomicU64>,
+    /// Its encryption key is not for the log to change.
+    pub(super) key_elsewhere: bool,
     /// Held as long as the log is written.
     pub(super) _lock: File,
 }
@@ -143,7 +146,7 @@ impl Journal {
             log: self.log,
             first,
             opened_us: time_us,
-            retain_until_us: time_us.saturating_add(self.retention_us),
+            retain_until_us: time_us.saturating_add(self.retention_us.load(Ordering::Relaxed)),
             data_key: data.id(),
         };
         let file = self.begin(&path, &header).map_err(|error| LogError::io("begin", &path, error))?;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -19,7 +20,7 @@ use crate::error::LogError;
 use crate::event::Event;
 use crate::keys::Identity;
 use crate::prune::Pruning;
-use crate::sink::{NotRecorded, Recording, Sink};
+use crate::sink::{LogKey, NotRecorded, Recording, Sink};
 use crate::tree::Frontier;
 use crate::who::Who;
 
@@ -33,7 +34,7 @@ pub(super) struct Open {
     durability: Durability,
     thread: Mutex<Option<JoinHandle<()>>>,
     pub(super) directory: PathBuf,
-    pub(super) retention_us: AtomicU64,
+    pub(super) retention_us: Arc<AtomicU64>,
     /// Held while it is found out what may be deleted, and while that is deleted.
     pub(super) pruning: Mutex<()>,
     /// Held while something is deleted: the log stays locked until that is done.
@@ -70,6 +71,7 @@ impl LastingLog {
     pub fn open_on(settings: &LogSettings, disk: Arc<dyn Disk>) -> Result<(Self, Vec<String>), LogError> {
         let queue = Arc::new(Queue::new(settings.queue_records_max, settings.queue_bytes_max));
         let (journal, notices) = open(settings, disk, &queue)?;
+        let retention_us = Arc::clone(&journal.retention_us);
         let writer = Writer::new(Arc::clone(&queue), journal, settings);
         let told = notices.clone();
         let thread = thread::Builder::new()
@@ -81,7 +83,7 @@ impl LastingLog {
             durability: settings.durability,
             thread: Mutex::new(Some(thread)),
             directory: settings.directory.clone(),
-            retention_us: AtomicU64::new(u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX)),
+            retention_us,
             pruning: Mutex::default(),
             deleting: Mutex::default(),
         };
@@ -142,6 +144,12 @@ impl LastingLog {
         self.ask(Command::Checkpoint)?
     }
 
+    /// Keeps records for so long from now on: those of segments that are begun, and those that are looked at to be deleted.
+    pub fn keep_for(&self, retention: Duration) {
+        let retention_us = u64::try_from(retention.as_micros()).unwrap_or(u64::MAX);
+        self.0.retention_us.store(retention_us, Ordering::Relaxed);
+    }
+
     /// Deletes whole days whose time to be kept has passed; a record says so. It blocks, and nothing that is recorded waits for it.
     ///
     /// # Errors
@@ -168,6 +176,14 @@ impl Sink for LastingLog {
 
     fn is_strict(&self) -> bool {
         self.0.durability == Durability::Strict
+    }
+
+    fn rotate_key(&self, which: LogKey) -> Result<Option<String>, String> {
+        let rotated = match which {
+            LogKey::Signing => self.rotate_signing_key().map(Some),
+            LogKey::Encryption => self.rotate_encryption_key().map(|()| None),
+        };
+        rotated.map_err(|error| error.to_string())
     }
 
     fn record_durably(&self, who: Who, event: Event) -> Recording {

@@ -18,7 +18,10 @@ use super::signing::{Signer, Signing};
 use super::turns::Turns;
 use crate::archive::{ORIGIN_PREFIX, log_id, verifier_path};
 use crate::error::LogError;
-use crate::keys::{FileKek, KeyPlaces, Keys, random, replace, secret_folder, write_secret};
+use crate::keys::{
+    FileKek, KeyElsewhere, KeyEncryption as _, KeyPlaces, Keys, forget_file, mark, must_not_be_elsewhere, random,
+    replace, rewrap, secret_folder, write_secret,
+};
 use crate::note::{SigningKey, VerifierKey};
 use crate::segment::{Segment, list};
 
@@ -37,7 +40,10 @@ pub(super) fn open(
     let (signer, verifiers) = signer(&directory, &mut notices)?;
     let log = log_id(signer.public().name())
         .ok_or_else(|| LogError::Key(format!("the signing key {} is not one of an audit log", signer.public())))?;
-    let keys = keys(&directory, log, &mut notices)?;
+    let keys = match &settings.key_elsewhere {
+        Some(key) => keys_elsewhere(&directory, log, key, &mut notices)?,
+        None => keys(&directory, log, &mut notices)?,
+    };
     let found = recover(&directory, &log, (signer.public(), &verifiers), &mut notices)?;
     let key = Arc::new(finish_rotation(&directory, signer, found.successor.as_ref())?);
     let open = match found.last {
@@ -67,7 +73,8 @@ pub(super) fn open(
         turns: Turns::default(),
         room: Vec::new(),
         segment_bytes_max: settings.segment_bytes_max,
-        retention_us: u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX),
+        retention_us: Arc::new(u64::try_from(settings.retention.as_micros()).unwrap_or(u64::MAX).into()),
+        key_elsewhere: settings.key_elsewhere.is_some(),
         _lock: lock,
     };
     Ok((journal, notices))
@@ -136,6 +143,37 @@ fn origin(directory: &Path) -> Result<String, LogError> {
     Ok(format!("{ORIGIN_PREFIX}{:032x}", u128::from_be_bytes(id)))
 }
 
+/// The keys under one that is kept elsewhere. What the one before wrapped, or one that lay beside the log, is wrapped anew first.
+fn keys_elsewhere(
+    directory: &Path,
+    log: [u8; 16],
+    key: &KeyElsewhere,
+    notices: &mut Vec<String>,
+) -> Result<Keys, LogError> {
+    let places = KeyPlaces::of(directory);
+    for beside in [next_kek(&places), places.encryption()] {
+        if let Some(file) = FileKek::read(&beside)? {
+            rewrap(directory, &log, &file, &key.current)?;
+            notices.push(format!(
+                "the data keys are wrapped with the key that is kept elsewhere; {} goes",
+                beside.display()
+            ));
+        }
+    }
+    if let Some(before) = &key.before {
+        rewrap(directory, &log, before, &key.current)?;
+    }
+    let keys = Keys::open_or_create(directory, log, Box::new(Arc::clone(&key.current)))?;
+    mark(&places, key.current.id())?;
+    // Only now: until here it may still be wanted.
+    let drafted = next_kek(&places);
+    if drafted.exists() {
+        fs::remove_file(&drafted).map_err(|error| LogError::io("remove", &drafted, error))?;
+    }
+    forget_file(&places)?;
+    Ok(keys)
+}
+
 fn keys(directory: &Path, log: [u8; 16], notices: &mut Vec<String>) -> Result<Keys, LogError> {
     let places = KeyPlaces::of(directory);
     let current = FileKek::read(&places.encryption())?;
@@ -146,6 +184,7 @@ fn keys(directory: &Path, log: [u8; 16], notices: &mut Vec<String>) -> Result<Ke
         }
         (Some(kek), None) => kek,
         (None, _) => {
+            must_not_be_elsewhere(&places)?;
             for path in [places.data(), places.persons()] {
                 if fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
                     let aside = path.with_extension(format!("lost-{}", now_us()));

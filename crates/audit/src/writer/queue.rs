@@ -211,6 +211,7 @@ impl Queue {
 fn size_of(event: &Event) -> usize {
     let texts = event.reason.as_ref().map_or(0, String::len) + event.resource.as_ref().map_or(0, |r| r.name.len());
     let facts: usize = event.facts.iter().map(|(_, value)| 32 + length_of(value)).sum();
+    // What is shared with the decision costs nothing more.
     mem::size_of::<Item>() + texts + facts
 }
 

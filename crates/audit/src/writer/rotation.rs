@@ -42,6 +42,10 @@ impl Journal {
 
     /// Wraps all data keys with a new key.
     pub(super) fn rotate_encryption(&mut self) -> Result<(), LogError> {
+        if self.key_elsewhere {
+            let what = "the encryption key is kept elsewhere: put a new one there (`omni audit make-key`), name it in audit.keys.encryption and the one before in audit.keys.encryption_before, and start the hub again";
+            return Err(LogError::Key(what.to_owned()));
+        }
         let places = KeyPlaces::of(&self.directory);
         let old = FileKek::read(&places.encryption())?
             .ok_or_else(|| LogError::Key(format!("{} is not there", places.encryption().display())))?;
@@ -49,6 +53,10 @@ impl Journal {
         next.write(&next_kek(&places))?;
         finish_encryption(&self.directory, &self.log, &old, &next)?;
         self.keys = Keys::open_or_create(&self.directory, self.log, Box::new(next))?;
+        // What comes now is sealed with a data key that the old one never wrapped.
+        if self.open.take().is_some() {
+            self.signing.remember();
+        }
         Ok(())
     }
 }

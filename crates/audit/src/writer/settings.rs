@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::keys::KeyElsewhere;
+
 /// How a log is written.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
@@ -21,6 +23,8 @@ pub struct LogSettings {
     pub checkpoint_every: Duration,
     /// Bytes after which a segment is closed.
     pub segment_bytes_max: u64,
+    /// The encryption key, where it is kept elsewhere than beside the log.
+    pub key_elsewhere: Option<KeyElsewhere>,
     /// How long records are to be kept; it is written into each segment.
     pub retention: Duration,
 }
@@ -48,6 +52,7 @@ impl LogSettings {
             group: Duration::from_millis(20),
             checkpoint_every: Duration::from_millis(500),
             segment_bytes_max: 64 << 20,
+            key_elsewhere: None,
             retention: DAY * 2557,
         }
     }

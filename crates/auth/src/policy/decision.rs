@@ -16,6 +16,16 @@ pub enum Decision {
     Deny(Arc<Denial>),
 }
 
+/// A decision, and the policies whose word it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// The ids of the policies that allow it: shared by all calls that the same decision is about. None where it is not allowed, where
+    /// no policy was asked, or arguments would have to be known.
+    pub permits: Option<Arc<[String]>>,
+}
+
 /// Why not, and what would be needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Denial {

@@ -31,7 +31,7 @@ mod words;
 
 pub use access::{Access, Arguments, Hints, Surroundings};
 pub use action::{Action, ThingKind};
-pub use decision::{Approver, Ask, Decision, Denial, Explanation};
+pub use decision::{Approver, Ask, Decided, Decision, Denial, Explanation};
 pub use fault::{Place as PolicyPlace, PolicyFault, Spot as PolicySpot};
 pub use uri::plain as plain_uri;
 pub use validator::Policy;

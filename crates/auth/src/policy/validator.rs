@@ -8,7 +8,7 @@ use omni_types::{Pattern, Principal, PrincipalKind, keyed_digest};
 use crate::policy::access::{Access, Surroundings};
 use crate::policy::action::ThingKind;
 use crate::policy::cache::{Cache, Key};
-use crate::policy::decision::{Decision, Denial, Explanation};
+use crate::policy::decision::{Decided, Decision, Denial, Explanation};
 use crate::policy::fault::PolicyFault;
 use crate::policy::index::Index;
 use crate::policy::reads::Reads;
@@ -114,34 +114,42 @@ impl Policy {
     /// Decides on `access`.
     #[must_use]
     pub fn decide(&self, access: &Access<'_>) -> Decision {
+        self.decide_by(access).decision
+    }
+
+    /// The same, and by which policies it is allowed.
+    #[must_use]
+    pub fn decide_by(&self, access: &Access<'_>) -> Decided {
         if self.is_free(access.principal) && access.thing.is_of_server() {
-            return Decision::Allow;
+            return Decided { decision: Decision::Allow, permits: None };
         }
         if let Some(reason) = out_of_reach(access.principal, access.server).filter(|_| access.thing.is_of_server()) {
             let needed = "a key that was made for this server would be needed".to_owned();
-            return Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
+            let decision = Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
+            return Decided { decision, permits: None };
         }
         if access.thing == ThingKind::Hub && servers_of(access.principal).is_some() {
             let reason = format!("{} is for some servers, and the hub is none of them", access.principal);
             let needed = "a key that was made for no servers in particular would be needed".to_owned();
-            return Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
+            let decision = Decision::Deny(Arc::new(Denial { policy: None, reason, needed }));
+            return Decided { decision, permits: None };
         }
-        let decision = self.decide_by_name(access, access.name);
-        if access.thing != ThingKind::Resource || matches!(decision, Decision::Deny(_)) {
-            return decision;
+        let decided = self.decide_by_name(access, access.name);
+        if access.thing != ThingKind::Resource || matches!(decided.decision, Decision::Deny(_)) {
+            return decided;
         }
         // A URI has many spellings, and a server may take one for another: the plainest must be allowed too.
         let plain = plain(access.name);
         if plain == access.name {
-            return decision;
+            return decided;
         }
         match self.decide_by_name(access, &plain) {
-            Decision::Allow => decision,
+            Decided { decision: Decision::Allow, .. } => decided,
             worse => worse,
         }
     }
 
-    fn decide_by_name(&self, access: &Access<'_>, name: &str) -> Decision {
+    fn decide_by_name(&self, access: &Access<'_>, name: &str) -> Decided {
         let authorization = self.authorization(access.principal, &access.around);
         let key = Key {
             authorization,

@@ -8,7 +8,7 @@ use omni_types::keyed_digest;
 
 use crate::policy::access::{Access, Arguments};
 use crate::policy::context::{context, now};
-use crate::policy::decision::{Approver, Ask, Decision, Denial};
+use crate::policy::decision::{Approver, Ask, Decided, Decision, Denial};
 use crate::policy::facts::{self, THIS};
 use crate::policy::index::Rule;
 use crate::policy::reads::Reads;
@@ -27,7 +27,7 @@ static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(Authorizer::new);
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Whatever the arguments and the time.
-    Settled(Decision),
+    Settled(Decided),
     /// It depends.
     Open(Box<Open>),
 }
@@ -153,7 +153,7 @@ pub(super) fn find(
         held.push(Arc::clone(rule));
     }
     if settled.is_final() || asked.is_empty() {
-        return Verdict::Settled(settled.decision(refusal));
+        return Verdict::Settled(settled.decided(refusal));
     }
     let (open, known): (Vec<&Arc<Rule>>, Vec<&Arc<Rule>>) = asked.into_iter().partition(|rule| rule.reads.varies());
     match sets.ask(&known, authorization, matter) {
@@ -161,7 +161,7 @@ pub(super) fn find(
         Err(why) => return Verdict::failed(&why),
     }
     if settled.is_final() || open.is_empty() {
-        return Verdict::Settled(settled.decision(refusal));
+        return Verdict::Settled(settled.decided(refusal));
     }
     let asked = sets.of(&open).and_then(|asked| Ok((matter.question(asked.reads)?, asked)));
     match asked {
@@ -229,16 +229,17 @@ impl Question {
 
 impl Verdict {
     /// The decision about `access`.
-    pub(super) fn decide(&self, access: &Access<'_>) -> Decision {
+    pub(super) fn decide(&self, access: &Access<'_>) -> Decided {
+        let of = |decision| Decided { decision, permits: None };
         match self {
-            Self::Settled(decision) => decision.clone(),
+            Self::Settled(decided) => decided.clone(),
             Self::Open(open) => match access.arguments {
                 // There may be arguments, or a time, with which it is allowed: nobody looks for them.
-                Arguments::Unknown if open.may_permit() => Decision::Allow,
-                Arguments::Unknown => Decision::Deny(Arc::clone(&open.refusal)),
+                Arguments::Unknown if open.may_permit() => of(Decision::Allow),
+                Arguments::Unknown => of(Decision::Deny(Arc::clone(&open.refusal))),
                 Arguments::Given(arguments) => match open.ask(access, arguments) {
-                    Ok(outcome) => outcome.decision(|| Denial::clone(&open.refusal)),
-                    Err(why) => broken(&open.ids(), &why),
+                    Ok(outcome) => outcome.decided(|| Denial::clone(&open.refusal)),
+                    Err(why) => of(broken(&open.ids(), &why)),
                 },
             },
         }
@@ -246,7 +247,7 @@ impl Verdict {
 
     /// What could not be asked.
     pub(super) fn failed(why: &str) -> Self {
-        Self::Settled(broken("the validator", why))
+        Self::Settled(Decided { decision: broken("the validator", why), permits: None })
     }
 }
 
@@ -346,6 +347,22 @@ impl Outcome {
     /// Whether nothing that is still open can change it.
     fn is_final(&self) -> bool {
         self.failed.is_some() || self.forbids.iter().any(|rule| rule.ask.is_none())
+    }
+
+    /// What follows from it, and by whose word. Of those that permit it only with a person's, the one that is asked of counts.
+    fn decided(&self, refusal: impl Fn() -> Denial) -> Decided {
+        let decision = self.decision(refusal);
+        let permits = match &decision {
+            Decision::Allow => {
+                let mut ids: Vec<String> =
+                    self.permits.iter().filter(|rule| rule.ask.is_none()).map(|rule| rule.id.to_string()).collect();
+                ids.sort_unstable();
+                Some(ids.into())
+            }
+            Decision::Approve(ask) => Some(Arc::from([ask.policy.to_string()])),
+            Decision::Deny(_) => None,
+        };
+        Decided { decision, permits }
     }
 
     /// What follows from it. `refusal` is what is said where nothing permits: to find the words may cost more than to decide.

@@ -49,8 +49,10 @@ pub(crate) async fn answer(guest: &Guest, head: &Parts, body: RequestBody) -> Re
         }
         _ => {}
     }
-    if let (witness::PATH, Some(watching)) = (path, shared.hub.witness()) {
-        return witness::take(guest, watching, (&head.method, &head.headers), body).await;
+    if path == witness::PATH
+        && let Some(watching) = shared.hub.witness()
+    {
+        return witness::take(guest, &watching, (&head.method, &head.headers), body).await;
     }
     if let Some(resource) = path.strip_prefix(login::METADATA) {
         return probe(&head.method, || login::metadata(shared, &head.headers, resource));

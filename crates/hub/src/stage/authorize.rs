@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use omni_audit::{Event, EventKind, FieldName, Outcome, Who};
-use omni_auth::{Access, Action, Arguments, Ask, Decision, Denial, Hints};
+use omni_auth::{Access, Action, Arguments, Ask, Decided, Decision, Denial, Hints};
 use omni_protocol::{ListKind, Method};
 use omni_telemetry::current_trace;
 use omni_types::{Fault, FaultKind, ServerName};
@@ -11,7 +11,7 @@ use omni_types::{Fault, FaultKind, ServerName};
 use crate::Hub;
 use crate::access::{access, hints};
 use crate::scope::Scope;
-use crate::shown::{Shown, decide};
+use crate::shown::{Shown, decide_by};
 use crate::stage::admit::Admitted;
 use crate::stage::around::around;
 use crate::stage::authenticate::Authenticated;
@@ -29,12 +29,26 @@ pub struct Authorized {
     pub(super) access: Option<Found>,
     /// Set where a person's word is wanted before it may be routed.
     pub(super) ask: Option<Arc<Ask>>,
+    /// The policies that allow it, where any was asked.
+    pub(super) permits: Option<Arc<[String]>>,
+}
+
+/// What policy allows: with a person's word, where it wants one, and by which policies.
+#[derive(Debug, Default)]
+struct Allowed {
+    ask: Option<Arc<Ask>>,
+    permits: Option<Arc<[String]>>,
 }
 
 impl Authorized {
     /// Whether a person's word is wanted.
     pub(crate) const fn asks(&self) -> bool {
         self.ask.is_some()
+    }
+
+    /// The ids of the policies that allow it.
+    pub(crate) fn permits(&self) -> Option<Arc<[String]>> {
+        self.permits.clone()
     }
 
     pub(crate) const fn found(&self) -> Option<&Found> {
@@ -54,8 +68,8 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
             // At the endpoint of one server the tasks of the earlier revisions may be that server's business.
             Caller::Session(_) if !are_sealed(hub, validated.version().era(), &validated.received().scope) => {}
             _ => {
-                let found = Box::pin(task(hub, admitted.authenticated())).await?;
-                return Ok(Authorized { admitted, access: Some(found), ask: None });
+                let (found, permits) = Box::pin(task(hub, admitted.authenticated())).await?;
+                return Ok(Authorized { admitted, access: Some(found), ask: None, permits });
             }
         }
     }
@@ -66,14 +80,14 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
         let Some(server) = hub.snapshot().server(name.as_str()).cloned() else { return Err(no_server(name.as_str())) };
         let found = Found { server, name: method.as_str().to_owned() };
         let what = (Action::CallTool, ListKind::Tools);
-        let ask = allowed(hub, admitted.authenticated(), what, &found, given(validated)).await?;
+        let Allowed { ask, permits } = allowed(hub, admitted.authenticated(), what, &found, given(validated)).await?;
         if let Some(ask) = ask {
             return Err(unasked(hub, admitted.authenticated(), what, &found, &ask));
         }
-        return Ok(Authorized { admitted, access: Some(found), ask: None });
+        return Ok(Authorized { admitted, access: Some(found), ask: None, permits });
     }
     let Some((action, kind)) = validated.method().and_then(|m| action_of(m, validated.params().name.is_some())) else {
-        return Ok(Authorized { admitted, access: None, ask: None });
+        return Ok(Authorized { admitted, access: None, ask: None, permits: None });
     };
     let scope = &validated.received().scope;
     let name = match kind {
@@ -95,12 +109,13 @@ pub async fn authorize(hub: &Arc<Hub>, mut admitted: Admitted) -> Result<Authori
     prepare(hub, &mut admitted.authenticated.validated, &found).await?;
     let authenticated = admitted.authenticated();
     let method = authenticated.validated.method();
-    let ask = allowed(hub, authenticated, (action, kind), &found, given(&authenticated.validated)).await?;
+    let Allowed { ask, permits } =
+        allowed(hub, authenticated, (action, kind), &found, given(&authenticated.validated)).await?;
     let may_wait = matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead));
     if let Some(ask) = ask.as_ref().filter(|_| !may_wait) {
         return Err(unasked(hub, authenticated, (action, kind), &found, ask));
     }
-    Ok(Authorized { admitted, access: Some(found), ask })
+    Ok(Authorized { admitted, access: Some(found), ask, permits })
 }
 
 /// An approval is asked for calls alone, and this is none.
@@ -137,12 +152,12 @@ async fn allowed(
     what: (Action, ListKind),
     found: &Found,
     arguments: Arguments<'_>,
-) -> Result<Option<Arc<Ask>>, Fault> {
-    let ask = judged(hub, authenticated, what, found, arguments).await?;
+) -> Result<Allowed, Fault> {
+    let allowed = judged(hub, authenticated, what, found, arguments).await?;
     // By whatever policy that was decided, who was let in before it is not let in any more where its logins are others.
     let sender = &authenticated.validated.received().sender;
     sender.stands().map_err(|refusal| hub.refused(sender, &refusal))?;
-    Ok(ask)
+    Ok(allowed)
 }
 
 async fn judged(
@@ -151,13 +166,13 @@ async fn judged(
     what: (Action, ListKind),
     found: &Found,
     arguments: Arguments<'_>,
-) -> Result<Option<Arc<Ask>>, Fault> {
+) -> Result<Allowed, Fault> {
     let snapshot = hub.snapshot();
     let Authenticated { validated, principal, .. } = authenticated;
     let shown = hub.shown(&validated.received().scope, principal);
     // By far the most frequent, and it must cost nothing: the local user of a hub without rules.
     if shown.is_everything() && snapshot.policy().is_free(principal) {
-        return Ok(None);
+        return Ok(Allowed::default());
     }
     let around = around(hub, validated);
     let about = access(principal, what.0, what.1, (found.server.name().as_str(), &found.name));
@@ -167,12 +182,13 @@ async fn judged(
 
 /// # Errors
 /// When policy does not allow it.
-fn decided(hub: &Hub, shown: &Shown, about: &Access<'_>) -> Result<Option<Arc<Ask>>, Fault> {
-    match decide(hub.snapshot().policy(), shown, about) {
-        Decision::Allow => Ok(None),
+fn decided(hub: &Hub, shown: &Shown, about: &Access<'_>) -> Result<Allowed, Fault> {
+    let Decided { decision, permits } = decide_by(hub.snapshot().policy(), shown, about);
+    match decision {
+        Decision::Allow => Ok(Allowed { ask: None, permits }),
         // What began with an approval is asked about without one.
-        Decision::Approve(_) if matches!(about.arguments, Arguments::Unknown) => Ok(None),
-        Decision::Approve(ask) => Ok(Some(ask)),
+        Decision::Approve(_) if matches!(about.arguments, Arguments::Unknown) => Ok(Allowed { ask: None, permits }),
+        Decision::Approve(ask) => Ok(Allowed { ask: Some(ask), permits }),
         Decision::Deny(denial) => Err(refused(hub, about, &denial)),
     }
 }
@@ -207,7 +223,7 @@ pub(crate) fn refused(hub: &Hub, about: &Access<'_>, denial: &Denial) -> Fault {
 }
 
 /// The task that is meant, if its principal may still call the tool that began it.
-async fn task(hub: &Hub, authenticated: &Authenticated) -> Result<Found, Fault> {
+async fn task(hub: &Hub, authenticated: &Authenticated) -> Result<(Found, Option<Arc<[String]>>), Fault> {
     let Authenticated { validated, principal, .. } = authenticated;
     let Some(sealed) = validated.params().task_id.as_deref() else {
         return Err(Fault::new(FaultKind::InvalidParams, "params: `taskId` is missing"));
@@ -221,8 +237,9 @@ async fn task(hub: &Hub, authenticated: &Authenticated) -> Result<Found, Fault> 
     let server = hub.snapshot().server(&task.server).cloned().filter(|_| here).ok_or_else(unknown)?;
     let tool = Found { server, name: task.tool };
     // With which arguments it began is not known any more; they were judged then.
-    allowed(hub, authenticated, (Action::CallTool, ListKind::Tools), &tool, Arguments::Unknown).await?;
-    Ok(Found { name: task.id, ..tool })
+    let what = (Action::CallTool, ListKind::Tools);
+    let allowed = allowed(hub, authenticated, what, &tool, Arguments::Unknown).await?;
+    Ok((Found { name: task.id, ..tool }, allowed.permits))
 }
 
 /// The resource that `reader` calls `uri`, if it may read it.
@@ -236,7 +253,7 @@ pub(crate) async fn resource_for(hub: &Arc<Hub>, reader: &Reader, uri: &str) -> 
     let about = (found.server.name().as_str(), found.name.as_str());
     let about = access(principal, Action::ReadResource, ListKind::Resources, about);
     let about = Access { around: around.surroundings(), arguments: Arguments::Given(None), ..about };
-    match decided(hub, &hub.shown(scope, principal), &about)? {
+    match decided(hub, &hub.shown(scope, principal), &about)?.ask {
         None => Ok(found),
         Some(ask) => {
             Err(Fault::new(FaultKind::Denied, format!("{} wants a person to approve each reading", ask.policy)))

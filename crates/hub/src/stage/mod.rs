@@ -63,7 +63,7 @@
 //! ```compile_fail,E0451
 //! use omni_hub::stage::{Admitted, Authorized};
 //! # fn forge(admitted: Admitted) -> Authorized {
-//! Authorized { admitted, access: None, ask: None }
+//! Authorized { admitted, access: None, ask: None, permits: None }
 //! # }
 //! ```
 

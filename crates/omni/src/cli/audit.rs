@@ -5,6 +5,8 @@ mod check_proof;
 mod export;
 mod filter;
 mod log_dir;
+mod logs;
+mod make_key;
 mod prove;
 mod prune;
 mod rotate_key;
@@ -39,6 +41,7 @@ enum What {
     Prune(prune::PruneArgs),
     CheckProof(check_proof::CheckProofArgs),
     RotateKey(rotate_key::RotateKeyArgs),
+    MakeKey(make_key::MakeKeyArgs),
 }
 
 impl AuditArgs {
@@ -53,6 +56,7 @@ impl AuditArgs {
             What::Prune(command) => command.run(context),
             What::CheckProof(command) => command.run(),
             What::RotateKey(command) => command.run(context),
+            What::MakeKey(_) => make_key::run(),
         }
     }
 }

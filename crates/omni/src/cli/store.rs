@@ -1,6 +1,7 @@
 //! `omni store`: the hub's database, examined and brought up to date.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -52,7 +53,7 @@ impl StoreArgs {
         let health = run::runtime()?.block_on(async {
             if apply == Some(true) {
                 let before = if store.exists() { Some(store.check().await?) } else { None };
-                let audit = run::open_audit(&run::configuration(context)?.0.audit, Some(&folder))?;
+                let audit = run::open_audit(&run::configuration(context)?.0, Some(&folder), &Arc::default())?;
                 let migrated = store.open().await;
                 if migrated.is_ok() {
                     store.close().await;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use omni_audit::{VerifierKey, WITNESSED_MAX};
+use omni_secrets::Template;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub(crate) struct AuditSettings {
     /// Whether events are lines of the hub's log, too (target `audit`): refusals and changes at `info`, what went well at
     /// `debug`.
     pub(crate) also_log: bool,
+    /// Keys that are kept elsewhere than in the log's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<AuditKeys>,
     /// Where signed checkpoints are sent, so that who holds this disk cannot rewrite the past unnoticed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) witnesses: Vec<WitnessSettings>,
@@ -48,6 +52,18 @@ pub(crate) struct AuditSettings {
     /// Where events are sent, such as a SIEM. Each receiver has its own place in the log, and goes on there after a restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) forward: Vec<ForwardSettings>,
+}
+
+/// Keys that are kept elsewhere, by the Secret Manager's providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditKeys {
+    /// The key that wraps the data keys, as a reference: `${VAULT:omni/audit:key}`, `${FILE:audit-key}`. `omni audit make-key` makes
+    /// one. It is asked for when the hub starts, and written nowhere.
+    pub(crate) encryption: String,
+    /// The one before it, until the hub was started once with both: what it wrapped is wrapped anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) encryption_before: Option<String>,
 }
 
 /// What an answer waits for.
@@ -147,6 +163,7 @@ impl Default for AuditSettings {
             retention_days: 2_557,
             arguments: false,
             also_log: true,
+            keys: None,
             witnesses: Vec::new(),
             witness_every_s: 60,
             witness_of: Vec::new(),
@@ -157,7 +174,7 @@ impl Default for AuditSettings {
 
 /// What is wrong with the section that its shape does not tell: the key, and why.
 pub(crate) fn faults(settings: &AuditSettings) -> Vec<(String, String)> {
-    let mut faults = Vec::new();
+    let mut faults = key_faults(settings);
     for (at, witness) in settings.witnesses.iter().enumerate() {
         let (url, schemes) = match witness {
             WitnessSettings::File { .. } => continue,
@@ -194,6 +211,21 @@ pub(crate) fn faults(settings: &AuditSettings) -> Vec<(String, String)> {
         names.push(name);
     }
     faults
+}
+
+/// A key does not stand in the configuration.
+fn key_faults(settings: &AuditSettings) -> Vec<(String, String)> {
+    let Some(keys) = &settings.keys else { return Vec::new() };
+    let texts = [("encryption", Some(&keys.encryption)), ("encryption_before", keys.encryption_before.as_ref())];
+    let fault = |text: &str| match Template::parse(text) {
+        Ok(template) if template.references().count() == 1 && text.starts_with("${") && text.ends_with('}') => None,
+        Ok(_) => {
+            Some("write a reference, such as `${VAULT:omni/audit:key}`: a key does not stand here itself".to_owned())
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    let one = |(name, text): (&str, Option<&String>)| Some((format!("audit.keys.{name}"), fault(text?)?));
+    texts.into_iter().filter_map(one).collect()
 }
 
 /// Bytes of a receiver's name.

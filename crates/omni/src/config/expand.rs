@@ -56,6 +56,12 @@ pub(crate) fn expand(root: &mut Node, around: &Surroundings, problems: &mut Vec<
                     }
                 }
             }
+            // Its keys are asked for when the log is opened, and never stand in the tree.
+            Value::Map(parts) if section.name == "audit" => {
+                for (_, node) in parts.iter_mut().filter(|(part, _)| part.name != "keys") {
+                    walk(node, around, false, problems);
+                }
+            }
             _ => walk(node, around, false, problems),
         }
     }

@@ -15,7 +15,7 @@ use omni_proxy::{CatalogStore, Profile, Server, ServerSpec};
 use omni_screen::Screen;
 use omni_store::Store;
 
-use crate::config::Settings;
+use crate::config::{AuditSettings, Settings};
 use crate::run::audit::{AuditLog, open, witness};
 use crate::run::key;
 use crate::run::masked::masked;
@@ -93,11 +93,12 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let method = keys.method(authenticator.revocations().clone());
     let authenticator = authenticator.with(method);
     let hub = Hub::with_key(&key::load(data_dir)?, authenticator, policy(settings)?, limits(settings))?;
-    let audit = open(&settings.audit, data_dir)?;
     let redactor = Arc::default();
+    let audit = open(settings, data_dir, &redactor)?;
     let masked = masked(audit.audit(), Arc::clone(&redactor));
     let secrets = Secrets::new(&settings.secrets, data_dir, &masked, redactor);
-    let hub = hub.audited(masked)?.witnessing(witness(&settings.audit, data_dir)?)?;
+    let hub = hub.audited(masked)?;
+    hub.witnesses_by(witness(&settings.audit, data_dir)?);
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys.clone()));
     let running = Running {
         hub,
@@ -230,6 +231,21 @@ impl Running {
             tokio::spawn(async move { server.retire(drain).await });
         }
         Ok(())
+    }
+
+    /// Puts into force what of the section `audit` can be: the keys that wait for the next start.
+    pub(crate) fn audit_by(&self, started: &AuditSettings, old: &AuditSettings, new: &AuditSettings) -> Vec<String> {
+        let mut waiting = self.audit.apply(started, new);
+        if old.witness_of != new.witness_of {
+            match witness(new, self.data_dir.as_deref()) {
+                Ok(witness) => self.hub.witnesses_by(witness),
+                Err(error) => {
+                    tracing::error!(%error, "the audit logs to be a witness of are as they were");
+                    waiting.push("audit.witness_of".to_owned());
+                }
+            }
+        }
+        waiting
     }
 
     /// Whether clients are let in as `settings` say.

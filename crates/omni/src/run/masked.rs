@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use omni_audit::{Audit, Condition, Event, EventKind, FieldValue, Outcome, Recording, Sink, Who};
+use omni_audit::{Audit, Condition, Event, EventKind, FieldValue, LogKey, Outcome, Recording, Sink, Who};
 use omni_secrets::Redactor;
 
 /// The audit log, whose texts hold no value that was given out.
@@ -59,6 +59,10 @@ impl Sink for Masked {
 
     fn condition(&self) -> Option<Condition> {
         self.audit.condition()
+    }
+
+    fn rotate_key(&self, which: LogKey) -> Result<Option<String>, String> {
+        self.audit.rotate_key(which)
     }
 }
 

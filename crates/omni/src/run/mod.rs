@@ -13,7 +13,7 @@ pub(crate) mod secrets;
 mod signals;
 
 pub(crate) use crate::run::assemble::{Running, assemble, has_logins, runtime, start_log};
-pub(crate) use crate::run::audit::{LOGS_MAX as AUDIT_LOGS_MAX, open as open_audit};
+pub(crate) use crate::run::audit::{LOGS_MAX as AUDIT_LOGS_MAX, elsewhere as audit_key, open as open_audit};
 pub(crate) use crate::run::default::configuration;
 pub(crate) use crate::run::profiles::library;
 pub(crate) use crate::run::reload::follow;

@@ -31,6 +31,7 @@ pub(crate) async fn follow(
     let started = current.clone();
     // Nothing was seen yet: what was written since the settings were read is found by its content.
     let mut seen = Stamp::new();
+    let mut audit_waits = Vec::new();
     loop {
         let asked = async {
             match &mut hang_up {
@@ -67,11 +68,13 @@ pub(crate) async fn follow(
             Ok(taken) => {
                 let changed = taken.is_some();
                 if let Some(settings) = taken {
+                    audit_waits = running.audit_by(&started.audit, &current.audit, &settings.audit);
                     current = settings;
                     // It may name other files now, and may have been written again meanwhile.
                     seen = Stamp::new();
                 }
-                let restart = waiting(&running, &started, &current);
+                let mut restart = waiting(&running, &started, &current);
+                restart.extend(audit_waits.iter().cloned());
                 if changed && !restart.is_empty() {
                     tracing::warn!(settings = restart.join(", "), "these take effect when the hub is started again");
                 }
@@ -99,7 +102,6 @@ fn waiting(running: &Running, started: &Settings, now: &Settings) -> Vec<String>
         ("auth.mode", !running.lets_in_by(&now.auth)),
         ("data_dir", started.data_dir != now.data_dir),
         ("log", started.log != now.log),
-        ("audit", started.audit != now.audit),
     ];
     all.into_iter().filter(|(_, waits)| *waits).map(|(name, _)| name.to_owned()).collect()
 }

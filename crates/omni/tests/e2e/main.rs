@@ -10,6 +10,7 @@ mod apps;
 mod attacks;
 mod audit;
 mod audit_ask;
+mod audit_live;
 mod audit_sent;
 mod breaker;
 mod changes;

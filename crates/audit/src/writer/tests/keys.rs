@@ -1,12 +1,13 @@
 //! Keys that are erased, lost, changed.
 
 use std::fs;
+use std::sync::Arc;
 
 use omni_types::Principal;
 
 use super::{Durability, LastingLog, Personal, names, open, raw, read, settings, text, write};
 use crate::archive::Archive;
-use crate::keys::Identity;
+use crate::keys::{FileKek, Identity, KeyElsewhere, KeyEncryption};
 
 #[test]
 fn comp_3_an_erased_person_is_read_by_nobody_and_everything_else_stays() {
@@ -138,5 +139,60 @@ fn key_files_are_their_owners_alone() {
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     for entry in fs::read_dir(&folder).unwrap().flatten() {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
+}
+
+fn elsewhere(current: &Arc<dyn KeyEncryption>, before: Option<&Arc<dyn KeyEncryption>>) -> Option<KeyElsewhere> {
+    Some(KeyElsewhere { current: Arc::clone(current), before: before.cloned() })
+}
+
+#[test]
+fn shb_4_a_key_that_is_kept_elsewhere_is_written_nowhere_and_not_taken_for_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |key| crate::LogSettings { key_elsewhere: key, ..settings(directory.path(), Durability::Strict) };
+    let open_with = |key| LastingLog::open(&with(key));
+    let [first, second]: [Arc<dyn KeyEncryption>; 2] =
+        [(); 2].map(|()| Arc::new(FileKek::generate().unwrap()) as Arc<dyn KeyEncryption>);
+    let read_with = |key: &Arc<dyn KeyEncryption>| {
+        let archive = Archive::open(&directory.path().join("audit")).unwrap().with_key(Some(Arc::clone(key)));
+        let keys = archive.keys()?;
+        raw(directory.path()).iter().map(|bytes| archive.open_record(bytes, &keys)).collect::<Result<Vec<_>, _>>()
+    };
+    // It begins with a key beside it, which goes.
+    let log = open(directory.path());
+    write(&log, "ann", "a").unwrap();
+    log.close();
+    let file = directory.path().join("audit/keys/encryption.key");
+    let beside = fs::read_to_string(&file).unwrap();
+    let (log, notices) = open_with(elsewhere(&first, None)).unwrap();
+    assert!(notices.iter().any(|notice| notice.contains("is kept elsewhere")), "{notices:?}");
+    write(&log, "ann", "b").unwrap();
+    let refused = log.rotate_encryption_key().unwrap_err();
+    assert!(refused.to_string().contains("audit.keys.encryption_before"), "{refused}");
+    log.close();
+    assert!(!file.exists());
+    assert_eq!(names(&read_with(&first).unwrap()), ["a", "b"]);
+    // Without it nothing is moved aside, and nothing is begun.
+    let before = fs::read(directory.path().join("audit/keys/data")).unwrap();
+    let refused = open_with(None).unwrap_err();
+    assert!(refused.to_string().contains("kept elsewhere"), "{refused}");
+    let unread = Archive::open(&directory.path().join("audit")).unwrap().keys().unwrap_err();
+    assert!(unread.to_string().contains("name it in audit.keys.encryption"), "{unread}");
+    let other = open_with(elsewhere(&second, None)).unwrap_err();
+    assert!(other.to_string().contains("is wrapped with the encryption key"), "{other}");
+    assert_eq!(fs::read(directory.path().join("audit/keys/data")).unwrap(), before);
+    // A new one, with the one before it.
+    let (log, notices) = open_with(elsewhere(&second, Some(&first))).unwrap();
+    assert_eq!(notices, [""; 0]);
+    write(&log, "ann", "c").unwrap();
+    log.close();
+    assert_eq!(names(&read_with(&second).unwrap()), ["a", "b", "c"]);
+    assert!(read_with(&first).is_err());
+    // No key stands in any file.
+    let secret = |text: &str| text.trim().rsplit('+').next().unwrap().to_owned();
+    for entry in fs::read_dir(directory.path().join("audit/keys")).unwrap().flatten() {
+        let bytes = fs::read(entry.path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("omni-audit-encryption-key") && !text.contains(&secret(&beside)), "{entry:?}");
     }
 }

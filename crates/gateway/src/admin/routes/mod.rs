@@ -1,6 +1,7 @@
 //! The routes, one file each kind of thing. A new one is a file and a line in the table.
 
 mod approvals;
+mod audit;
 mod keys;
 mod openapi;
 mod reload;
@@ -26,6 +27,7 @@ pub(crate) static ROUTES: &[Route] = &[
     approvals::LIST,
     approvals::APPROVE,
     approvals::DENY,
+    audit::ROTATE,
     reload::RELOAD,
     openapi::GET,
 ];

@@ -44,13 +44,13 @@ pub(crate) struct QueryArgs {
 impl QueryArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
         let query = self.filter.query()?;
-        let search = self.log.search(context)?;
+        let mut logs = self.log.logs(context)?;
         let order = if self.oldest_first { Order::Oldest } else { Order::Newest };
         let limit = if self.all || self.count { usize::MAX } else { self.limit };
         let mut count = 0;
         let mut events = Vec::new();
         let mut more = false;
-        search.find(&query, order, &mut |event| {
+        logs.find(&query, order, &mut |event| {
             if count == limit {
                 more = true;
                 return ControlFlow::Break(());
@@ -73,7 +73,7 @@ impl QueryArgs {
         if more {
             say_err!("There are more: --limit {}, --all, or a narrower question.", limit.saturating_mul(10));
         }
-        tell_damage(&search);
+        tell_damage(&logs);
         Ok(ExitCode::SUCCESS)
     }
 }

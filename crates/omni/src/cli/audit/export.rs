@@ -15,7 +15,7 @@ use crate::cli::audit::log_dir::{LogDir, tell_damage};
 use crate::cli::context::Context;
 use crate::cli::say::say_err;
 
-/// Write events to standard output, in the order in which they were written.
+/// Write events to standard output, in the order of time.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
@@ -48,10 +48,10 @@ impl ExportArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let query = self.filter.query()?;
-        let search = self.log.search(context)?;
+        let mut logs = self.log.logs(context)?;
         let mut out = BufWriter::new(std::io::stdout().lock());
         let mut written = Ok(());
-        search.find(&query, Order::Oldest, &mut |event| {
+        logs.find(&query, Order::Oldest, &mut |event| {
             written = match self.format {
                 Format::Jsonl => writeln!(out, "{}", json(&event)),
                 Format::Cef => writeln!(out, "{}", cef(&event)),
@@ -64,7 +64,7 @@ impl ExportArgs {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             other => other.context("the events cannot be written")?,
         }
-        tell_damage(&search);
+        tell_damage(&logs);
         Ok(ExitCode::SUCCESS)
     }
 }

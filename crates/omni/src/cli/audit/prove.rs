@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use omni_audit::RecordProof;
 
-use crate::cli::audit::log_dir::LogDir;
+use crate::cli::audit::log_dir::{EventId, LogDir};
 use crate::cli::context::Context;
 use crate::cli::say::{say, say_err};
 
@@ -15,7 +15,7 @@ use crate::cli::say::{say, say_err};
 #[derive(Debug, Args)]
 pub(crate) struct ProveArgs {
     /// The event's id, as `query` shows it.
-    id: u64,
+    id: EventId,
     /// The file to write, instead of standard output.
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
@@ -25,8 +25,8 @@ pub(crate) struct ProveArgs {
 
 impl ProveArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let archive = self.log.archive(context)?;
-        let proof = RecordProof::of(&archive, self.id)?.to_string();
+        let archive = self.log.archive_of(context, self.id)?;
+        let proof = RecordProof::of(&archive, self.id.index)?.to_string();
         match &self.output {
             None => say!("{}", proof.trim_end()),
             Some(path) => {
@@ -34,7 +34,7 @@ impl ProveArgs {
                 say_err!(
                     "{} proves record {}. Who checks it needs the log's public key, from somewhere they trust:",
                     path.display(),
-                    self.id
+                    self.id.index
                 );
                 for key in archive.verifiers() {
                     say_err!("  {key}");

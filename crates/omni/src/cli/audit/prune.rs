@@ -46,7 +46,11 @@ impl PruneArgs {
             tell(&plan, "would be deleted");
             return Ok(ExitCode::SUCCESS);
         }
-        let (log, notices) = match LastingLog::open(&LogSettings { retention, ..LogSettings::new(&folder) }) {
+        let (log, notices) = match LastingLog::open(&LogSettings {
+            retention,
+            key_elsewhere: self.log.key(context)?,
+            ..LogSettings::new(&folder)
+        }) {
             Err(error @ LogError::Locked(_)) => {
                 return Err(error).context("a hub that runs deletes what is due itself, once a day");
             }

@@ -1,6 +1,7 @@
 //! Events as lines for people: a column for when, how it ended, who, what, on what, and why.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 
 use omni_audit::Seen;
@@ -31,7 +32,7 @@ impl Rows {
         let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let measured = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let width = columns.or_else(|| if terminal { measured() } else { None });
-        let colours = terminal && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let colours = are_wanted(terminal, env::var_os("NO_COLOR").as_deref());
         Self { width, colours, widths: Widths::default(), headed: false }
     }
 
@@ -44,7 +45,7 @@ impl Rows {
             say!("{}", self.line(&HEADER.map(str::to_owned), ""));
         }
         for (row, event) in rows.iter().zip(events) {
-            say!("{}", self.line(row, if self.colours { colour(event) } else { "" }));
+            say!("{}", self.painted(row, event));
         }
     }
 
@@ -63,7 +64,7 @@ impl Rows {
             action = format!("{action} ({phase})");
         }
         [
-            event.index.to_string(),
+            event.id(),
             when.get(from..19).unwrap_or_default().to_owned(),
             text("outcome"),
             who(event),
@@ -71,6 +72,10 @@ impl Rows {
             on,
             why(event),
         ]
+    }
+
+    fn painted(&self, row: &[String; COLUMNS], event: &Seen) -> String {
+        self.line(row, if self.colours { colour(event) } else { "" })
     }
 
     fn line(&self, row: &[String; COLUMNS], colour: &str) -> String {
@@ -120,11 +125,60 @@ fn why(event: &Seen) -> String {
     }
 }
 
+/// Colours are for people at a terminal who have not said that they want none.
+fn are_wanted(terminal: bool, no_color: Option<&OsStr>) -> bool {
+    terminal && no_color.is_none_or(OsStr::is_empty)
+}
+
 fn colour(event: &Seen) -> &'static str {
     match event.text("outcome") {
         Some("success") => "\u{1b}[32m",
         Some("denied") => "\u{1b}[31m",
         Some("failed") => "\u{1b}[33m",
         _ => "\u{1b}[2m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use omni_audit::{Closed, Field, Seen, Value};
+
+    use super::{HEADER, Rows, Widths, are_wanted};
+
+    fn event(outcome: &str) -> Seen {
+        let field = |name: &'static str, text: &str| Field::hub(name, Value::from(text));
+        let fields = vec![field("outcome", outcome), field("action", "tools/call"), field("name", "\u{1b}[31mred")];
+        Seen { log: 1, index: 7, time_us: 1_795_348_800_000_000, fields, closed: Closed::default() }
+    }
+
+    fn painted(outcome: &str, colours: bool) -> String {
+        let mut rows = Rows { width: None, colours, widths: Widths::default(), headed: true };
+        let event = event(outcome);
+        let row = rows.row(&event);
+        rows.widths = Widths::of(std::slice::from_ref(&row), &HEADER, None);
+        rows.painted(&row, &event)
+    }
+
+    #[test]
+    fn diag_3_the_outcome_has_the_colour_and_nothing_else_has() {
+        for (outcome, colour) in [("success", 32), ("denied", 31), ("failed", 33), ("cancelled", 2), ("pending", 2)] {
+            let line = painted(outcome, true);
+            assert!(line.contains(&format!("\u{1b}[{colour}m{outcome}")), "{line:?}");
+            assert_eq!(
+                line.matches('\u{1b}').count(),
+                2,
+                "begun and ended once, and not by what a stranger wrote: {line:?}"
+            );
+            assert_eq!(painted(outcome, false).matches('\u{1b}').count(), 0);
+        }
+    }
+
+    #[test]
+    fn diag_3_colours_are_for_terminals() {
+        let no_color = Some(OsStr::new("1"));
+        let all = [(true, None), (true, Some(OsStr::new(""))), (true, no_color), (false, None), (false, no_color)];
+        assert_eq!(all.map(|(terminal, no)| are_wanted(terminal, no)), [true, true, false, false, false]);
     }
 }

@@ -10,7 +10,8 @@ use omni_audit::query::{Query, Term, instant};
 use omni_audit::{Order, RecordProof, Search, Seen, value_text};
 use serde_json::json;
 
-use crate::cli::audit::log_dir::LogDir;
+use crate::cli::audit::log_dir::{EventId, LogDir};
+use crate::cli::audit::logs::Logs;
 use crate::cli::audit::rows::Rows;
 use crate::cli::context::Context;
 use crate::cli::printable::printable;
@@ -25,7 +26,7 @@ const TRACE_MAX: usize = 20;
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The event's id, as `query` shows it.
-    id: u64,
+    id: EventId,
     /// Print JSON for programs.
     #[arg(long)]
     json: bool,
@@ -35,14 +36,17 @@ pub(crate) struct ShowArgs {
 
 impl ShowArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let search = self.log.search(context)?;
-        let event = search.event(self.id)?;
-        let proof = proof(&search, self.id);
-        let around: Vec<Seen> = (self.id.saturating_sub(AROUND)..=self.id.saturating_add(AROUND))
-            .filter(|id| *id != self.id)
-            .filter_map(|id| search.event(id).ok())
+        let mut logs = self.log.logs(context)?;
+        let EventId { log, index } = self.id;
+        let search = logs.numbered(log)?;
+        let of_log = |event| Seen { log, ..event };
+        let event = of_log(search.event(index)?);
+        let proof = proof(search, index);
+        let around: Vec<Seen> = (index.saturating_sub(AROUND)..=index.saturating_add(AROUND))
+            .filter(|id| *id != index)
+            .filter_map(|id| search.event(id).ok().map(of_log))
             .collect();
-        let trace = of_trace(&search, &event)?;
+        let trace = of_trace(&mut logs, &event)?;
         if self.json {
             let list = |events: &[Seen]| events.iter().map(json).collect::<Vec<_>>();
             let (held, why) = match &proof {
@@ -56,7 +60,7 @@ impl ShowArgs {
             );
             return Ok(ExitCode::SUCCESS);
         }
-        say!("{:<18}{}", "id", event.index);
+        say!("{:<18}{}", "id", event.id());
         say!("{:<18}{}", "time", instant(event.time_us));
         for field in &event.fields {
             say!("{:<18}{}", printable(&field.name), printable(&value_text(&field.value)));
@@ -87,13 +91,13 @@ fn proof(search: &Search, id: u64) -> Result<String, String> {
     Ok(format!("in the tree of {} records with root {}, signed by {}", proven.size, proven.root, proven.signed_by))
 }
 
-fn of_trace(search: &Search, event: &Seen) -> Result<Vec<Seen>> {
+fn of_trace(logs: &mut Logs, event: &Seen) -> Result<Vec<Seen>> {
     let mut found = Vec::new();
     let Some(trace) = event.text("trace_id") else { return Ok(found) };
     let mut query = Query::default();
     query.add(Term::exact("trace", trace))?;
-    search.find(&query, Order::Oldest, &mut |other| {
-        if other.index != event.index {
+    logs.find(&query, Order::Oldest, &mut |other| {
+        if (other.log, other.index) != (event.log, event.index) {
             found.push(other);
         }
         if found.len() < TRACE_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

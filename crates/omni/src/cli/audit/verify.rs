@@ -43,7 +43,7 @@ impl VerifyArgs {
         let mut folders = vec![self.log.folder(context)?];
         // A key or a witness is one log's.
         if options.keys.is_empty() && options.witnesses.is_empty() && !self.json {
-            folders.extend(self.log.beside(context)?);
+            folders.extend(self.log.beside(context)?.into_iter().map(|(_, folder)| folder));
         }
         let mut whole = true;
         for folder in &folders {

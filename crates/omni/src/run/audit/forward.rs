@@ -1,10 +1,11 @@
 //! Events, sent to a receiver such as a SIEM: each has a task and a place in the log of its own, and costs no other anything.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use omni_audit::export::json;
-use omni_audit::{FieldName, Seen};
+use omni_audit::{FieldName, KeyEncryption, Seen};
 use tokio::sync::watch;
 
 use crate::config::ForwardSettings;
@@ -24,9 +25,13 @@ enum Receiver {
 }
 
 /// Sends what is recorded in `directory`, for as long as the hub runs.
-pub(super) async fn send(directory: PathBuf, settings: ForwardSettings, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn send(
+    (directory, key): (PathBuf, Option<Arc<dyn KeyEncryption>>),
+    settings: ForwardSettings,
+    mut stopping: watch::Receiver<bool>,
+) {
     let name = format!("the receiver `{}`", settings.name());
-    let mut spool = Spool::of(&directory, settings.name());
+    let mut spool = Spool::of(&directory, settings.name()).with_key(key);
     let receiver = match &settings {
         ForwardSettings::Otlp { url, authorization, .. } => Post::to(url, authorization.as_deref()).map(Receiver::Otlp),
         ForwardSettings::Lines { url, authorization, .. } => {

@@ -2,9 +2,10 @@
 //! somebody asks.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omni_audit::{Archive, LastingLog, LogError, Search};
+use omni_audit::{Archive, KeyEncryption, LastingLog, LogError, Search};
 use tokio::sync::watch;
 
 use crate::run::audit::sending::pause;
@@ -14,17 +15,20 @@ const LOOK: Duration = Duration::from_secs(60);
 /// Between two looks for days that are due.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Where a log lies, and its encryption key where that is kept elsewhere.
+type Place = (PathBuf, Option<Arc<dyn KeyEncryption>>);
+
 /// Looks after the log in `directory` for as long as the hub runs.
-pub(super) async fn keep(log: LastingLog, directory: PathBuf, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn keep(log: LastingLog, (directory, key): Place, mut stopping: watch::Receiver<bool>) {
     let mut pruned: Option<Instant> = None;
     loop {
         let due = pruned.is_none_or(|last| last.elapsed() >= PRUNE_EVERY);
-        let (log, directory) = (log.clone(), directory.clone());
+        let (log, directory, key) = (log.clone(), directory.clone(), key.clone());
         let worked = tokio::task::spawn_blocking(move || {
             if due {
                 prune(&log);
             }
-            if let Err(error) = index(&directory) {
+            if let Err(error) = index(&directory, key) {
                 tracing::debug!(%error, "audit: no index is made ahead of the questions");
             }
         })
@@ -52,6 +56,6 @@ fn prune(log: &LastingLog) {
     }
 }
 
-fn index(directory: &Path) -> Result<(), LogError> {
-    Search::new(Archive::open(directory)?)?.index_closed().map(drop)
+fn index(directory: &Path, key: Option<Arc<dyn KeyEncryption>>) -> Result<(), LogError> {
+    Search::new(Archive::open(directory)?.with_key(key))?.index_closed().map(drop)
 }

@@ -2,13 +2,16 @@
 
 mod forward;
 mod keep;
+mod keys;
 mod open;
 mod otlp;
 mod post;
+mod senders;
 mod sending;
 mod shown;
 mod spool;
 mod syslog;
 mod witness;
 
+pub(crate) use keys::elsewhere;
 pub(crate) use open::{AuditLog, LOGS_MAX, open, witness};

@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use omni_audit::{
-    Audit, Condition, Durability, Event, EventKind, FieldName, LastingLog, LogError, LogSettings, Outcome, Recording,
-    Sink, VerifierKey, Who, Witness, is_logged,
+    Audit, Condition, Durability, Event, EventKind, FieldName, KeyElsewhere, KeyEncryption, LastingLog, LogError,
+    LogKey, LogSettings, Outcome, Recording, Sink, VerifierKey, Who, Witness, is_logged,
 };
+use omni_secrets::Redactor;
 use tokio::sync::watch;
 
-use crate::config::{AuditMode, AuditSettings};
-use crate::run::audit::{forward, keep, witness as witnesses};
+use crate::config::{AuditMode, AuditSettings, Settings};
+use crate::run::audit::keep;
+use crate::run::audit::keys::elsewhere;
+use crate::run::audit::senders::{Current, Senders};
 
 /// Processes of one data directory that write a log each: the hub, and `omni stdio` for each client beside it.
 pub(crate) const LOGS_MAX: usize = 64;
@@ -23,30 +28,53 @@ const DAY_S: u64 = 24 * 60 * 60;
 pub(crate) struct AuditLog {
     lasting: Option<LastingLog>,
     directory: Option<PathBuf>,
-    mode: AuditMode,
+    /// The encryption key, where it is kept elsewhere than beside the log.
+    key: Option<Arc<dyn KeyEncryption>>,
+    /// Whether there is none on purpose.
+    is_off: bool,
     /// Why there is no lasting log though one is wanted.
     missing: Option<String>,
-    arguments: bool,
-    also_log: bool,
+    live: Arc<Live>,
+}
+
+/// What can be changed while the hub runs.
+#[derive(Debug, Default)]
+struct Live {
+    strict: AtomicBool,
+    arguments: AtomicBool,
+    also_log: AtomicBool,
+    senders: Current,
+}
+
+impl Live {
+    fn put(&self, settings: &AuditSettings, also_log: bool) {
+        self.strict.store(settings.mode == AuditMode::Strict, Relaxed);
+        self.arguments.store(settings.arguments, Relaxed);
+        self.also_log.store(settings.also_log || also_log, Relaxed);
+    }
 }
 
 /// Opens the log that `settings` want, in the data directory unless they say otherwise.
 ///
 /// # Errors
 /// When nothing may be done without its record (`strict`), and there cannot be one.
-pub(crate) fn open(settings: &AuditSettings, data_dir: Option<&Path>) -> Result<AuditLog> {
-    let mut log = AuditLog {
-        mode: settings.mode,
-        arguments: settings.arguments,
-        also_log: settings.also_log || settings.mode == AuditMode::Off,
-        ..AuditLog::default()
-    };
+pub(crate) fn open(all: &Settings, data_dir: Option<&Path>, redactor: &Arc<Redactor>) -> Result<AuditLog> {
+    let settings = &all.audit;
+    let mut log = AuditLog { is_off: settings.mode == AuditMode::Off, ..AuditLog::default() };
+    log.live.put(settings, log.is_off);
     if settings.mode == AuditMode::Off {
         return Ok(log);
     }
-    let opened = match settings.path.clone().or_else(|| Some(data_dir?.join("audit"))) {
-        Some(folder) => open_free(settings, &folder).map_err(|error| error.to_string()),
-        None => Err("there is no data directory for it: name one with --data-dir, or set audit.path".to_owned()),
+    let folder = settings.path.clone().or_else(|| Some(data_dir?.join("audit")));
+    let opened = match (folder, elsewhere(all, data_dir, redactor)) {
+        (_, Err(error)) => Err(format!("{error:#}")),
+        (Some(folder), Ok(key)) => {
+            log.key = key.as_ref().map(|key| Arc::clone(&key.current));
+            open_free(settings, &folder, key.as_ref()).map_err(|error| error.to_string())
+        }
+        (None, Ok(_)) => {
+            Err("there is no data directory for it: name one with --data-dir, or set audit.path".to_owned())
+        }
     };
     match opened {
         Ok((lasting, directory)) => (log.lasting, log.directory) = (Some(lasting), Some(directory)),
@@ -55,7 +83,8 @@ pub(crate) fn open(settings: &AuditSettings, data_dir: Option<&Path>) -> Result<
         }
         Err(why) => {
             tracing::error!("nothing that happens is on lasting record, because the audit log cannot be opened: {why}");
-            (log.missing, log.also_log) = (Some(why), true);
+            log.missing = Some(why);
+            log.live.put(settings, true);
         }
     }
     Ok(log)
@@ -80,13 +109,31 @@ pub(crate) fn witness(settings: &AuditSettings, data_dir: Option<&Path>) -> Resu
     Ok(Some(Arc::new(witness)))
 }
 
+/// The keys that say something else than when the hub was started, and that it goes by until it is started again.
+fn waiting(started: &AuditSettings, now: &AuditSettings) -> Vec<String> {
+    let all = [
+        ("audit.path", started.path != now.path),
+        ("audit.keys", started.keys != now.keys),
+        ("audit.queue_records_max", started.queue_records_max != now.queue_records_max),
+        ("audit.queue_bytes_max", started.queue_bytes_max != now.queue_bytes_max),
+        ("audit.group_ms", started.group_ms != now.group_ms),
+        ("audit.segment_bytes_max", started.segment_bytes_max != now.segment_bytes_max),
+    ];
+    all.into_iter().filter(|(_, waits)| *waits).map(|(name, _)| name.to_owned()).collect()
+}
+
 /// A log has one writer: where another process of the same data directory has it, this one writes one of its own beside it.
-fn open_free(settings: &AuditSettings, folder: &Path) -> Result<(LastingLog, PathBuf), LogError> {
+fn open_free(
+    settings: &AuditSettings,
+    folder: &Path,
+    key: Option<&KeyElsewhere>,
+) -> Result<(LastingLog, PathBuf), LogError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut number = 1;
     loop {
         let directory = if number == 1 { folder.to_owned() } else { folder.with_file_name(format!("{name}-{number}")) };
-        match LastingLog::open(&log_settings(settings, &directory)) {
+        let log = LogSettings { key_elsewhere: key.cloned(), ..log_settings(settings, &directory) };
+        match LastingLog::open(&log) {
             Ok((log, notices)) => {
                 for notice in notices {
                     tracing::warn!(directory = %directory.display(), "audit log: {notice}");
@@ -114,22 +161,29 @@ fn log_settings(settings: &AuditSettings, directory: &Path) -> LogSettings {
 impl AuditLog {
     /// What the hub writes with.
     pub(crate) fn audit(&self) -> Audit {
-        if self.mode == AuditMode::Off { Audit::to_log() } else { Audit::to(self.clone()) }
+        if self.is_off { Audit::to_log() } else { Audit::to(self.clone()) }
     }
 
     /// Sends checkpoints to witnesses and events to receivers, and looks after the log, for as long as the hub runs.
     pub(crate) fn send_on(&self, settings: &AuditSettings, stopping: &watch::Receiver<bool>) {
         let Some(directory) = &self.directory else { return };
         if let Some(lasting) = &self.lasting {
-            tokio::spawn(keep::keep(lasting.clone(), directory.clone(), stopping.clone()));
+            tokio::spawn(keep::keep(lasting.clone(), (directory.clone(), self.key.clone()), stopping.clone()));
         }
-        let every = Duration::from_secs(settings.witness_every_s);
-        for one in &settings.witnesses {
-            tokio::spawn(witnesses::send(directory.clone(), one.clone(), every, stopping.clone()));
-        }
-        for one in &settings.forward {
-            tokio::spawn(forward::send(directory.clone(), one.clone(), stopping.clone()));
-        }
+        self.live.senders.set(Senders::begin((directory.as_path(), self.key.clone()), settings, stopping));
+    }
+
+    /// Puts into force what can be while the hub runs: to whom it is sent, how long it is kept, what an answer waits for. The keys of
+    /// the section that wait for the next start.
+    pub(crate) fn apply(&self, started: &AuditSettings, settings: &AuditSettings) -> Vec<String> {
+        // A log is neither begun nor ended while calls are on their way.
+        let Some(lasting) = self.lasting.as_ref().filter(|_| settings.mode != AuditMode::Off) else {
+            return if started == settings { Vec::new() } else { vec!["audit".to_owned()] };
+        };
+        self.live.put(settings, false);
+        lasting.keep_for(Duration::from_secs(settings.retention_days * DAY_S));
+        self.live.senders.apply(settings);
+        waiting(started, settings)
     }
 
     /// Writes what waits and ends. What is recorded after that is not kept.
@@ -153,11 +207,11 @@ impl Sink for AuditLog {
     }
 
     fn is_strict(&self) -> bool {
-        self.mode == AuditMode::Strict
+        self.live.strict.load(Relaxed)
     }
 
     fn keeps_arguments(&self) -> bool {
-        self.arguments && self.lasting.is_some()
+        self.live.arguments.load(Relaxed) && self.lasting.is_some()
     }
 
     fn record_durably(&self, who: Who, event: Event) -> Recording {
@@ -168,12 +222,18 @@ impl Sink for AuditLog {
         }
     }
 
+    fn rotate_key(&self, which: LogKey) -> Result<Option<String>, String> {
+        match &self.lasting {
+            Some(lasting) => lasting.rotate_key(which),
+            None => Err("this hub has no lasting audit log".to_owned()),
+        }
+    }
+
     fn condition(&self) -> Option<Condition> {
-        let mode = match self.mode {
-            AuditMode::Fast => "fast",
-            AuditMode::Strict => "strict",
-            AuditMode::Off => return None,
-        };
+        if self.is_off {
+            return None;
+        }
+        let mode = if self.is_strict() { "strict" } else { "fast" };
         let Some(health) = self.lasting.as_ref().map(LastingLog::health) else {
             return Some(Condition { mode, failing: self.missing.clone(), ..Condition::default() });
         };
@@ -184,7 +244,7 @@ impl Sink for AuditLog {
 
 impl AuditLog {
     fn note(&self, who: &Who, event: &Event) {
-        if self.also_log && is_logged(event.kind, event.outcome) {
+        if self.live.also_log.load(Relaxed) && is_logged(event.kind, event.outcome) {
             let mut event = event.clone();
             // The lasting log has them sealed; the hub's log is read by more people.
             event.facts.retain(|(name, _)| *name != FieldName::Arguments);

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use omni_audit::{Archive, Keys, LogError, Record, Seen, Segment};
+use omni_audit::{Archive, KeyEncryption, Keys, LogError, Record, Seen, Segment};
 
 /// Records and bytes that are sent at once.
 const RECORDS_MAX: usize = 256;
@@ -15,6 +16,7 @@ const BYTES_MAX: usize = 512 * 1024;
 pub(super) struct Spool {
     directory: PathBuf,
     cursor: PathBuf,
+    key: Option<Arc<dyn KeyEncryption>>,
     archive: Option<(Archive, Keys)>,
     segment: Option<Segment>,
     next: u64,
@@ -25,7 +27,13 @@ impl Spool {
     pub(super) fn of(directory: &Path, name: &str) -> Self {
         let cursor = directory.join("forward").join(name);
         let next = fs::read_to_string(&cursor).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        Self { directory: directory.to_owned(), cursor, archive: None, segment: None, next }
+        Self { directory: directory.to_owned(), cursor, key: None, archive: None, segment: None, next }
+    }
+
+    /// The same of a log whose encryption key is kept elsewhere, where there is one.
+    pub(super) fn with_key(mut self, key: Option<Arc<dyn KeyEncryption>>) -> Self {
+        self.key = key;
+        self
     }
 
     /// What was not acknowledged yet, as far as it is sent at once. Only what is signed: of anything else a crash could still
@@ -34,7 +42,7 @@ impl Spool {
         let (archive, keys, fresh) = match self.archive.take() {
             Some((archive, keys)) => (archive, keys, false),
             None => {
-                let archive = Archive::open(&self.directory)?;
+                let archive = Archive::open(&self.directory)?.with_key(self.key.clone());
                 let keys = archive.keys()?;
                 (archive, keys, true)
             }
