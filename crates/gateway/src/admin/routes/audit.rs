@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use omni_audit::LogKey;
+use omni_hub::Action;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,7 @@ pub(super) const ROTATE: Route = Route {
     summary: "Gives the audit log a new key. No record is rewritten, and all that were written stay readable.",
     request: Some(|schemas| schemas.subschema_for::<Rotate>()),
     problems: &[409],
+    action: Action::AdminKeys,
     ..reads(
         "/audit/rotate",
         "audit-rotate",
