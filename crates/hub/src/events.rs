@@ -5,14 +5,14 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use omni_protocol::{ErrorCode, Message, Method, Splice, error_response, members};
+use omni_protocol::{ErrorCode, ListKind, Message, Method, Splice, error_response, members};
 use omni_proxy::{Audience, Event, Link};
 use omni_types::ServerName;
 
 use crate::Hub;
 use crate::scope::Scope;
 use crate::session::Session;
-use crate::stage::leave;
+use crate::stage::{leave, server_tag, updated_tags};
 use crate::subscriptions::with_uri;
 
 /// Between two rounds of closing what is idle.
@@ -46,6 +46,7 @@ impl Hub {
                 for session in hub.sessions().all() {
                     session.events.expire();
                 }
+                hub.snapshot().cache().sweep();
                 for server in hub.servers(&Scope::All) {
                     server.end_sessions_but(|id| hub.sessions().find(id).is_some());
                     server.prune();
@@ -59,7 +60,16 @@ impl Audience for Ear {
     fn hear(&self, event: Event) {
         let Some(hub) = self.0.upgrade() else { return };
         match event {
+            Event::ResourceUpdated { server, uri } => {
+                let snapshot = hub.snapshot();
+                for tag in updated_tags(server.as_str(), &uri) {
+                    snapshot.cache().forget(Some(tag));
+                }
+            }
             Event::ListChanged { server, kind } => {
+                if kind == ListKind::Resources {
+                    hub.snapshot().cache().forget(Some(server_tag(server.as_str())));
+                }
                 for session in hub.sessions().all() {
                     if session.scope.shows(&server) {
                         session.outbox.changed(kind);

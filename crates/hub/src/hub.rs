@@ -156,7 +156,10 @@ impl Hub {
 
     /// From now on this configuration is in force; nobody is told.
     pub(crate) fn put_in_force(&self, snapshot: Snapshot) {
+        // What was kept under other policy and configuration is not given under these, nor what is being made now.
+        let cache = Arc::clone(snapshot.cache());
         self.snapshot.store(Arc::new(snapshot));
+        cache.forget(None);
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omni_auth::Policy;
+use omni_cache::Cache;
 use omni_proxy::Server;
 use omni_screen::Screen;
 use omni_types::ServerName;
@@ -23,6 +24,7 @@ pub struct Snapshot {
     screen: Arc<Screen>,
     throttle: Arc<Throttle>,
     drain: Duration,
+    cache: Arc<Cache>,
 }
 
 impl Snapshot {
@@ -30,7 +32,15 @@ impl Snapshot {
     #[must_use]
     pub fn new(servers: Vec<Arc<Server>>, policy: Policy) -> Self {
         let by_name = servers.iter().enumerate().map(|(at, server)| (server.name().clone(), at)).collect();
-        Self { servers, by_name, policy, screen: Arc::default(), throttle: Arc::default(), drain: DRAIN }
+        Self {
+            servers,
+            by_name,
+            policy,
+            screen: Arc::default(),
+            throttle: Arc::default(),
+            drain: DRAIN,
+            cache: Arc::default(),
+        }
     }
 
     /// The same with another screen than the built-in one.
@@ -69,6 +79,18 @@ impl Snapshot {
     #[must_use]
     pub const fn drain(&self) -> Duration {
         self.drain
+    }
+
+    /// The same with what is kept to be given again.
+    #[must_use]
+    pub fn with_cache(self, cache: Arc<Cache>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// What is kept to be given again.
+    #[must_use]
+    pub const fn cache(&self) -> &Arc<Cache> {
+        &self.cache
     }
 
     /// All servers.

@@ -29,6 +29,8 @@ pub mod keys {
     pub const PROGRESS_TOKEN: &str = "progressToken";
     /// The hub's own: servers that are missing from a list, and why.
     pub const ABSENT_SERVERS: &str = "dev.omni-mcp-hub/absentServers";
+    /// The hub's own: a result was kept and is given again; how old it is, and whether it is past its time.
+    pub const KEPT: &str = "dev.omni-mcp-hub/kept";
 }
 
 /// What the hub reads of a request's `_meta`.

@@ -7,7 +7,7 @@ use omni_types::ServerName;
 
 use crate::link::Link;
 
-/// Something that a server said without being asked, other than updates of resources (see [`crate::Subscriber`]).
+/// Something that a server said without being asked, for everybody (who subscribed to a resource is told by [`crate::Subscriber`]).
 #[derive(Debug)]
 pub enum Event {
     /// A list of its changed, and the new one is in the catalog.
@@ -16,6 +16,13 @@ pub enum Event {
         server: ServerName,
         /// Which list; templates count as resources.
         kind: ListKind,
+    },
+    /// A resource of its changed: what was read of it is out of date.
+    ResourceUpdated {
+        /// Which server.
+        server: ServerName,
+        /// Under the server's own name for it.
+        uri: String,
     },
     /// A log line; or, on a session's own link, an update of a resource that it did not subscribe to.
     Notification {

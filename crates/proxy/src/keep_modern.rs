@@ -12,6 +12,7 @@ use omni_protocol::{Message, MessageKind, Method};
 use tokio::time::Instant;
 
 use crate::end::End;
+use crate::event::Event;
 use crate::feed::Feed;
 use crate::link::Link;
 use crate::listen::{Listen, ListenError, Opened, open};
@@ -232,6 +233,7 @@ impl Keeper<'_> {
                 if let Some(update) = updated(&message)
                     && self.is_news(side, &update.uri)
                 {
+                    server.say(Event::ResourceUpdated { server: server.name().clone(), uri: update.uri.to_string() });
                     self.feed.tell(&update.uri, update.params.as_deref());
                 }
             }

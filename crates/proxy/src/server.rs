@@ -177,6 +177,12 @@ impl Server {
         matches!(self.spec.transport, Transport::Stdio(_)) && self.spec.sharing != Sharing::Session
     }
 
+    /// Whether each session has a process of its own: what one reads there, another may not find.
+    #[must_use]
+    pub fn is_per_session(&self) -> bool {
+        matches!(self.spec.transport, Transport::Stdio(_)) && self.spec.sharing == Sharing::Session
+    }
+
     /// Under which key a client of `profile` finds its link.
     pub(crate) fn key(&self, profile: &Profile) -> LinkKey {
         if self.serves_modern(profile) {
@@ -185,7 +191,7 @@ impl Server {
         let own = match &self.spec.transport {
             // A session costs such a server little, and keeps what it says to one client from another.
             Transport::Remote(_) => true,
-            Transport::Stdio(_) => self.spec.sharing == Sharing::Session,
+            Transport::Stdio(_) => self.is_per_session(),
         };
         match profile.session.as_ref().filter(|_| own) {
             Some(session) => LinkKey {

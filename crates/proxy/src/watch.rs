@@ -98,6 +98,7 @@ impl Server {
     /// An update that came on a link of the legacy era.
     fn hear_update(self: &Arc<Self>, link: &Arc<Link>, message: Message) {
         let Some(update) = updated(&message) else { return };
+        self.say(Event::ResourceUpdated { server: link.server().clone(), uri: update.uri.to_string() });
         let told = self.feed_of(link).is_some_and(|feed| feed.tell(&update.uri, update.params.as_deref()));
         // On a link of its own a session hears what its server says, whether it makes sense or not.
         if let (false, Some(session)) = (told, link.key().session.clone()) {

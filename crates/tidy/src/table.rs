@@ -51,6 +51,12 @@ pub const TABLE: &[Row] = &[
         reason: "rows are kept without knowing what they mean: who may do what is decided above",
     },
     Row {
+        package: "omni-cache",
+        may_use: &["omni-types", "omni-store", "omni-telemetry"],
+        wing: false,
+        reason: "things are kept without knowing what they mean, and under digests: whose they are is decided above",
+    },
+    Row {
         package: "omni-egress",
         may_use: &["omni-types", "omni-telemetry"],
         wing: false,
@@ -88,6 +94,7 @@ pub const TABLE: &[Row] = &[
             "omni-screen",
             "omni-telemetry",
             "omni-store",
+            "omni-cache",
             "omni-audit",
             "omni-auth",
             "omni-profiles",

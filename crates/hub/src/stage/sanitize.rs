@@ -34,6 +34,16 @@ impl Sanitized {
         Self { first, rest: None, status: 200, is_error: true }
     }
 
+    /// A whole answer that is fit to leave as it is.
+    pub(super) fn ready(first: Bytes) -> Self {
+        Self { first, rest: None, status: 200, is_error: false }
+    }
+
+    /// The message, where it is the whole answer and tells of no failure.
+    pub(super) const fn whole(&self) -> Option<&Bytes> {
+        if self.rest.is_none() && self.status == 200 && !self.is_error { Some(&self.first) } else { None }
+    }
+
     /// Whether it says that what was asked for failed; not known while there is more to come.
     pub(crate) const fn is_error(&self) -> bool {
         self.is_error

@@ -5,6 +5,7 @@ mod admin;
 mod approvals;
 mod audit;
 mod banner;
+mod cache;
 mod call;
 mod check;
 mod completions;
@@ -88,6 +89,7 @@ enum Command {
     Secret(secret::SecretArgs),
     Approvals(approvals::ApprovalsArgs),
     Audit(audit::AuditArgs),
+    Cache(cache::CacheArgs),
     Reload(reload::ReloadArgs),
     Store(store::StoreArgs),
     Check(check::CheckArgs),
@@ -138,6 +140,7 @@ impl Cli {
             Command::Secret(command) => command.run(context),
             Command::Approvals(command) => command.run(context),
             Command::Audit(command) => command.run(context),
+            Command::Cache(command) => command.run(context),
             Command::Reload(command) => command.run(context),
             Command::Store(command) => command.run(context),
             Command::Check(command) => command.run(context),

@@ -53,6 +53,9 @@ pub(crate) fn settings_problems(settings: &Settings, stated: &dyn Fn(&str, &str)
     if let Err((key, why)) = omni_hub::Throttle::build(&settings.throttle) {
         found.push(value(&key.splitn(3, '.').collect::<Vec<_>>(), why));
     }
+    if let Err((key, why)) = omni_cache::Cache::build(&settings.cache, omni_cache::Clock::running()) {
+        found.push(value(&key.split(['.', '[']).map(|step| step.trim_end_matches(']')).collect::<Vec<_>>(), why));
+    }
     for (path, patterns) in pattern_lists(settings) {
         for (index, pattern) in patterns.iter().enumerate() {
             let fault = pattern_fault(pattern);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::audit::AuditSettings;
 use indexmap::IndexMap;
 use omni_auth::settings::{AuthSettings, PolicySettings};
+use omni_cache::settings::CacheSettings;
 use omni_gateway::admin::AdminSettings;
 use omni_gateway::settings::GatewaySettings;
 use omni_hub::throttle::settings::ThrottleSettings;
@@ -45,6 +46,9 @@ pub(crate) struct Settings {
     /// What is checked of what servers answer.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) answers: AnswersSettings,
+    /// What is kept to be given again without asking a server: resources, for as long as their servers allow.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) cache: CacheSettings,
     /// Profiles: what clients are told and shown at `/mcp/p/{profile}`. Without this section there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profiles: Option<ProfilesSettings>,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use omni_auth::settings::{AuthMode, AuthSettings};
 use omni_auth::{ApiKeys, Authenticator, LocalTokens, Policy, local_user};
+use omni_cache::settings::CacheSettings;
+use omni_cache::{Cache, Clock};
 use omni_hub::throttle::settings::ThrottleSettings;
 use omni_hub::{Administration, Hub, Limits, Snapshot, Throttle};
 use omni_protocol::Version;
@@ -47,9 +49,12 @@ pub(crate) struct Running {
     /// What is in force; held while it is changed.
     current: Arc<Mutex<Settings>>,
     throttle: Arc<Mutex<Option<Throttled>>>,
+    cache: Arc<Mutex<Option<Caching>>>,
     profiles: Followed,
 }
 
+/// A cache, and the settings that it was made by.
+type Caching = (CacheSettings, Arc<Cache>);
 /// Limits, and the settings that they were made of.
 type Throttled = (ThrottleSettings, Arc<Throttle>);
 
@@ -113,6 +118,7 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
         current: Arc::default(),
         throttle: Arc::default(),
         profiles: Followed::new(data_dir),
+        cache: Arc::default(),
     };
     running.apply(settings)?;
     running.hub.start();
@@ -199,6 +205,7 @@ impl Running {
         let mark = self.secrets.mark();
         let guard = Guard { program: self.program.clone(), args: vec!["guard".into()] };
         let throttle = self.throttle(settings)?;
+        let cache = self.cache(settings)?;
         let drain = Duration::from_secs(settings.gateway.drain_timeout_s);
         let mut servers = Vec::new();
         for (name, entry) in settings.servers.iter().filter(|(_, entry)| !entry.disabled) {
@@ -222,7 +229,8 @@ impl Running {
                         .with_mask(self.secrets.mask()),
                 ))
                 .throttled(throttle)
-                .draining(drain),
+                .draining(drain)
+                .with_cache(cache),
             logins,
         );
         self.profiles.put(&self.hub, settings.profiles.as_ref());
@@ -275,6 +283,18 @@ impl Running {
         let built = Throttle::build(&settings.throttle).map_err(|(key, why)| anyhow!("{key}: {why}"))?;
         let built = Arc::new(built);
         *last = Some((settings.throttle.clone(), Arc::clone(&built)));
+        Ok(built)
+    }
+
+    /// One cache serves for as long as its settings stay: what it holds is forgotten at each change, what it counted is not.
+    fn cache(&self, settings: &Settings) -> Result<Arc<Cache>> {
+        let mut last = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cache)) = last.as_ref().filter(|(of, _)| *of == settings.cache) {
+            return Ok(Arc::clone(cache));
+        }
+        let built = Cache::build(&settings.cache, Clock::running()).map_err(|(key, why)| anyhow!("{key}: {why}"))?;
+        let built = Arc::new(built);
+        *last = Some((settings.cache.clone(), Arc::clone(&built)));
         Ok(built)
     }
 

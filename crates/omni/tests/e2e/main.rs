@@ -13,6 +13,7 @@ mod audit_ask;
 mod audit_live;
 mod audit_sent;
 mod breaker;
+mod cache;
 mod changes;
 mod clients;
 mod clients_asked;

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod cache;
 mod keys;
 mod openapi;
 mod reload;
@@ -28,6 +29,8 @@ pub(crate) static ROUTES: &[Route] = &[
     approvals::APPROVE,
     approvals::DENY,
     audit::ROTATE,
+    cache::GET,
+    cache::PURGE,
     reload::RELOAD,
     openapi::GET,
 ];
