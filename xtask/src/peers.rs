@@ -59,6 +59,7 @@ pub(crate) fn ensure() -> Result<Peers> {
     environment("venv-sqlite", &source.join("requirements-sqlite.txt"), &target)?;
     environment("venv-schemathesis", &source.join("requirements-schemathesis.txt"), &target)?;
     corpus(&source.join("requirements-corpus.txt"), &target)?;
+    environment("venv-openbao", &source.join("requirements-openbao.txt"), &target)?;
     copy_clients(&source.join("clients"), &target.join("clients"))?;
     installed()
 }

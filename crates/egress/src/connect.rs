@@ -90,7 +90,7 @@ pub(crate) async fn dial_plain_or_tls(target: &Target, alpn: Alpn) -> Result<Box
 async fn tls(target: &Target, stream: TcpStream, alpn: Alpn) -> Result<TlsStream<TcpStream>, EgressError> {
     let fail = |why: String| EgressError::Tls { authority: target.authority(), why };
     let name = ServerName::try_from(target.host.clone()).map_err(|e| fail(e.to_string()))?;
-    tls_connector(alpn).map_err(fail)?.connect(name, stream).await.map_err(|e| fail(e.to_string()))
+    tls_connector(target, alpn).map_err(fail)?.connect(name, stream).await.map_err(|e| fail(e.to_string()))
 }
 
 async fn dial(target: &Target) -> Result<TcpStream, EgressError> {
@@ -144,33 +144,40 @@ fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
     });
 }
 
-/// TLS with the system's root certificates, made at first use: most hubs at home never need it.
-fn tls_connector(alpn: Alpn) -> Result<TlsConnector, String> {
-    static CONFIG: OnceLock<Result<Arc<rustls::ClientConfig>, String>> = OnceLock::new();
-    CONFIG
-        .get_or_init(|| {
-            let mut roots = rustls::RootCertStore::empty();
-            let found = rustls_native_certs::load_native_certs();
-            let (added, _ignored) = roots.add_parsable_certificates(found.certs);
-            if added == 0 {
-                return Err("this system has no root certificates (on Debian: package ca-certificates)".to_owned());
-            }
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let mut config = rustls::ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(|e| e.to_string())?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            Ok(Arc::new(config))
-        })
-        .clone()
-        .map(|config| match alpn {
-            Alpn::Any => TlsConnector::from(config),
-            Alpn::Http1 | Alpn::None => {
-                let mut config = rustls::ClientConfig::clone(&config);
-                config.alpn_protocols = if alpn == Alpn::Http1 { vec![b"http/1.1".to_vec()] } else { Vec::new() };
-                TlsConnector::from(Arc::new(config))
-            }
-        })
+/// TLS with the target's own root certificates, or the system's, which are read at first use: most hubs at home never need them.
+fn tls_connector(target: &Target, alpn: Alpn) -> Result<TlsConnector, String> {
+    static SYSTEM: OnceLock<Result<Arc<rustls::ClientConfig>, String>> = OnceLock::new();
+    let config = match &target.roots {
+        Some(roots) => client_config(Arc::clone(roots)),
+        None => SYSTEM.get_or_init(|| client_config(Arc::new(system_roots()?))).clone(),
+    };
+    config.map(|config| match alpn {
+        Alpn::Any => TlsConnector::from(config),
+        Alpn::Http1 | Alpn::None => {
+            let mut config = rustls::ClientConfig::clone(&config);
+            config.alpn_protocols = if alpn == Alpn::Http1 { vec![b"http/1.1".to_vec()] } else { Vec::new() };
+            TlsConnector::from(Arc::new(config))
+        }
+    })
+}
+
+fn system_roots() -> Result<rustls::RootCertStore, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _ignored) = roots.add_parsable_certificates(found.certs);
+    match added {
+        0 => Err("this system has no root certificates (on Debian: package ca-certificates)".to_owned()),
+        _ => Ok(roots),
+    }
+}
+
+fn client_config(roots: Arc<rustls::RootCertStore>) -> Result<Arc<rustls::ClientConfig>, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }

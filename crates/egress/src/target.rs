@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::Uri;
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::{Position, Url};
 
 use crate::dial::Dial;
@@ -20,6 +22,8 @@ pub struct Target {
     host_header: HeaderValue,
     pub(crate) dial: Option<Arc<dyn Dial>>,
     pub(crate) public_only: bool,
+    /// To whom its certificate has to lead, where that is not the system's to say.
+    pub(crate) roots: Option<Arc<rustls::RootCertStore>>,
 }
 
 impl Target {
@@ -43,7 +47,7 @@ impl Target {
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { host, port, tls, path, host_header, dial: None, public_only: false })
+        Ok(Self { host, port, tls, path, host_header, dial: None, public_only: false, roots: None })
     }
 
     /// The same address, whose connections `dial` makes.
@@ -69,6 +73,22 @@ impl Target {
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.tls
+    }
+
+    /// The same address, whose certificate has to lead to one of these (PEM) and to no other.
+    ///
+    /// # Errors
+    /// When there is none among them that can be read.
+    pub fn trusting(self, pem: &[u8]) -> Result<Self, String> {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| format!("is no PEM: {error}"))?;
+            roots.add(certificate).map_err(|error| format!("holds what is no certificate: {error}"))?;
+        }
+        if roots.is_empty() {
+            return Err("holds no certificate in PEM".to_owned());
+        }
+        Ok(Self { roots: Some(Arc::new(roots)), ..self })
     }
 
     /// Host and port, for messages.

@@ -1,6 +1,6 @@
 //! The way from a reference to a value: which providers, in which order, each with a deadline, one more try and a circuit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ pub(crate) struct Found {
 
 impl Chain {
     pub(crate) fn build(settings: &SecretsSettings, around: &Around, redactor: &Arc<Redactor>) -> Self {
-        let all = [ProviderName::Store, ProviderName::Env, ProviderName::File, ProviderName::Vault];
+        let all =
+            [ProviderName::Store, ProviderName::Env, ProviderName::File, ProviderName::Vault, ProviderName::Keychain];
         let built = all.map(|name| (name, (Provider::build(name, settings, around, redactor), Circuit::default())));
         let timeout = Duration::from_secs(settings.timeout_s.max(1));
         Self { settings: settings.clone(), timeout, redactor: Arc::clone(redactor), providers: BTreeMap::from(built) }
@@ -70,6 +71,13 @@ impl Chain {
             _ => false,
         };
         reference.path == name || self.order(reference).iter().any(same)
+    }
+
+    /// The names under which the providers that `reference` asks keep it, whichever way it is spelled.
+    pub(crate) fn kept_as(&self, reference: &Reference) -> BTreeSet<String> {
+        let order = self.order(reference);
+        let built = order.iter().filter_map(|provider| self.providers.get(provider)?.0.as_ref().ok());
+        built.map(|provider| provider.normal(&reference.path)).chain([reference.path.clone()]).collect()
     }
 
     /// What tells whether `provider`'s value may be another one by now.
@@ -98,6 +106,15 @@ impl Chain {
             }
         }
         Err(error(shown, &faults))
+    }
+
+    /// Gives back what providers made for this hub alone, within the time of one answer.
+    pub(crate) async fn close(&self) {
+        for (provider, _) in self.providers.values() {
+            if let Ok(provider) = provider {
+                let _what_is_left_runs_out = timeout(self.timeout, provider.close()).await;
+            }
+        }
     }
 
     async fn ask(&self, name: ProviderName, path: &str, until: Instant) -> Result<Held, Fault> {

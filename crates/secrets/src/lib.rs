@@ -9,6 +9,8 @@ mod field;
 mod forms;
 mod grants;
 mod held;
+mod judge;
+mod keychain;
 mod known;
 mod local;
 mod providers;
@@ -25,8 +27,12 @@ pub use counts::ProviderCounts;
 pub use error::{SecretError, TemplateError};
 pub use field::field_of;
 pub use held::{Held, VALUE_BYTES_MAX};
+pub use judge::Judge;
+pub use keychain::Keychain;
 pub use known::MASKED_BYTES_MIN;
-pub use local::{Entry, LocalStore, NAME_BYTES_MAX, SECRETS_MAX, StoreError, name_fault};
+pub use local::{
+    Entry, KeptBy, LocalStore, NAME_BYTES_MAX, PASSPHRASE_FILE, SECRETS_MAX, StoreError, Unlock, name_fault,
+};
 pub use providers::Around;
 pub use redact::Redactor;
 pub use reference::{REFERENCE_BYTES_MAX, Reference, Source};

@@ -14,6 +14,7 @@ use crate::error::SecretError;
 use crate::field::field_of;
 use crate::grants;
 use crate::held::Held;
+use crate::judge::Judge;
 use crate::providers::Around;
 use crate::redact::Redactor;
 use crate::reference::Reference;
@@ -31,6 +32,7 @@ pub struct Resolver {
     slots: Slots,
     counts: Arc<Counts>,
     redactor: Arc<Redactor>,
+    judge: Option<Arc<dyn Judge>>,
 }
 
 impl Resolver {
@@ -44,7 +46,13 @@ impl Resolver {
             slots: Slots::default(),
             counts: Arc::default(),
             redactor,
+            judge: around.judge.clone(),
         }
+    }
+
+    /// Gives back what providers made for this hub alone: credentials of engines that make them, and the hub's own logins.
+    pub async fn close(&self) {
+        self.chain.close().await;
     }
 
     /// What was counted of each provider.
@@ -70,7 +78,12 @@ impl Resolver {
     /// # Errors
     /// [`SecretError::NotGranted`], with what would have to be written where.
     pub fn granted(&self, reference: &Reference, requester: &Requester) -> Result<(), SecretError> {
-        let Some(why) = grants::fault(&self.settings, &self.chain, reference, requester) else { return Ok(()) };
+        let grants = grants::fault(&self.settings, &self.chain, reference, requester);
+        let judged = || {
+            let judge = self.judge.as_ref()?;
+            self.chain.kept_as(reference).iter().find_map(|name| judge.refusal(name, requester))
+        };
+        let Some(why) = grants.or_else(judged) else { return Ok(()) };
         let (reference, requester) = (reference.to_string(), requester.to_string());
         Err(SecretError::NotGranted { reference, requester, why })
     }
@@ -164,7 +177,7 @@ impl Resolver {
             }
             return Ok(kept.held.clone());
         }
-        let asked = match last.awaited(came) {
+        let asked = match last.awaited(came, requester.is_none()) {
             Some(error) => Err(error.clone()),
             None => {
                 *last = Last::Nothing;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keychain::SERVICE;
 use crate::reference::Source;
 
 /// Where Docker mounts secrets.
@@ -33,6 +34,9 @@ pub struct SecretsSettings {
     /// Vault or OpenBao.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault: Option<VaultSettings>,
+    /// The operating system's keychain.
+    #[serde(skip_serializing_if = "KeychainSettings::is_default")]
+    pub keychain: KeychainSettings,
     /// What holds for single secrets, by the name that stands in their references.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, NameSettings>,
@@ -47,8 +51,29 @@ impl Default for SecretsSettings {
             ttl_s: TTL_S,
             timeout_s: 5,
             vault: None,
+            keychain: KeychainSettings::default(),
             names: BTreeMap::new(),
         }
+    }
+}
+
+/// The operating system's keychain: the Secret Service where the hub has a session bus, else the kernel's keyring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeychainSettings {
+    /// The service under which `${KEYCHAIN:account}` is looked for.
+    pub service: String,
+}
+
+impl Default for KeychainSettings {
+    fn default() -> Self {
+        Self { service: SERVICE.to_owned() }
+    }
+}
+
+impl KeychainSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -80,6 +105,8 @@ pub enum ProviderName {
     File,
     /// Vault or OpenBao.
     Vault,
+    /// The operating system's keychain.
+    Keychain,
 }
 
 impl ProviderName {
@@ -91,6 +118,7 @@ impl ProviderName {
             Self::Env => "env",
             Self::File => "file",
             Self::Vault => "vault",
+            Self::Keychain => "keychain",
         }
     }
 
@@ -101,12 +129,14 @@ impl ProviderName {
             Source::File => Some(Self::File),
             Source::Store => Some(Self::Store),
             Source::Vault => Some(Self::Vault),
-            Source::Secret | Source::Keychain => None,
+            Source::Keychain => Some(Self::Keychain),
+            Source::Secret => None,
         }
     }
 }
 
-/// Vault or OpenBao: its key-value engine, version 1 or 2.
+/// Vault or OpenBao: its key-value engine, version 1 or 2, and engines that make credentials. One of `token`, `role_id` with
+/// `secret_id`, `kubernetes` and `jwt` logs in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VaultSettings {
@@ -131,6 +161,68 @@ pub struct VaultSettings {
     /// The AppRole's secret id, e.g. `${ENV:VAULT_SECRET_ID}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_id: Option<String>,
+    /// Login by the token of the pod that the hub runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesLogin>,
+    /// Login by a token of another issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<JwtLogin>,
+    /// Mounts of engines that make credentials for a while, e.g. `database`: `${VAULT:database/creds/app:username}`. They are
+    /// renewed while the hub runs, and given back when it stops.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dynamic: Vec<String>,
+    /// The file of the root certificates (PEM) that its certificate is to lead to, instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Login by the token of the pod that the hub runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KubernetesLogin {
+    /// The role in Vault.
+    pub role: String,
+    /// Where the method is mounted.
+    #[serde(default = "kubernetes_mount")]
+    pub mount: String,
+    /// The file of the pod's token, read anew for each login.
+    #[serde(default = "kubernetes_token")]
+    pub token_file: PathBuf,
+}
+
+/// Login by a token of another issuer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JwtLogin {
+    /// The role in Vault.
+    pub role: String,
+    /// Where the method is mounted.
+    #[serde(default = "jwt_mount")]
+    pub mount: String,
+    /// The token, e.g. `${ENV:HUB_JWT}`; or `token_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The file of the token, read anew for each login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for JwtLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JwtLogin").field("role", &self.role).field("mount", &self.mount).finish_non_exhaustive()
+    }
+}
+
+fn kubernetes_mount() -> String {
+    "kubernetes".to_owned()
+}
+
+fn kubernetes_token() -> PathBuf {
+    PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/token")
+}
+
+fn jwt_mount() -> String {
+    "jwt".to_owned()
 }
 
 fn mount() -> String {

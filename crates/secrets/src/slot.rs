@@ -15,6 +15,9 @@ use crate::settings::ProviderName;
 /// Values kept at a time.
 const KEPT_MAX: usize = 4_096;
 
+/// Between two looks at what cannot be had.
+const LOOK_PAUSE: Duration = Duration::from_secs(10);
+
 /// A value that is kept.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -37,12 +40,12 @@ pub(crate) enum Last {
 }
 
 impl Last {
-    /// The failure that those who `came` at that time waited for.
-    pub(crate) fn awaited(&self, came: Instant) -> Option<&SecretError> {
-        match self {
-            Self::Fault(error, since) if came < *since => Some(error),
-            _ => None,
-        }
+    /// The failure that those who `came` at that time waited for; and whoever only looks whether something changed is told of one
+    /// again for a while, so that nobody who refuses is asked at each look.
+    pub(crate) fn awaited(&self, came: Instant, only_looks: bool) -> Option<&SecretError> {
+        let Self::Fault(error, since) = self else { return None };
+        let is_missing = matches!(error, SecretError::Missing { .. });
+        (came < *since || only_looks && !is_missing && since.elapsed() < LOOK_PAUSE).then_some(error)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use omni_audit::{Audit, Event, Outcome, Sink, Who};
 use omni_secrets::settings::SecretsSettings;
-use omni_secrets::{Around, Held, LocalStore, Redactor, Reference, Requester, Resolver, SecretError, Template};
+use omni_secrets::{Around, Held, Judge, LocalStore, Redactor, Reference, Requester, Resolver, SecretError, Template};
 use omni_types::ServerName;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,7 +39,7 @@ impl World {
     fn new(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let variables: HashMap<_, _> = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let around = Around { variables, data_dir: Some(folder.path().to_owned()) };
+        let around = Around { variables, data_dir: Some(folder.path().to_owned()), judge: None };
         Self { folder, kept: Kept::default(), around }
     }
 
@@ -72,7 +72,6 @@ async fn sec_4_the_fallback_is_asked_when_the_first_has_none_and_both_are_on_rec
         matches!(value(&resolver, "STORE:api-key").await, Err(SecretError::Missing { .. })),
         "no fallback for STORE"
     );
-    assert!(matches!(value(&resolver, "KEYCHAIN:ada").await, Err(SecretError::Unusable { .. })));
     world.put("api-key", "of-the-store");
     let ours = world.resolver(json!({ "names": { "api-key": { "from": ["file", "store"] } }, "folder": "/nowhere" }));
     assert_eq!(value(&ours, "SECRET:api-key").await.unwrap(), "of-the-store");
@@ -172,6 +171,33 @@ async fn sec_5_a_grant_holds_however_a_reference_is_spelled() {
     assert_eq!(resolver.resolve(&reference, &server("other")).await.unwrap().expose(), "of-a-file");
 }
 
+/// Policy that keeps `db` from everybody but the server `hr`.
+#[derive(Debug)]
+struct NotForOthers;
+
+impl Judge for NotForOthers {
+    fn refusal(&self, name: &str, requester: &Requester) -> Option<String> {
+        (name == "db" && *requester != server("hr")).then(|| "policy forbids it".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn sec_5_policy_takes_away_what_is_granted_and_that_is_on_record() {
+    let mut world = World::new(&[]);
+    world.put("db", "value-of-db");
+    world.around.judge = Some(Arc::new(NotForOthers));
+    let vault = json!({ "url": "http://127.0.0.1:1", "token": "t-o-k-e-n" });
+    let resolver = world.resolver(json!({ "vault": vault, "names": { "db": {} } }));
+    for inner in ["STORE:db", "SECRET:db", "VAULT:secret/data/db"] {
+        let refused = value(&resolver, inner).await.unwrap_err().to_string();
+        assert!(refused.contains("is not granted to server `s`: policy forbids it"), "{inner}: {refused}");
+    }
+    let (reference, _) = Reference::parse("STORE:db").unwrap();
+    assert_eq!(resolver.resolve(&reference, &server("hr")).await.unwrap().expose(), "value-of-db");
+    let outcomes: Vec<_> = world.kept.actions().into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Denied, Outcome::Denied, Outcome::Denied, Outcome::Success]);
+}
+
 #[tokio::test]
 async fn sec_5_a_profile_has_what_is_granted_to_it_by_name() {
     let world = World::new(&[]);
@@ -254,14 +280,14 @@ fn sec_3_values_are_read_while_keys_are_rotated() {
     rotating.join().unwrap();
 }
 
-/// A server that speaks as much of Vault's API as the hub asks for: AppRole logins whose tokens serve twice.
-async fn vault(logins: Arc<AtomicUsize>) -> String {
+/// A server that answers requests, told by their head and their body.
+async fn speaking(answer: impl Fn(&str, &str) -> (u16, serde_json::Value) + Send + Sync + 'static) -> String {
+    let answer = Arc::new(answer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        let uses = Arc::new(AtomicUsize::new(0));
         while let Ok((mut stream, _)) = listener.accept().await {
-            let (logins, uses) = (Arc::clone(&logins), Arc::clone(&uses));
+            let answer = Arc::clone(&answer);
             tokio::spawn(async move {
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
@@ -286,10 +312,10 @@ async fn vault(logins: Arc<AtomicUsize>) -> String {
                         }
                         continue;
                     }
-                    let (status, answer) = answer(head, &body[..length], &logins, &uses);
+                    let (status, said) = answer(head, &body[..length]);
                     request.drain(..head.len() + 4 + length);
-                    let answer = answer.to_string();
-                    let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+                    let said = said.to_string();
+                    let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{said}", said.len());
                     if stream.write_all(reply.as_bytes()).await.is_err() {
                         return;
                     }
@@ -298,6 +324,12 @@ async fn vault(logins: Arc<AtomicUsize>) -> String {
         }
     });
     url
+}
+
+/// As much of Vault's API as the hub asks for: AppRole logins whose tokens serve twice.
+async fn vault(logins: Arc<AtomicUsize>) -> String {
+    let uses = AtomicUsize::new(0);
+    speaking(move |head, body| answer(head, body, &logins, &uses)).await
 }
 
 fn answer(head: &str, body: &str, logins: &AtomicUsize, uses: &AtomicUsize) -> (u16, serde_json::Value) {
@@ -339,7 +371,7 @@ async fn sec_1_vault_is_asked_with_a_login_that_is_made_anew_when_it_has_run_out
     let sealed = value(&resolver, "VAULT:sealed").await.unwrap_err().to_string();
     assert!(sealed.contains("vault answered 503: Vault is sealed; it is sealed or starting"), "{sealed}");
     let wrong = value(&world.resolver(with("wrong")), "VAULT:db/main").await.unwrap_err();
-    assert!(matches!(wrong, SecretError::Unreachable { .. }), "{wrong}");
+    assert!(matches!(wrong, SecretError::Unusable { .. }), "{wrong}");
     assert!(wrong.to_string().contains("answered 400: invalid role or secret ID"), "{wrong}");
     assert!(!wrong.to_string().contains("wrong\""), "{wrong}");
 }
@@ -359,4 +391,51 @@ async fn sec_4_a_provider_that_fails_again_and_again_is_left_alone() {
     }
     assert_eq!(value(&resolver, "SECRET:A").await.unwrap(), "of-the-environment", "the fallback is not");
     assert!(!matches!(value(&resolver, "VAULT:x").await, Err(SecretError::Missing { .. })), "no default may stand in");
+}
+
+#[tokio::test]
+async fn sec_1_credentials_are_made_once_renewed_and_given_back() {
+    let world = World::new(&[]);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let url = speaking(move |head, body| {
+        let path = head.split(' ').nth(1).unwrap();
+        seen.lock().unwrap().push(format!("{path} {body}"));
+        match path {
+            "/v1/auth/kube/login" => {
+                let sent: serde_json::Value = serde_json::from_str(body).unwrap();
+                assert_eq!(sent, json!({ "role": "hub", "jwt": "pods-t0ken" }));
+                (200, json!({ "auth": { "client_token": "login-t0ken", "lease_duration": 3 } }))
+            }
+            "/v1/auth/token/renew-self" => (200, json!({ "auth": { "lease_duration": 3 } })),
+            "/v1/database/creds/app" => {
+                let data = json!({ "username": "app-1", "password": "made-pass" });
+                (
+                    200,
+                    json!({ "lease_id": "database/creds/app/1", "lease_duration": 3, "renewable": true, "data": data }),
+                )
+            }
+            "/v1/sys/leases/renew" => (200, json!({ "lease_duration": 3 })),
+            _ => (204, json!({})),
+        }
+    })
+    .await;
+    let token_file = world.folder.path().join("token");
+    std::fs::write(&token_file, "pods-t0ken\n").unwrap();
+    let kubernetes = json!({ "role": "hub", "mount": "kube", "token_file": token_file });
+    let vault = json!({ "url": url, "kubernetes": kubernetes, "dynamic": ["database"] });
+    let resolver = world.resolver(json!({ "ttl_s": 1, "vault": vault }));
+    let count = |what: &str| asked.lock().unwrap().iter().filter(|line| line.starts_with(what)).count();
+    // Each time that it is kept no longer than the value of another engine would be, the same credentials are given.
+    while count("/v1/sys/leases/renew") == 0 || count("/v1/auth/token/renew-self") == 0 {
+        assert_eq!(value(&resolver, "VAULT:database/creds/app:password").await.unwrap(), "made-pass");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(count("/v1/auth/kube/login") >= 1 && count("/v1/sys/leases/revoke") == 0);
+    resolver.close().await;
+    let asked = asked.lock().unwrap();
+    let line = asked.iter().rev().find(|line| line.starts_with("/v1/sys/leases/revoke")).unwrap();
+    assert_eq!(line, "/v1/sys/leases/revoke {\"lease_id\":\"database/creds/app/1\"}");
+    assert!(asked.last().unwrap().starts_with("/v1/auth/token/revoke-self"));
+    assert!(resolver.redactor().masked("pods-t0ken login-t0ken").unwrap().matches("masked").count() == 2);
 }

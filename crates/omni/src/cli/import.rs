@@ -16,6 +16,7 @@ use crate::cli::import::merge::Row;
 use crate::cli::own_file::OwnFile;
 use crate::cli::say::{say, say_err};
 use crate::cli::{file, places};
+use crate::config::ServerSettings;
 
 mod claude;
 mod claude_desktop;
@@ -148,6 +149,22 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// The servers in the files of all clients, with the file and the name of each; files that cannot be read have none.
+pub(crate) fn entries_of_clients(context: &Context) -> Vec<(PathBuf, String, ServerSettings)> {
+    let mut entries = Vec::new();
+    for source in SOURCES {
+        for path in (source.places)(&context.around) {
+            let Ok(Some(reading)) = read(source, &path, context) else { continue };
+            for found in reading.found {
+                if let Outcome::Server(server) = found.outcome {
+                    entries.push((path.clone(), found.name, *server));
+                }
+            }
+        }
+    }
+    entries
 }
 
 fn read(source: &Source, path: &Path, context: &Context) -> Result<Option<Reading>> {

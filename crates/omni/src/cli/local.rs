@@ -43,6 +43,7 @@ where
             () = stop_signals.next() => Err(anyhow!("interrupted")),
         };
         running.hub.stop().await;
+        running.close_secrets().await;
         running.audit.close();
         outcome
     });

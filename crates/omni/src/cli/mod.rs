@@ -30,6 +30,7 @@ mod remove;
 mod running;
 pub(crate) mod say;
 mod schema;
+mod scan;
 mod secret;
 mod secrets;
 mod serve;

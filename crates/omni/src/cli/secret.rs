@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use omni_secrets::{Held, LocalStore, VALUE_BYTES_MAX, name_fault};
+use omni_secrets::{Held, KeptBy, LocalStore, PASSPHRASE_FILE, Unlock, VALUE_BYTES_MAX, name_fault};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -14,6 +14,7 @@ use crate::cli::admin::DataDir;
 use crate::cli::context::Context;
 use crate::cli::prompt::hidden;
 use crate::cli::say::{say, say_err};
+use crate::cli::scan::{scan, undo};
 use crate::cli::table::table;
 use crate::cli::when::date;
 
@@ -63,6 +64,24 @@ enum What {
         #[command(flatten)]
         at: DataDir,
     },
+    /// Say who keeps the store's key: its file, a passphrase (Argon2id) or the system's keychain.
+    Protect {
+        /// Who keeps it from now on.
+        by: Keeper,
+        #[command(flatten)]
+        at: DataDir,
+    },
+    /// Find credentials written out in omni.yaml, in profiles and in the files of clients; nothing is written unless asked for.
+    Scan {
+        /// Move those of omni.yaml into the store, with references in their place.
+        #[arg(long)]
+        write: bool,
+        /// Bring omni.yaml back as it was before the last --write.
+        #[arg(long, conflicts_with = "write")]
+        undo: bool,
+        #[command(flatten)]
+        at: DataDir,
+    },
     /// Put in the values of a file of `NAME=value` lines, or of a JSON object of texts. All of them, or none.
     Import {
         /// The file; `-` is standard input.
@@ -72,9 +91,21 @@ enum What {
     },
 }
 
+/// Who keeps the store's key.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Keeper {
+    /// A file beside the store.
+    File,
+    /// The same, sealed under a passphrase: OMNI_PASSPHRASE_FILE names its file, or it is asked for.
+    Passphrase,
+    /// The Secret Service of this session, or the kernel's keyring.
+    Keychain,
+}
+
 impl SecretArgs {
     pub(crate) fn run(self, context: &Context) -> Result<ExitCode> {
-        let store = |at: &DataDir| Ok::<_, anyhow::Error>(LocalStore::at(&at.folder(context)?));
+        let variables = &context.around.variables;
+        let store = |at: &DataDir| opened(LocalStore::at(&at.folder(context)?), Unlock::of(variables));
         match self.what {
             What::Set { name, at } => set(&store(&at)?, &name)?,
             What::Get { name, at } => get(&store(&at)?, &name)?,
@@ -93,10 +124,50 @@ impl SecretArgs {
                     store.path().display()
                 );
             }
+            What::Scan { undo: true, at, .. } => return undo(context, &store(&at)?),
+            What::Scan { write, at, .. } => return scan(context, &store(&at)?, write),
+            What::Protect { by, at } => protect(&store(&at)?, by, Unlock::of(variables))?,
             What::Import { file, at } => import(&store(&at)?, &file)?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The store, with a passphrase asked for where it needs one that no file holds.
+fn opened(store: LocalStore, unlock: Unlock) -> Result<LocalStore> {
+    let asks = store.kept_by()? == Some(KeptBy::Passphrase) && !unlock.has_passphrase();
+    if asks && std::io::stdin().is_terminal() {
+        let passphrase = hidden("Passphrase of the store")?;
+        return Ok(store.unlocked_by(unlock.with_passphrase(passphrase)));
+    }
+    Ok(store.unlocked_by(unlock))
+}
+
+fn protect(store: &LocalStore, by: Keeper, mut unlock: Unlock) -> Result<()> {
+    if matches!(by, Keeper::Passphrase) && !unlock.has_passphrase() {
+        if !std::io::stdin().is_terminal() {
+            bail!("name the file of the passphrase in {PASSPHRASE_FILE}, or run this at a terminal");
+        }
+        let (first, second) = (hidden("New passphrase")?, hidden("The same once more")?);
+        if first.expose() != second.expose() {
+            bail!("they are not the same: nothing was changed");
+        }
+        unlock = unlock.with_passphrase(first);
+    }
+    let (kept_by, told) = match by {
+        Keeper::File => (KeptBy::File, "in clear in its file"),
+        Keeper::Passphrase => {
+            (KeptBy::Passphrase, "under a passphrase: the hub reads it from the file that OMNI_PASSPHRASE_FILE names")
+        }
+        Keeper::Keychain => (KeptBy::Keychain, "in the system's keychain: the hub has to run in the same session"),
+    };
+    store.keep_by(kept_by, &unlock)?;
+    say!("The store's key is kept {told}.");
+    say_err!(
+        "Copies of {} as it was still open the store: `omni secret rotate` ends that.",
+        store.key_path().display()
+    );
+    Ok(())
 }
 
 fn set(store: &LocalStore, name: &str) -> Result<()> {

@@ -108,6 +108,20 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
+/// The part of a value that is the secret: what comes after a scheme of authorization, the password of an address, or all of it.
+pub(crate) fn secret_part(value: &str) -> &str {
+    let after = ["Bearer ", "Basic "].into_iter().find_map(|scheme| value.strip_prefix(scheme));
+    if let Some(after) = after {
+        return after.trim();
+    }
+    if !has_password(value) {
+        return value;
+    }
+    let authority = value.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    user.split_once(':').map_or(value, |(_, password)| password)
+}
+
 /// Whether an address holds a password: `scheme://user:password@host`.
 fn has_password(value: &str) -> bool {
     let Some((_, rest)) = value.split_once("://") else { return false };
@@ -120,6 +134,19 @@ fn has_password(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sec_3_the_secret_is_told_from_what_stands_around_it() {
+        for (value, part) in [
+            ("Bearer abc", "abc"),
+            ("Basic YTpi", "YTpi"),
+            ("postgres://ada:pw@x@host:1/db?a=b@c:d", "pw@x"),
+            ("postgres://ada@host/db", "postgres://ada@host/db"),
+            ("ghp_x", "ghp_x"),
+        ] {
+            assert_eq!(secret_part(value), part, "{value}");
+        }
+    }
 
     #[test]
     fn secrets_are_told_by_name_and_look() {

@@ -103,6 +103,7 @@ async fn serve(
         }
     }
     running.hub.stop().await;
+    running.close_secrets().await;
     for administering in [administering, beyond].into_iter().flatten() {
         let _it_ends_by_itself = administering.await;
     }

@@ -56,6 +56,7 @@ impl StdioArgs {
             let stop = stop_signals.next();
             let served = omni_gateway::stdio::serve(running.hub.clone(), scope, (input, output), limit, stop).await;
             running.hub.stop().await;
+            running.close_secrets().await;
             running.audit.close();
             served.map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from)
         });

@@ -8,8 +8,11 @@ use crate::config::emit::{self, Manner};
 use crate::config::error::Place;
 use crate::config::node::{self, Node, Value};
 
+mod text;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use crate::config::edit::text::with_text;
 
 /// Why a text was not edited.
 #[derive(Debug, Clone, PartialEq, Eq)]

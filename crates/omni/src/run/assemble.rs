@@ -21,6 +21,7 @@ use crate::config::{AuditSettings, Settings};
 use crate::run::audit::{AuditLog, open, witness};
 use crate::run::key;
 use crate::run::masked::masked;
+use crate::run::memory;
 use crate::run::profiles::{self, Followed};
 use crate::run::secrets::Secrets;
 
@@ -90,6 +91,7 @@ fn limits(settings: &Settings) -> Limits {
 
 /// Puts the hub together. No server is started yet.
 pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<Running> {
+    memory::keep_private();
     let program = std::env::current_exe().context("this program's own file cannot be found")?;
     let store = data_dir.map(|folder| CatalogStore::new(&folder.join("catalog")));
     let tokens = data_dir.map(LocalTokens::of);
@@ -104,6 +106,7 @@ pub(crate) fn assemble(settings: &Settings, data_dir: Option<&Path>) -> Result<R
     let secrets = Secrets::new(&settings.secrets, data_dir, &masked, redactor);
     let hub = hub.audited(masked)?;
     hub.witnesses_by(witness(&settings.audit, data_dir)?);
+    secrets.decided_by(&hub);
     let administration = Arc::new(Administration::new(Arc::clone(&hub), data_dir.map(Store::at), keys.clone()));
     let running = Running {
         hub,
@@ -148,7 +151,7 @@ impl Running {
     /// anything is wrong, nothing changes.
     pub(crate) fn apply(&self, settings: &Settings) -> Result<()> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = self.secrets.apply(&settings.secrets);
+        let others = self.secrets.apply(&settings.secrets) || current.policy != settings.policy;
         let logins = self.logins(&settings.auth);
         let changed = logins.is_some();
         // Who gets which secret may be another by now, so all that get any are asked for anew.
@@ -161,6 +164,11 @@ impl Running {
         }
         *current = settings.clone();
         Ok(())
+    }
+
+    /// The hub has stopped: what was made for it alone is given back.
+    pub(crate) async fn close_secrets(&self) {
+        self.secrets.close().await;
     }
 
     /// Servers whose secrets were rotated are started or connected to anew, with what is true now.

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use omni_audit::Audit;
+use omni_hub::Hub;
 use omni_proxy::{Fill, Filling};
 use omni_screen::Mask;
 use omni_secrets::settings::SecretsSettings;
-use omni_secrets::{Around, Held, Redactor, Requester, Resolver, Template};
+use omni_secrets::{Around, Held, Judge, Redactor, Requester, Resolver, Template};
 use omni_types::ServerName;
 
 use crate::run::given::{Given, Mark, Texts};
+use crate::run::judge::InForce;
 
 /// A process that was replaced may still tell of what it was started with: for so long after it had to be gone.
 const GRACE: Duration = Duration::from_secs(60);
@@ -27,6 +29,7 @@ pub(crate) struct Secrets(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     around: Around,
+    policy: Arc<InForce>,
     audit: Audit,
     redactor: Arc<Redactor>,
     resolver: RwLock<(SecretsSettings, Arc<Resolver>)>,
@@ -45,13 +48,17 @@ impl Secrets {
     ) -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let around = Around { variables: variables.collect(), data_dir: data_dir.map(Path::to_owned) };
+        let policy = Arc::new(InForce::default());
+        let judge: Arc<dyn Judge> = policy.clone();
+        let data_dir = data_dir.map(Path::to_owned);
+        let around = Around { variables: variables.collect(), data_dir, judge: Some(judge) };
         let resolver = Arc::new(Resolver::new(settings, &around, audit.clone(), Arc::clone(&redactor)));
         let masks = Arc::clone(&redactor);
         omni_telemetry::mask_log(move |line| masks.masked(line));
         omni_telemetry::mask_panics();
         Self(Arc::new(Inner {
             around,
+            policy,
             audit: audit.clone(),
             redactor,
             resolver: RwLock::new((settings.clone(), resolver)),
@@ -68,8 +75,24 @@ impl Secrets {
         }
         let inner = &self.0;
         let built = Resolver::new(settings, &inner.around, inner.audit.clone(), Arc::clone(&inner.redactor));
-        *resolver = (settings.clone(), Arc::new(built));
+        let before = std::mem::replace(&mut *resolver, (settings.clone(), Arc::new(built))).1;
+        // Whoever was given credentials by the one before is replaced by now, and has so long to end.
+        tokio::spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            before.close().await;
+        });
         true
+    }
+
+    /// From now on the policy in force at `hub` decides beside the grants. Before, nothing is given out.
+    pub(crate) fn decided_by(&self, hub: &Arc<Hub>) {
+        self.0.policy.of(Arc::downgrade(hub));
+    }
+
+    /// Gives back what providers made for this hub alone.
+    pub(crate) async fn close(&self) {
+        let resolver = self.resolver();
+        resolver.close().await;
     }
 
     /// What puts values into a server's entry.
@@ -190,6 +213,8 @@ mod tests {
     use std::time::Duration;
 
     use omni_audit::{Audit, Event, FieldName, FieldValue, Outcome, Sink, Who};
+    use omni_auth::settings::{PolicySettings, PolicySource};
+    use omni_hub::Hub;
     use omni_secrets::{Held, LocalStore, Redactor};
     use omni_types::ServerName;
 
@@ -210,15 +235,25 @@ mod tests {
         kept: Kept,
         redactor: Arc<Redactor>,
         secrets: Secrets,
+        _hub: Arc<Hub>,
     }
 
     impl World {
         fn new(settings: &str) -> Self {
+            Self::with(settings, "")
+        }
+
+        fn with(settings: &str, policy: &str) -> Self {
             let (folder, kept, redactor) = (tempfile::tempdir().unwrap(), Kept::default(), Arc::default());
             let settings = serde_json::from_str(settings).unwrap();
             let audit = Audit::to(kept.clone());
             let secrets = Secrets::new(&settings, Some(folder.path()), &audit, Arc::clone(&redactor));
-            Self { folder, kept, redactor, secrets }
+            let source = PolicySource { path: "p.cedar".into(), text: policy.to_owned() };
+            let policy = PolicySettings { sources: vec![source], ..PolicySettings::default() };
+            let policy = omni_auth::Policy::build(&policy).unwrap();
+            let hub = Hub::new(omni_auth::local_user(), policy, omni_hub::Limits::default()).unwrap();
+            secrets.decided_by(&hub);
+            Self { folder, kept, redactor, secrets, _hub: hub }
         }
 
         fn set(&self, name: &str, value: &str) {
@@ -292,6 +327,20 @@ mod tests {
         for value in ["first-value", "second-value"] {
             assert!(world.redactor.masked(value).is_some(), "{value} may still be told of by a process that ends");
         }
+    }
+
+    #[tokio::test]
+    async fn sec_5_policy_takes_a_secret_from_a_server() {
+        let policy = r#"forbid(principal, action == Action::"secrets/use", resource == Secret::"payroll")
+            unless { principal has client && principal.client == "server:hr" };"#;
+        let world = World::with("{}", policy);
+        world.set("payroll", "value-of-payroll");
+        world.set("other", "value-of-other");
+        assert_eq!(world.fill("hr", "${STORE:payroll}").await.unwrap(), "value-of-payroll");
+        assert_eq!(world.fill("web", "${STORE:other}").await.unwrap(), "value-of-other");
+        let refused = world.fill("web", "${STORE:payroll}").await.unwrap_err();
+        assert!(refused.contains("is not granted to server `web`"), "{refused}");
+        assert_eq!(world.kept.0.lock().unwrap().last().unwrap().outcome, Outcome::Denied);
     }
 
     #[tokio::test]

