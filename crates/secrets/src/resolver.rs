@@ -46,8 +46,14 @@ impl Resolver {
             slots: Slots::default(),
             counts: Arc::default(),
             redactor,
-            judge: around.judge.clone(),
+            judge: None,
         }
+    }
+
+    /// The same, where `judge` decides beside the grants.
+    #[must_use]
+    pub fn judged_by(self, judge: Arc<dyn Judge>) -> Self {
+        Self { judge: Some(judge), ..self }
     }
 
     /// Gives back what providers made for this hub alone: credentials of engines that make them, and the hub's own logins.

@@ -39,7 +39,7 @@ impl World {
     fn new(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let variables: HashMap<_, _> = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let around = Around { variables, data_dir: Some(folder.path().to_owned()), judge: None };
+        let around = Around { variables, data_dir: Some(folder.path().to_owned()) };
         Self { folder, kept: Kept::default(), around }
     }
 
@@ -183,11 +183,10 @@ impl Judge for NotForOthers {
 
 #[tokio::test]
 async fn sec_5_policy_takes_away_what_is_granted_and_that_is_on_record() {
-    let mut world = World::new(&[]);
+    let world = World::new(&[]);
     world.put("db", "value-of-db");
-    world.around.judge = Some(Arc::new(NotForOthers));
     let vault = json!({ "url": "http://127.0.0.1:1", "token": "t-o-k-e-n" });
-    let resolver = world.resolver(json!({ "vault": vault, "names": { "db": {} } }));
+    let resolver = world.resolver(json!({ "vault": vault, "names": { "db": {} } })).judged_by(Arc::new(NotForOthers));
     for inner in ["STORE:db", "SECRET:db", "VAULT:secret/data/db"] {
         let refused = value(&resolver, inner).await.unwrap_err().to_string();
         assert!(refused.contains("is not granted to server `s`: policy forbids it"), "{inner}: {refused}");

@@ -24,10 +24,8 @@ impl InForce {
 impl Judge for InForce {
     fn refusal(&self, name: &str, requester: &Requester) -> Option<String> {
         let Some(hub) = self.0.get().and_then(Weak::upgrade) else { return Some("the hub is not up".to_owned()) };
-        let client = match requester {
-            Requester::Server(server) => format!("server:{server}"),
-            Requester::Profile(profile) => format!("profile:{profile}"),
-        };
+        // As it is told to people, "server `NAME`", and as policies write it: "server:NAME".
+        let client = requester.to_string().replacen(" `", ":", 1).trim_end_matches('`').to_owned();
         let identity =
             Identity { client: Some(client), ..Identity::new(PrincipalKind::LocalUser, hub.local().principal().id()) };
         let principal = Principal::build(identity);

@@ -11,7 +11,7 @@ use omni_hub::Hub;
 use omni_proxy::{Fill, Filling};
 use omni_screen::Mask;
 use omni_secrets::settings::SecretsSettings;
-use omni_secrets::{Around, Held, Judge, Redactor, Requester, Resolver, Template};
+use omni_secrets::{Around, Held, Redactor, Requester, Resolver, Template};
 use omni_types::ServerName;
 
 use crate::run::given::{Given, Mark, Texts};
@@ -48,11 +48,10 @@ impl Secrets {
     ) -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let around = Around { variables: variables.collect(), data_dir: data_dir.map(Path::to_owned) };
         let policy = Arc::new(InForce::default());
-        let judge: Arc<dyn Judge> = policy.clone();
-        let data_dir = data_dir.map(Path::to_owned);
-        let around = Around { variables: variables.collect(), data_dir, judge: Some(judge) };
-        let resolver = Arc::new(Resolver::new(settings, &around, audit.clone(), Arc::clone(&redactor)));
+        let built = Resolver::new(settings, &around, audit.clone(), Arc::clone(&redactor));
+        let resolver = Arc::new(built.judged_by(Arc::<InForce>::clone(&policy)));
         let masks = Arc::clone(&redactor);
         omni_telemetry::mask_log(move |line| masks.masked(line));
         omni_telemetry::mask_panics();
@@ -75,7 +74,8 @@ impl Secrets {
         }
         let inner = &self.0;
         let built = Resolver::new(settings, &inner.around, inner.audit.clone(), Arc::clone(&inner.redactor));
-        let before = std::mem::replace(&mut *resolver, (settings.clone(), Arc::new(built))).1;
+        let judge = Arc::<InForce>::clone(&inner.policy);
+        let before = std::mem::replace(&mut *resolver, (settings.clone(), Arc::new(built.judged_by(judge)))).1;
         // Whoever was given credentials by the one before is replaced by now, and has so long to end.
         tokio::spawn(async move {
             tokio::time::sleep(GRACE).await;

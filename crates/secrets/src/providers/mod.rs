@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use crate::fault::Fault;
 use crate::held::Held;
-use crate::judge::Judge;
 use crate::keychain::{Keychain, KeychainFault};
 use crate::local::{LocalStore, Stamp, Unlock};
 use crate::providers::environment::Environment;
@@ -27,8 +26,6 @@ pub struct Around {
     pub variables: HashMap<String, String>,
     /// The hub's data directory, where there is one.
     pub data_dir: Option<PathBuf>,
-    /// Who decides beside the grants.
-    pub judge: Option<Arc<dyn Judge>>,
 }
 
 /// The environment holds secrets, so it is not shown.
