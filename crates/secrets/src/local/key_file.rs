@@ -147,7 +147,8 @@ fn sealed(text: &str, unlock: &Unlock) -> io::Result<String> {
     let salt: [u8; SALT_BYTES] = random().map_err(io::Error::other)?;
     let passphrase = unlock.passphrase()?;
     let (memory, passes, lanes) = COST;
-    let head = format!("{PASSPHRASE}{memory},{passes},{lanes}+{}+", STANDARD.encode(salt));
+    // No character of Base64 parts the members.
+    let head = format!("{PASSPHRASE}{memory},{passes},{lanes}|{}|", STANDARD.encode(salt));
     let key = derived(passphrase.expose(), &salt, COST)?;
     let sealed = seal(&key, head.as_bytes(), text.as_bytes())
         .ok_or_else(|| io::Error::other("the system has no randomness to give"))?;
@@ -157,9 +158,9 @@ fn sealed(text: &str, unlock: &Unlock) -> io::Result<String> {
 fn unsealed(text: &str, unlock: &Unlock) -> io::Result<Zeroizing<String>> {
     let damaged = || io::Error::other("is damaged: put the file back that belongs there");
     let (head, body) =
-        text.trim_end().rsplit_once('+').map(|(head, body)| (format!("{head}+"), body)).ok_or_else(damaged)?;
-    let inner = head.strip_prefix(PASSPHRASE).and_then(|rest| rest.strip_suffix('+')).ok_or_else(damaged)?;
-    let (cost, salt) = inner.split_once('+').ok_or_else(damaged)?;
+        text.trim_end().rsplit_once('|').map(|(head, body)| (format!("{head}|"), body)).ok_or_else(damaged)?;
+    let inner = head.strip_prefix(PASSPHRASE).and_then(|rest| rest.strip_suffix('|')).ok_or_else(damaged)?;
+    let (cost, salt) = inner.split_once('|').ok_or_else(damaged)?;
     let cost: Vec<u32> = cost.split(',').map_while(|part| part.parse().ok()).collect();
     let [memory, passes, lanes] = cost[..] else { return Err(damaged()) };
     if memory > COST_MAX.0 || passes > COST_MAX.1 || lanes > COST_MAX.2 {
