@@ -47,9 +47,19 @@ impl Tool {
         let said = self.run(&["lookup", "service", service, "account", account], "")?;
         match said.succeeded {
             true => Ok(said.output),
-            // It says nothing where there is nothing.
-            false if said.words.is_empty() => Err(KeychainFault::Missing),
+            // It says nothing where there is nothing, and where there is something that nobody could be asked to unlock.
+            false if said.words.is_empty() => Err(self.missing_or_locked(service, account)?),
             false => Err(KeychainFault::Refused(format!("says: {}", said.words))),
+        }
+    }
+
+    /// Which of the two it is: what is locked is found all the same, without its value. A default may stand in for what is missing,
+    /// and for nothing else.
+    fn missing_or_locked(&self, service: &str, account: &str) -> Result<KeychainFault, KeychainFault> {
+        let found = self.run(&["search", "--all", "service", service, "account", account], "")?;
+        match found.output.is_empty() && found.words.is_empty() {
+            true => Ok(KeychainFault::Missing),
+            false => Ok(KeychainFault::Refused("is locked, with nobody there to be asked for its password".to_owned())),
         }
     }
 
@@ -145,6 +155,10 @@ mod tests {
         assert!(!std::fs::read_to_string(folder.path().join("words")).unwrap().contains("hunter2"));
         let (_folder, asked) = tool("exit 1", long);
         assert_eq!(asked.lookup("s", "ada").unwrap_err(), KeychainFault::Missing);
+        let (_folder, asked) = tool("[ $1 = search ] && echo found; exit 1", long);
+        assert!(
+            matches!(asked.lookup("s", "ada").unwrap_err(), KeychainFault::Refused(why) if why.contains("is locked"))
+        );
         let (_folder, asked) = tool("echo no bus >&2; exit 1", long);
         let refused = KeychainFault::Refused("says: no bus".to_owned());
         assert_eq!(asked.lookup("s", "ada").unwrap_err(), refused);
