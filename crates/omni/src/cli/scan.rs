@@ -1,7 +1,7 @@
 //! `omni secret scan`: credentials written out in `omni.yaml`, in profiles and in the files of clients; those of `omni.yaml` are moved
 //! into the store, with a reference in their place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -55,7 +55,7 @@ pub(crate) fn scan(context: &Context, store: &LocalStore, write: bool) -> Result
         };
         rows.add_row([shown.clone(), found.place(), then]);
     }
-    for (file, place) in elsewhere(context) {
+    for (file, place) in elsewhere(context, &store.path()) {
         count += 1;
         rows.add_row([places::shown(&file, &context.around), place, "look at it".to_owned()]);
     }
@@ -166,14 +166,15 @@ fn moved(
     Ok(None)
 }
 
-/// What stands in the files of clients and in profiles: file and place, never a value.
-fn elsewhere(context: &Context) -> Vec<(PathBuf, String)> {
+/// What stands in the files of clients and in profiles (also those that were fetched, which are kept beside the `store`): file and
+/// place, never a value.
+fn elsewhere(context: &Context, store: &Path) -> Vec<(PathBuf, String)> {
     let mut all = Vec::new();
     for (path, name, server) in entries_of_clients(context) {
         all.extend(secrets::literal(&server).into_iter().map(|key| (path.clone(), format!("{name}: {key}"))));
     }
     let settings = run::configuration(context).ok().and_then(|(settings, _)| settings.profiles);
-    let scanned = settings.map(|settings| run::library(&settings));
+    let scanned = settings.map(|settings| run::library(&settings, store.parent()));
     let mut files: Vec<PathBuf> =
         scanned.iter().flat_map(|library| library.profiles().map(|profile| profile.file.clone())).collect();
     files.push(context.around.cwd.join("CLAUDE.md"));

@@ -8,9 +8,9 @@ use crate::config::emit::{self, Manner};
 use crate::config::error::Place;
 use crate::config::node::{self, Node, Value};
 
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use crate::config::edit::text::with_text;
 
