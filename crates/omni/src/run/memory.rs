@@ -8,7 +8,7 @@ pub(crate) const DUMPABLE: &str = "OMNI_DUMPABLE";
 /// Makes it so, unless the environment asks for the opposite. Servers start without core dumps, too; they may raise the limit.
 pub(crate) fn keep_private() {
     if std::env::var_os(DUMPABLE).is_some_and(|value| value == "1") {
-        tracing::warn!("{DUMPABLE} is 1: core dumps and other processes of this user can read the hub's secrets");
+        tracing::debug!("{DUMPABLE} is 1: core dumps and other processes of this user can read the hub's secrets");
         return;
     }
     let maximum = getrlimit(Resource::Core).maximum;
