@@ -25,8 +25,7 @@ pub(super) fn settings(context: &Context) -> Result<Settings> {
 
 /// Where the hub keeps what it fetched.
 pub(super) fn data_dir(settings: &Settings, context: &Context) -> Option<PathBuf> {
-    let named = context.around.variable("OMNI_DATA_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    named.or_else(|| config::data_dir(settings, &context.around))
+    context.data_dir(None, settings)
 }
 
 /// The profiles of the configuration that the command is about.
