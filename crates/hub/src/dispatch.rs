@@ -1,5 +1,6 @@
 //! One message in, one reply out: the only door into the flows. Each call's record is opened and closed here.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use omni_auth::Identified;
@@ -40,7 +41,11 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
     let id = validated.message().id().map(str::to_owned);
     record.read(&validated);
     let trace = record.trace();
-    let done = within_trace(trace, while_it_stands(hub, &sender, run(hub, validated, &mut record))).await;
+    let done = {
+        // Pinned here: handed on by value it would be moved twice, and it is the largest thing of a call.
+        let work = pin!(run(hub, validated, &mut record));
+        within_trace(trace, while_it_stands(hub, &sender, work)).await
+    };
     let fault = match done {
         Ok(reply) => match answered(reply, record).await {
             Ok(reply) => return reply,
@@ -66,7 +71,7 @@ pub async fn dispatch(hub: &Arc<Hub>, received: Received) -> Reply {
 async fn while_it_stands<T>(
     hub: &Hub,
     sender: &Identified,
-    work: impl Future<Output = Result<T, Fault>>,
+    work: Pin<&mut impl Future<Output = Result<T, Fault>>>,
 ) -> Result<T, Fault> {
     let done = tokio::select! {
         // What is answered at once is not watched.

@@ -28,7 +28,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Which hub is meant, when it is another one than this machine's.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RemoteArgs {
-    /// Ask the hub whose admin API is at this address, such as https://hub.example.com:8421, instead of this machine's. A key or
+    /// Ask the hub whose admin API is at this address, such as `https://hub.example.com:8421`, instead of this machine's. A key or
     /// token comes from $OMNI_ADMIN_TOKEN or --admin-token-file. For commands that can, $OMNI_ADMIN says the same.
     #[arg(long, global = true, value_name = "URL")]
     admin: Option<String>,
