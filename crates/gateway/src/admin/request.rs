@@ -47,6 +47,10 @@ pub(crate) struct Ask<'a> {
 impl Ask<'_> {
     /// The body, which has to be as the route wants it.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        // Members may be read by their order in an array as well: no text says so, and nobody would mean it.
+        if self.body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::invalid("the body: not a JSON object".to_owned()));
+        }
         serde_json::from_slice(self.body).map_err(|error| Problem::invalid(format!("the body: {error}")))
     }
 
