@@ -139,7 +139,8 @@ async fn look_after(hub: Arc<Hub>) {
     }
 }
 
-fn policy(settings: &Settings) -> Result<Policy> {
+/// The policy that `settings` describe.
+pub(crate) fn policy(settings: &Settings) -> Result<Policy> {
     Policy::build(&settings.policy).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow!("{}", faults.join("\n"))

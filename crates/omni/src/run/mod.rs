@@ -14,7 +14,7 @@ mod reload;
 pub(crate) mod secrets;
 mod signals;
 
-pub(crate) use crate::run::assemble::{Running, assemble, has_logins, runtime, start_log};
+pub(crate) use crate::run::assemble::{Running, assemble, has_logins, policy, runtime, start_log};
 pub(crate) use crate::run::audit::{LOGS_MAX as AUDIT_LOGS_MAX, elsewhere as audit_key, open as open_audit};
 pub(crate) use crate::run::default::configuration;
 pub(crate) use crate::run::profiles::library;

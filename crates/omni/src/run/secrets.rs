@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use omni_audit::Audit;
+use omni_auth::Policy;
 use omni_hub::Hub;
 use omni_proxy::{Fill, Filling};
 use omni_screen::Mask;
@@ -87,6 +88,11 @@ impl Secrets {
     /// From now on the policy in force at `hub` decides beside the grants. Before, nothing is given out.
     pub(crate) fn decided_by(&self, hub: &Arc<Hub>) {
         self.0.policy.of(Arc::downgrade(hub));
+    }
+
+    /// From now on `policy` decides beside the grants, where no hub runs.
+    pub(crate) fn decided_by_policy(&self, policy: Policy) {
+        self.0.policy.is(policy);
     }
 
     /// Gives back what providers made for this hub alone.

@@ -41,6 +41,7 @@ impl UpdateArgs {
         let folder = data_dir(&whole, context).context("there is no data directory: `data_dir` names one")?;
         let kept = Kept::at(&folder);
         let secrets = Secrets::new(&whole.secrets, Some(&folder), &Audit::to_log(), std::sync::Arc::default());
+        secrets.decided_by_policy(run::policy(&whole)?);
         let profiles = whole.profiles.unwrap_or_default();
         if let Some(name) = self.name.as_ref().filter(|name| !profiles.remote.contains_key(*name)) {
             let known: Vec<&str> = profiles.remote.keys().map(String::as_str).collect();
