@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: the targets of `fuzz/` under libFuzzer, two at a time, each for the given time.
 
-use crate::{optimised, step};
+use crate::{optimised, own, step};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -130,7 +130,7 @@ fn targets() -> Result<Vec<String>> {
 /// Builds the engine. Our own crates alone are built with coverage, by this program in the place of rustc; what they depend on
 /// is optimised a little and otherwise what the tests and the simulation are built with, so that most of it is there already.
 fn build() -> Result<PathBuf> {
-    let own = std::env::current_exe().context("this program is not to be found")?.display().to_string();
+    let own = own::program()?.display().to_string();
     let settings = optimised::words();
     let words = ["cargo", "build", "--bin", "omni-fuzz"].into_iter().chain(settings.iter().map(String::as_str));
     step::run(&words.collect::<Vec<_>>(), &[("RUSTC_WORKSPACE_WRAPPER", &own)])?;

@@ -8,6 +8,7 @@ mod conformance;
 mod fixtures;
 mod fuzz;
 mod optimised;
+mod own;
 mod peers;
 mod ratchet;
 mod simulate;

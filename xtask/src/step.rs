@@ -1,5 +1,6 @@
 //! Steps of a command: run one after another, timed, all told at the end with the way to run a failed one again.
 
+use crate::own;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -86,7 +87,7 @@ impl Steps {
         std::fs::create_dir_all(BESIDE).with_context(|| format!("cannot make {BESIDE}"))?;
         let log = Path::new(BESIDE).join(format!("{name}.log"));
         let file = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let program = std::env::current_exe().context("this program is not to be found")?;
+        let program = own::program()?;
         let child = Command::new(program)
             .args(words)
             .stdin(Stdio::null())

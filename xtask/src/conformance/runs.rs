@@ -3,6 +3,7 @@
 use super::column::Column;
 use super::servers::{Fixture, Hub};
 use super::suite::{Outcome, Outcomes, Suite};
+use crate::own;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -112,12 +113,7 @@ fn server_run(run: &Run, means: &Means, folder: &Path) -> Result<Outcomes> {
 
 /// The command that the suite starts as the client: this program, which starts a hub and drives it (`drive.rs`).
 fn client_command(column: Column, means: &Means, folder: &Path) -> Result<String> {
-    let this = std::env::current_exe().context("where is this program?")?;
-    // A build of the whole workspace puts a new file in this one's place, and the system then calls this one deleted.
-    let this = match this.to_str().and_then(|path| path.strip_suffix(" (deleted)")) {
-        Some(replaced) => PathBuf::from(replaced),
-        None => this,
-    };
+    let this = own::program()?;
     let words = [this.as_path(), Path::new("conformance-client"), &means.omni, folder, Path::new(column.name())];
     let quoted = words.iter().map(|word| {
         let word = word.to_str().filter(|word| !word.contains('\''));
