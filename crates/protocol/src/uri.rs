@@ -16,13 +16,14 @@ pub fn hub_uri(server: &str, uri: &str) -> String {
     }
 }
 
-/// Takes a URI made by [`hub_uri`] apart.
+/// Takes a URI made by [`hub_uri`] apart. There is one such URI for each thing: another spelling is nobody's.
 #[must_use]
 pub fn split_hub_uri(uri: &str) -> Option<(&str, Cow<'_, str>)> {
     if let Some(rest) = uri.strip_prefix(INTERFACE_PREFIX) {
         return rest.split_once('/').map(|(server, rest)| (server, Cow::Owned(format!("{INTERFACE}{rest}"))));
     }
-    uri.strip_prefix(PREFIX)?.split_once('/').map(|(server, rest)| (server, Cow::Borrowed(rest)))
+    let (server, rest) = uri.strip_prefix(PREFIX)?.split_once('/')?;
+    (!rest.starts_with(INTERFACE)).then_some((server, Cow::Borrowed(rest)))
 }
 
 #[cfg(test)]
@@ -36,5 +37,6 @@ mod tests {
         }
         assert!(hub_uri("s", "ui://a/b").starts_with("ui://"));
         assert_eq!(split_hub_uri("file:///a"), None);
+        assert_eq!(split_hub_uri("omni://s/ui://a/b"), None, "the hub shows it as ui://omni/s/a/b");
     }
 }
