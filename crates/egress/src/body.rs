@@ -111,6 +111,9 @@ impl http_body::Body for Body {
     }
 }
 
+/// Bytes of one body that are read before others get their turn.
+const TURN_BYTES: usize = 128 * 1024;
+
 /// Reads `body` whole.
 ///
 /// # Errors
@@ -128,12 +131,14 @@ pub async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, EgressEr
     // One frame is the usual case: it is passed on without a copy.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
+    let mut turn = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         let so_far = first.as_ref().map_or(0, Bytes::len).max(rest.len());
         if so_far + data.len() > bytes_max {
             return Err(too_large);
         }
+        turn += data.len();
         match (&first, rest.is_empty()) {
             (None, true) => first = Some(data),
             (Some(one), true) => {
@@ -142,6 +147,12 @@ pub async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, EgressEr
                 rest.extend_from_slice(&data);
             }
             _ => rest.extend_from_slice(&data),
+        }
+        if turn >= TURN_BYTES {
+            // A server that writes faster than anybody reads would keep this thread for megabytes; what it owes its client
+            // can wait, what others wait for cannot.
+            turn = 0;
+            tokio::task::yield_now().await;
         }
     }
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
